@@ -1,0 +1,152 @@
+"""The derived nouns: hour buckets, findings, documents. What analytics writes and the gateway reads."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fleet.batch import MachineKey
+
+HOUR_SECONDS = 3600
+Seconds7 = tuple[float, float, float, float, float, float, float]
+
+
+class HourBucket(BaseModel):
+    """One hour of one machine, derived from the carry-in at its start and the hour's readings; every field explicit.
+
+    Attributes:
+        hour: start, epoch seconds UTC, a multiple of 3,600.
+        seconds: seconds in each state of ``fleet.states.STATES``, in that order; they sum to the part of the hour that
+            has passed (3,600 for a complete hour).
+        energy_wh: energy used, watt-hours; None when neither power nor an energy counter says.
+        pieces: increase of the counter; None without one.
+        readings: number of distinct readings in the hour.
+        conflicts: number of milliseconds at which readings contradict each other.
+        resets: number of counter resets or wraps.
+        power_max_w: highest power read; None without power.
+        basis: what the states rest on.
+        segments: runs of one state, as (offset in whole seconds from ``hour``, state code), first offset 0.
+        carry: JSON with what the next hour needs to start from; its meaning is the ledger's alone.
+        model: version of the state model that made it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    member: str
+    machine: str
+    hour: Annotated[int, Field(multiple_of=HOUR_SECONDS)]
+    seconds: Seconds7
+    energy_wh: float | None
+    pieces: int | None
+    readings: int
+    conflicts: int
+    resets: int
+    power_max_w: float | None
+    basis: Literal["state", "counter", "power", "none"]
+    segments: tuple[tuple[int, int], ...]
+    carry: str
+    model: str
+
+    @property
+    def key(self) -> MachineKey:
+        """The machine it belongs to."""
+        return MachineKey(self.member, self.machine)
+
+
+class FindingStatus(StrEnum):
+    """What a rule says of a machine now."""
+
+    FLAGGED = "flagged"
+    CLEAR = "clear"
+    INSUFFICIENT_EVIDENCE = "insufficient_evidence"
+
+
+class Finding(BaseModel):
+    """What one rule says of one machine, since when, and why; stored, and published on ``net/v1/findings/...``.
+
+    Attributes:
+        reason: one sentence in English, or the name of the missing evidence (``calendar``, ``life``, ``coverage``,
+            ``history``, ``state``, ``feed``, ``change``, ``holidays``, ``capacity``, ``certainty``).
+        evidence: inputs, thresholds, versions and coverage that the status rests on; JSON values only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    member: str
+    machine: str
+    rule: str
+    status: FindingStatus
+    since: datetime
+    reason: str
+    evidence: dict[str, Any]
+
+
+class FreeWindow(BaseModel):
+    """A window with the probability that no second of it is busy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: datetime
+    end: datetime
+    probability: Annotated[float, Field(ge=0, le=1)]
+
+
+class Outlook(BaseModel):
+    """What analytics derives for one machine beyond its hours; one document a machine, kind ``outlook``.
+
+    Attributes:
+        as_of: the instant the figures hold for.
+        utilisation: (PRODUCING + SETUP) / observed staffed hours over ``weeks``; None without staffed hours.
+        utilisation_calendar: the same over all observed hours.
+        coverage: observed / all hours over ``weeks``.
+        shareable_hours_per_week: "at least x h": 10 % quantile over the weeks; None when it cannot be known.
+        shareable_in_weeks: (n, N): in n of N weeks at least that much.
+        weekly: one entry a local week, oldest first: monday (ISO date), utilisation, utilisation_calendar, coverage,
+            shareable_hours; None where unknown.
+        grid: 168 shares of weeks busy by local hour of week (Monday 00 first); None where never observed.
+        grid_coverage: 168 shares of weeks observed.
+        free: windows of the asked length over the next 14 days, one a start hour of the offered calendar.
+        window_hours: their length.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    member: str
+    machine: str
+    as_of: datetime
+    weeks: int
+    state: str
+    state_since: datetime | None
+    last_reading: datetime | None
+    basis: str
+    utilisation: float | None
+    utilisation_calendar: float | None
+    coverage: float
+    shareable_hours_per_week: float | None
+    shareable_in_weeks: tuple[int, int] | None
+    weekly: list[dict[str, Any]]
+    grid: list[float | None]
+    grid_coverage: list[float]
+    free: list[FreeWindow]
+    window_hours: float
+    model: str
+
+
+class Document(BaseModel):
+    """A JSON document of a machine or a member, newest wins: findings, outlooks, models, session losses.
+
+    Attributes:
+        machine: the machine's slug, or "" for one of the member as a whole; member is "" for the network's own.
+        kind: ``finding/<rule>``, ``outlook``, ``model``, ``session``, ...
+        at: when it was made, epoch ms; a later one replaces an earlier one.
+        body: JSON text; empty text says that the document is withdrawn.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    member: str
+    machine: str
+    kind: str
+    at: int
+    body: str

@@ -1,0 +1,67 @@
+"""Topic grammar: broker permissions follow the first levels, so a member can write only below its own name."""
+
+import re
+from typing import Final
+
+SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+"""Names of members, machines and rules in topics, files and commands."""
+
+TOUCHED: Final = "net/v1/touched/{member}"
+REJECTS: Final = "net/v1/rejects/{member}"
+UNCLAIMED: Final = "net/v1/unclaimed/{member}"
+FINDING: Final = "net/v1/findings/{member}/{machine}/{rule}"
+HEALTH: Final = "net/v1/health/{program}"
+COMMAND: Final = "net/v1/command/{program}"
+SESSION: Final = "net/v1/session/{program}"
+DEVICES: Final = ("m/+/#", "spBv1.0/+/#")
+"""What a collector of all members subscribes to."""
+
+
+def reading_topic(member: str, machine: str) -> str:
+    """Where a machine publishes canonical JSON; needs no entry for the format."""
+    return f"m/{member}/{machine}/reading"
+
+
+def member_of(topic: str) -> str | None:
+    """The member below whose name the topic lies, or None when it is nobody's.
+
+    The topic is what the broker authenticates, so it wins over any name inside a payload.
+    """
+    levels = topic.split("/", 2)
+    if len(levels) < 3 or levels[0] not in ("m", "spBv1.0") or not SLUG.fullmatch(levels[1]):
+        return None
+    return levels[1]
+
+
+def canonical_machine(topic: str) -> str | None:
+    """The machine of a ``m/<member>/<machine>/reading`` topic, or None for any other topic."""
+    levels = topic.split("/")
+    if len(levels) != 4 or levels[0] != "m" or levels[3] != "reading" or not SLUG.fullmatch(levels[2]):
+        return None
+    return levels[2]
+
+
+def matches(pattern: str, topic: str) -> bool:
+    """Whether an MQTT topic filter (``+``, ``#``) matches a topic."""
+    wanted, levels = pattern.split("/"), topic.split("/")
+    for index, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if index >= len(levels) or level not in ("+", levels[index]):
+            return False
+    return len(wanted) == len(levels)
+
+
+def slugify(name: str) -> str:
+    """A name as a slug: ``Machine 3 - Round Grinding`` is ``machine-3-round-grinding``.
+
+    Raises:
+        ValueError: nothing of the name can stand in a slug.
+    """
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-")
+    if not slug:
+        raise ValueError(f"name {name!r}: no letter or digit that can stand in a topic")
+    return slug
