@@ -1,8 +1,8 @@
 """Readings as columns: what decoders make, the spool keeps, a store writes and the ledger folds.
 
-A reading's key is (member, machine, ``at_ns``). ``at_ns`` is the device's time in milliseconds times 10^6 plus a hash of
-the topic and of the element's content modulo 10^6: the same reading has the same key however often it arrives, and two
-different readings of one millisecond have different keys. Arrival time is outside equality.
+A reading's key is (member, machine, ``at_ns``). ``at_ns`` is the device's time in milliseconds times 10^6 plus a hash
+of the topic and of the element's content modulo 10^6: the same reading has the same key however often it arrives, and
+two different readings of one millisecond have different keys. Arrival time is outside equality.
 """
 
 import io

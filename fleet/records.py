@@ -1,5 +1,6 @@
 """The derived nouns: hour buckets, findings, documents. What analytics writes and the gateway reads."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -12,7 +13,8 @@ HOUR_SECONDS = 3600
 Seconds7 = tuple[float, float, float, float, float, float, float]
 
 
-class HourBucket(BaseModel):
+@dataclass(frozen=True, slots=True)
+class HourBucket:
     """One hour of one machine, derived from the carry-in at its start and the hour's readings; every field explicit.
 
     Attributes:
@@ -31,11 +33,9 @@ class HourBucket(BaseModel):
         model: version of the state model that made it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     member: str
     machine: str
-    hour: Annotated[int, Field(multiple_of=HOUR_SECONDS)]
+    hour: int
     seconds: Seconds7
     energy_wh: float | None
     pieces: int | None
