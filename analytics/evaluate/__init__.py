@@ -1,0 +1,1 @@
+"""Back-tests on files of the documented schema: forecasts, flags and states judged on what they could not see."""

@@ -1,0 +1,30 @@
+"""The rules: what analytics says of a machine beyond its figures. One file a rule, one line here.
+
+A rule is a pure function of a :class:`RuleContext` and its own previous finding. It returns None for a machine that it
+does not apply to.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from analytics.rules import structural_underuse
+from analytics.rules.context import BUILT_IN_PRIOR, RuleContext, WeeklyPrior
+from fleet.records import Finding
+
+__all__ = ["BUILT_IN_PRIOR", "RULES", "RuleContext", "WeeklyPrior", "judge"]
+
+Rule = Callable[[RuleContext, Finding | None], Finding | None]
+
+RULES: Final[dict[str, Rule]] = {
+    structural_underuse.NAME: structural_underuse.judge,
+}
+
+
+def judge(context: RuleContext, previous: Mapping[str, Finding]) -> list[Finding]:
+    """What every rule says of the machine now, in the order of :data:`RULES`.
+
+    ``previous`` holds the machine's findings in force by rule name (empty when there are none); ``since`` moves only
+    when a status changes. A rule of ``previous`` that is not in the answer no longer applies: withdraw its finding.
+    """
+    judged = (rule(context, previous.get(name)) for name, rule in RULES.items())
+    return [finding for finding in judged if finding is not None]
