@@ -1,0 +1,199 @@
+"""Rolling weekly back-test of P(free for the whole window), beside honest rivals.
+
+Protocol. A window is free when no second of it is busy; it starts on a whole local hour and counts when at least 99 %
+of it was observed, whatever the outcome. The forecast for it is made `lead` hours before it starts, by what was known
+at the last local Monday 00:00 before that: every window learned from has ended by then. All models learn from the
+same windows.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.availability import Cells, Windows, posterior, shape_of, tally, weights, windows
+from analytics.evaluate import scores
+from analytics.evaluate.files import Intervals, timelines
+from analytics.evaluate.grid import Grid
+from analytics.history import WEEK_HOURS
+
+Floats = NDArray[np.float64]
+OURS: Final = "resilian"
+
+
+class Past(NamedTuple):
+    """All that a model may know at an origin: outcomes of windows that had ended by then.
+
+    Attributes:
+        outcomes: shape (machines, starts).
+        hour_of_week: of each start, shape (starts,).
+        weight: that our model gives to each start by its age, shape (starts,).
+    """
+
+    outcomes: Windows
+    hour_of_week: NDArray[np.int64]
+    weight: Floats
+
+
+Model = Callable[[Past], Floats]
+"""P(free) by machine and hour of week, shape (machines, 168), for the windows forecast from one origin."""
+
+
+def climatology(past: Past) -> Floats:
+    """One share for all."""
+    cells = _plain(past)
+    return np.full_like(cells.free, _share(cells.free.sum(), cells.known.sum(), 0.5))
+
+
+def machine_mean(past: Past) -> Floats:
+    """One share a machine; a machine never observed gets the one of all."""
+    cells = _plain(past)
+    whole = float(_share(cells.free.sum(), cells.known.sum(), 0.5))
+    mean = _share(cells.free.sum(axis=1, keepdims=True), cells.known.sum(axis=1, keepdims=True), whole)
+    return np.broadcast_to(mean, cells.free.shape)
+
+
+def last_week(past: Past) -> Floats:
+    """The outcome of the newest observed window at the same hour of week; the machine's mean without one."""
+    forecast = np.array(machine_mean(past))
+    machine, start = np.nonzero(past.outcomes.known)  # by start within a machine: the newest is written last
+    forecast[machine, past.hour_of_week[start]] = past.outcomes.free[machine, start]
+    return forecast
+
+
+def raw_hour_of_week(past: Past) -> Floats:
+    """The share at the same hour of week; the machine's mean where never observed."""
+    cells = _plain(past)
+    return _share(cells.free, cells.known, machine_mean(past))
+
+
+def smoothed_hour_of_week(past: Past) -> Floats:
+    """The same with four weeks of the machine's mean added: the honest rival."""
+    cells = _plain(past)
+    return (cells.free + 4.0 * machine_mean(past)) / (cells.known + 4.0)
+
+
+def resilian(past: Past) -> Floats:
+    """What the product says: :mod:`analytics.availability`."""
+    cells = tally(past.outcomes, past.hour_of_week, past.weight)
+    return posterior(cells, shape_of(cells))
+
+
+MODELS: Final[dict[str, Model]] = {
+    "climatology": climatology,
+    "machine_mean": machine_mean,
+    "last_week": last_week,
+    "raw_hour_of_week": raw_hour_of_week,
+    "smoothed_hour_of_week": smoothed_hour_of_week,
+    OURS: resilian,
+}
+
+
+def evaluate(
+    intervals: Intervals,
+    observed: Intervals | None = None,
+    window_h: int = 8,
+    lead_h: int = 0,
+    first_weeks: int = 4,
+    timezone: str = "UTC",
+) -> dict[str, Any]:
+    """The back-test of every model on a recording; keys as ``docs/commands.md`` says.
+
+    Args:
+        intervals: the file of busy intervals, read in the same ``timezone``.
+        observed: when feeds were alive; None takes silence as idle (:func:`~analytics.evaluate.files.silence_note`).
+        window_h: length of the windows, whole hours, 1 to 168.
+        lead_h: from forecast to window start, whole hours, 0 to 672.
+        first_weeks: local weeks, from the first observed one, that are only learned from; at least 1.
+        timezone: IANA name of the clock of the weeks.
+
+    Raises:
+        ValueError: an argument out of range, nothing observed, or too few weeks to score a window.
+    """
+    for name, value, low, high in (("window", window_h, 1, WEEK_HOURS), ("lead", lead_h, 0, 4 * WEEK_HOURS)):
+        if not low <= value <= high:
+            raise ValueError(f"{name} of {value} h: whole hours from {low} to {high}")
+    if first_weeks < 1:
+        raise ValueError(f"first weeks {first_weeks}: at least 1 week must be left to learn from")
+    grid = Grid.of(timelines(intervals, observed), timezone)
+    return report(grid, MODELS, window_h, lead_h, first_weeks)
+
+
+def report(grid: Grid, models: dict[str, Model], window_h: int, lead_h: int, first_weeks: int) -> dict[str, Any]:
+    """The back-test of these models; one of them is ``resilian``, against which the others are compared.
+
+    Raises:
+        ValueError: no window can be scored.
+    """
+    folds = list(_folds(grid, window_h, lead_h, first_weeks))
+    scored = sum(int(fold.scored.sum()) for fold in folds)
+    if not scored:
+        raise ValueError(
+            f"no window of {window_h} h can be scored: {len(grid.weeks)} weeks, {first_weeks} of them to learn from"
+        )
+    outcome = np.concatenate([fold.free[fold.scored] for fold in folds])
+    forecasts = {name: [model(fold.past)[:, fold.hour_of_week] for fold in folds] for name, model in models.items()}
+    flat = {
+        name: np.concatenate([cast[fold.scored] for cast, fold in zip(casts, folds, strict=True)])
+        for name, casts in forecasts.items()
+    }
+    losses = {name: _losses(casts, folds) for name, casts in forecasts.items()}
+    gains = {name: scores.gain(losses[OURS], losses[name]) for name in models if name != OURS}
+    return {
+        "window": f"{window_h}h",
+        "lead": f"{lead_h}h",
+        "n": scored,
+        "models": {name: _scores(probability, outcome) for name, probability in flat.items()},
+        "gain": {name: {"percent": g.value, "low": g.low, "high": g.high} for name, g in gains.items()},
+        "reliability": scores.reliability(flat[OURS], outcome),
+    }
+
+
+class _Fold(NamedTuple):
+    """The windows forecast from one origin, and what was known then; (machines, windows) arrays."""
+
+    past: Past
+    hour_of_week: NDArray[np.int64]
+    free: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+
+
+def _folds(grid: Grid, window_h: int, lead_h: int, first_weeks: int) -> Iterator[_Fold]:
+    outcomes = windows(grid.busy > 0, grid.observed, window_h)
+    starts = outcomes.free.shape[1]
+    hour_of_week = grid.clock.hour_of_week[:starts]
+    made_in = grid.clock.week[np.maximum(np.arange(starts) - lead_h, 0)]  # the week in which the forecast is made
+    for week in grid.weeks[first_weeks:]:
+        origin = int(np.searchsorted(grid.clock.week, week))
+        ended = max(0, min(starts, origin - window_h + 1))
+        past = Past(
+            Windows(outcomes.free[:, :ended], outcomes.known[:, :ended]),
+            hour_of_week[:ended],
+            weights(grid.clock, ended, week),
+        )
+        asked = np.flatnonzero(made_in == week)
+        if len(asked):
+            yield _Fold(past, hour_of_week[asked], outcomes.free[:, asked], outcomes.known[:, asked])
+
+
+def _scores(probability: Floats, outcome: NDArray[np.bool_]) -> dict[str, float]:
+    return {
+        "brier": scores.brier(probability, outcome),
+        "log_loss": scores.log_loss(probability, outcome),
+        "ece": scores.calibration_error(scores.reliability(probability, outcome)),
+    }
+
+
+def _losses(casts: list[Floats], folds: list[_Fold]) -> Floats:
+    """Squared error by machine and origin, shape (machines, origins)."""
+    summed = [(((cast - fold.free) ** 2) * fold.scored).sum(axis=1) for cast, fold in zip(casts, folds, strict=True)]
+    return np.stack(summed, axis=1)
+
+
+def _plain(past: Past) -> Cells:
+    return tally(past.outcomes, past.hour_of_week, np.ones(len(past.hour_of_week)))
+
+
+def _share(free: Floats, known: Floats, otherwise: Floats | float) -> Floats:
+    return np.asarray(np.where(known > 0, free / np.maximum(known, 1e-12), otherwise), dtype=np.float64)

@@ -1,0 +1,290 @@
+"""Readers of the files that users bring: intervals, observed, readings; CSV with a header, UTF-8, commas.
+
+Times are ISO 8601; one without an offset is local time of the timezone given. Other columns are ignored. Every error
+names the file, the line, the field, the value and the rule.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.spans import Spans, both, nothing, united, without
+from fleet.batch import NO_INT
+from fleet.states import BUSY, NO_STATE, STATES, UNKNOWN, USED, state_code
+
+ALL_MACHINES: Final = "*"
+_T = TypeVar("_T")
+
+
+class FileProblem(ValueError):
+    """A file that cannot be used; the message says which line, field and rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """An intervals or observed file.
+
+    Attributes:
+        path: where it was read.
+        spans: machine -> state code -> united spans; an observed file has everything under state 0.
+        rows: lines of data read.
+        empty: of them, intervals of no length, ignored.
+        overlapping: of them, intervals that another one of the machine and state overlaps, united.
+    """
+
+    path: Path
+    spans: dict[str, dict[int, Spans]]
+    rows: int
+    empty: int
+    overlapping: int
+
+    @property
+    def machines(self) -> list[str]:
+        """Names of the machines, sorted; never ``*``."""
+        return sorted(name for name in self.spans if name != ALL_MACHINES)
+
+    def of(self, machine: str, codes: frozenset[int] | None = None) -> Spans:
+        """The machine's spans in any of the states (None: in any), those of ``*`` included."""
+        found = [nothing()]
+        for name in (machine, ALL_MACHINES):
+            states = self.spans.get(name, {})
+            found += [spans for code, spans in states.items() if codes is None or code in codes]
+        return united(np.concatenate(found))
+
+    def extent(self) -> tuple[float, float]:
+        """First start and last end of the file, epoch seconds."""
+        edges = np.concatenate([spans.ravel() for states in self.spans.values() for spans in states.values()])
+        return float(edges.min()), float(edges.max())
+
+    def notes(self) -> list[str]:
+        """What a person should know of how the file was read."""
+        notes = []
+        if self.empty:
+            notes.append(f"{self.path.name}: {self.empty} of {self.rows} intervals are empty; they were ignored")
+        if self.overlapping:
+            notes.append(f"{self.path.name}: {self.overlapping} of {self.rows} intervals overlap; they were united")
+        return notes
+
+
+class Timeline(NamedTuple):
+    """One machine of a recording, epoch seconds: busy and used lie inside observed."""
+
+    busy: Spans
+    used: Spans
+    observed: Spans
+
+
+def timelines(intervals: Intervals, observed: Intervals | None) -> dict[str, Timeline]:
+    """Busy, used and observed time of every machine of both files, sorted by name.
+
+    Without an observed file the whole extent of the intervals counts as observed; time in UNKNOWN never does.
+    """
+    names = sorted({*intervals.machines, *(observed.machines if observed else ())})
+    whole = united([intervals.extent()])
+    lines = {}
+    for name in names:
+        alive = without(observed.of(name) if observed else whole, intervals.of(name, frozenset({UNKNOWN})))
+        lines[name] = Timeline(both(intervals.of(name, BUSY), alive), both(intervals.of(name, USED), alive), alive)
+    return lines
+
+
+def silence_note(observed: Intervals | None) -> list[str]:
+    """The warning that belongs to a back-test without an observed file."""
+    return [] if observed else ["no --observed file: silence was taken as idle, which flatters every figure"]
+
+
+def read_intervals(path: Path, timezone: str = "UTC") -> Intervals:
+    """Read ``machine,start,end[,state]``; ``state`` defaults to PRODUCING.
+
+    Raises:
+        FileProblem: missing, unreadable, without a needed column or any interval, or with a value that breaks a rule.
+    """
+    return _read_spans(path, timezone, with_state=True)
+
+
+def read_observed(path: Path, timezone: str = "UTC") -> Intervals:
+    """Read ``machine,start,end``: when each machine's feed was alive; ``*`` stands for all machines.
+
+    Raises:
+        FileProblem: as :func:`read_intervals`.
+    """
+    return _read_spans(path, timezone, with_state=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """A readings file as columns of shape (n,), by machine, then time, then line.
+
+    Attributes:
+        machines: names that ``machine`` indexes, sorted.
+        machine: index of the reading's machine.
+        at_ms: epoch milliseconds.
+        power_w: watts, NaN where absent.
+        count: the monotone counter, ``NO_INT`` where absent.
+        state: code of ``fleet.states``, ``NO_STATE`` where absent.
+        label: the truth, likewise.
+    """
+
+    machines: tuple[str, ...]
+    machine: NDArray[np.int64]
+    at_ms: NDArray[np.int64]
+    power_w: NDArray[np.float64]
+    count: NDArray[np.int64]
+    state: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+
+
+def read_readings(path: Path, timezone: str = "UTC") -> Readings:
+    """Read ``machine,at[,power_w][,count][,state][,label]``: at least one quantity a line.
+
+    Raises:
+        FileProblem: as :func:`read_intervals`.
+    """
+    zone = _zone(timezone)
+    names: list[str] = []
+    at: list[int] = []
+    values: dict[str, list[float | int]] = {name: [] for name in _QUANTITIES}
+    for row in _rows(path, ("machine", "at")):
+        if not any(row.get(name) for name in _QUANTITIES):
+            raise row.problem("no quantity: one of power_w, count, state or label is needed")
+        names.append(row.need("machine", str))
+        at.append(round(row.need("at", lambda text: instant(text, zone)) * 1000))
+        for name, (convert, absent) in _QUANTITIES.items():
+            values[name].append(row.need(name, convert) if row.get(name) else absent)
+    if not names:
+        raise FileProblem(f"{path}: no reading in it")
+    machines = tuple(sorted(set(names)))
+    index = {name: number for number, name in enumerate(machines)}
+    machine, at_ms = np.array([index[name] for name in names], np.int64), np.array(at, np.int64)
+    order = np.lexsort((at_ms, machine))
+    return Readings(
+        machines, machine[order], at_ms[order], np.array(values["power_w"], np.float64)[order],
+        np.array(values["count"], np.int64)[order], np.array(values["state"], np.uint8)[order],
+        np.array(values["label"], np.uint8)[order],
+    )  # fmt: skip
+
+
+def instant(text: str, zone: ZoneInfo) -> float:
+    """Epoch seconds of an ISO 8601 time, local to ``zone`` when it carries no offset.
+
+    Raises:
+        ValueError: it is not an ISO 8601 time with a date and a time of day.
+    """
+    try:
+        if len(text) < 11:
+            raise ValueError
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not an ISO 8601 time such as 2026-03-02T06:30:00+01:00") from None
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    path: Path
+    line: int
+    values: dict[str, str] = field(default_factory=dict)
+
+    def get(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    def need(self, name: str, convert: Callable[[str], _T]) -> _T:
+        text = self.get(name)
+        if not text:
+            raise self.problem(f"{name} is empty")
+        try:
+            return convert(text)
+        except (ValueError, KeyError, OverflowError) as error:
+            raise self.problem(f"{name} {text[:60]!r}: {error}") from None
+
+    def problem(self, text: str) -> FileProblem:
+        return FileProblem(f"{self.path}, line {self.line}: {text}")
+
+
+def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[_Row]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            header = [name.strip().lower() for name in next(lines, [])]
+            missing = [name for name in needed if name not in header]
+            if missing:
+                found = ", ".join(header)[:120] or "nothing"
+                raise FileProblem(f"{path}, line 1: no column {' or '.join(missing)}; found {found}")
+            for values in lines:
+                if any(map(str.strip, values)):
+                    yield _Row(path, lines.line_num, dict(zip(header, map(str.strip, values), strict=False)))
+    except OSError as error:
+        raise FileProblem(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise FileProblem(f"{path}: not UTF-8 text (byte {error.start})") from error
+    except csv.Error as error:
+        raise FileProblem(f"{path}, line {lines.line_num}: not CSV: {error}") from error
+
+
+def _read_spans(path: Path, timezone: str, *, with_state: bool) -> Intervals:
+    zone = _zone(timezone)
+    found: dict[str, dict[int, list[tuple[float, float]]]] = {}
+    rows = empty = 0
+    for row in _rows(path, ("machine", "start", "end")):
+        machine = row.need("machine", str)
+        start, end = (row.need(name, lambda text: instant(text, zone)) for name in ("start", "end"))
+        code = row.need("state", _state) if with_state and row.get("state") else 0
+        if end < start:
+            raise row.problem(f"end {row.get('end')} is before start {row.get('start')}")
+        rows, empty = rows + 1, empty + (end == start)
+        found.setdefault(machine, {}).setdefault(code, []).append((start, end))
+    spans = {name: {code: united(pairs) for code, pairs in states.items()} for name, states in found.items()}
+    if not any(len(set_) for states in spans.values() for set_ in states.values()):
+        raise FileProblem(f"{path}: no interval of any length in it")
+    overlapping = sum(_overlapping(pairs) for states in found.values() for pairs in states.values())
+    return Intervals(path, spans, rows, empty, overlapping)
+
+
+def _overlapping(pairs: list[tuple[float, float]]) -> int:
+    """Number of intervals that begin before an earlier one has ended."""
+    ordered = np.array(sorted(pair for pair in pairs if pair[1] > pair[0]), dtype=np.float64).reshape(-1, 2)
+    return int((ordered[1:, 0] < np.maximum.accumulate(ordered[:, 1])[:-1]).sum())
+
+
+def _zone(timezone: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise FileProblem(f"timezone {timezone!r}: not in the IANA database, such as Europe/Paris") from None
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not np.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+def _counter(text: str) -> int:
+    number = _number(text)
+    if number != int(number) or abs(number) >= 2**63:
+        raise ValueError("a counter is a whole number of 64 bits")
+    return int(number)
+
+
+def _state(text: str) -> int:
+    try:
+        return state_code(text)
+    except KeyError:
+        raise ValueError(f"not a state; one of {', '.join(STATES)}") from None
+
+
+_QUANTITIES: Final[dict[str, tuple[Callable[[str], float | int], float | int]]] = {
+    "power_w": (_number, np.nan),
+    "count": (_counter, NO_INT),
+    "state": (_state, NO_STATE),
+    "label": (_state, NO_STATE),
+}
+"""The columns of a readings file that hold a quantity: how each is read, and what stands for its absence."""

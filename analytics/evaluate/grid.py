@@ -1,0 +1,58 @@
+"""A recording on the hours of local weeks: the shape in which back-tests see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.evaluate.files import Timeline
+from analytics.history import LocalHours, local_hours, week_of, week_start
+from analytics.history import utc as instant
+from analytics.spans import hourly
+from fleet.records import HOUR_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Whole local weeks, Monday to Sunday, that hold all that was observed.
+
+    Attributes:
+        machines: names, sorted.
+        clock: the hours; the first is a local Monday's 00:00.
+        busy: seconds an hour in which a machine could not be lent, shape (machines, n).
+        used: seconds an hour in PRODUCING or SETUP, likewise.
+        observed: seconds an hour in a known state, likewise.
+    """
+
+    machines: tuple[str, ...]
+    clock: LocalHours
+    busy: NDArray[np.float64]
+    used: NDArray[np.float64]
+    observed: NDArray[np.float64]
+
+    @property
+    def weeks(self) -> range:
+        """Numbers of the local weeks."""
+        return range(int(self.clock.week[0]), int(self.clock.week[-1]) + 1)
+
+    @classmethod
+    def of(cls, lines: Mapping[str, Timeline], timezone: str) -> Self:
+        """The hours of these machines.
+
+        Raises:
+            ValueError: nothing was observed.
+        """
+        edges = [line.observed.ravel() for line in lines.values() if len(line.observed)]
+        if not edges:
+            raise ValueError("nothing was observed: every interval lies outside the observed time")
+        joined = np.concatenate(edges)
+        start = week_start(week_of(instant(float(joined.min())), timezone), timezone)
+        after = week_start(week_of(instant(float(joined.max()) - 1e-3), timezone) + 1, timezone)
+        count = -(-(after - start) // HOUR_SECONDS)
+        columns = (
+            np.stack([hourly(getattr(line, name), start, count) for line in lines.values()])
+            for name in ("busy", "used", "observed")
+        )
+        return cls(tuple(lines), local_hours(start, count, timezone), *columns)

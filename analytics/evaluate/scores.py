@@ -1,0 +1,77 @@
+"""Scores of forecasts of yes or no: Brier, log loss, calibration, and the interval of a difference."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+CLIP: Final = 0.01
+"""Probabilities are kept this far from 0 and 1 for the log loss, which one sure and wrong forecast would rule."""
+_BINS: Final = 10
+
+
+class Interval(NamedTuple):
+    """A figure with its 95 % interval; None where a single machine and week leave nothing to resample."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def brier(probability: Floats, outcome: NDArray[np.bool_]) -> float:
+    """Mean squared distance of forecast and outcome."""
+    return float(np.mean((probability - outcome) ** 2))
+
+
+def log_loss(probability: Floats, outcome: NDArray[np.bool_]) -> float:
+    """Mean of -log of the probability given to what happened, nats."""
+    kept = np.clip(probability, CLIP, 1.0 - CLIP)
+    return float(-np.mean(np.log(np.where(outcome, kept, 1.0 - kept))))
+
+
+def reliability(probability: Floats, outcome: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Ten equal bins of forecasts: mean forecast, share that came true, count; empty bins are left out."""
+    which = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1)
+    counts = np.bincount(which, minlength=_BINS)
+    forecast, happened = (np.bincount(which, values, _BINS) for values in (probability, outcome.astype(np.float64)))
+    return [
+        {
+            "from": bin_ / _BINS,
+            "to": (bin_ + 1) / _BINS,
+            "n": int(counts[bin_]),
+            "forecast": float(forecast[bin_] / counts[bin_]),
+            "observed": float(happened[bin_] / counts[bin_]),
+        }
+        for bin_ in np.flatnonzero(counts).tolist()
+    ]
+
+
+def calibration_error(table: list[dict[str, Any]]) -> float:
+    """Expected calibration error of a reliability table: mean distance of forecast and share, by count."""
+    total = sum(row["n"] for row in table)
+    return float(sum(row["n"] * abs(row["forecast"] - row["observed"]) for row in table) / total)
+
+
+def gain(ours: Floats, baseline: Floats, draws: int = 2000, seed: int = 0) -> Interval:
+    """By how many percent our loss lies below a baseline's, with its interval.
+
+    Weeks and machines are resampled independently, so that neither one odd week nor one odd machine carries the figure.
+
+    Args:
+        ours: summed loss by machine and week, shape (machines, weeks).
+        baseline: likewise, of the same windows.
+    """
+    if not baseline.sum():
+        return Interval(0.0, None, None)
+    value = 100.0 * float(1.0 - ours.sum() / baseline.sum())
+    machines, weeks = ours.shape
+    if machines * weeks < 2:
+        return Interval(value, None, None)
+    random = np.random.default_rng(seed)
+    by_machine = random.multinomial(machines, np.full(machines, 1.0 / machines), draws).astype(np.float64)
+    by_week = random.multinomial(weeks, np.full(weeks, 1.0 / weeks), draws).astype(np.float64)
+    losses, rivals = (((by_machine @ loss) * by_week).sum(axis=1) for loss in (ours, baseline))
+    drawn = 100.0 * (1.0 - losses[rivals > 0] / rivals[rivals > 0])
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Interval(value, float(low), float(high))
