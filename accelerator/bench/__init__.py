@@ -1,0 +1,1 @@
+"""Benchmarks of whole processes; figures are for comparison within one run, never for a test."""

@@ -1,0 +1,110 @@
+"""The processes of a benchmark: a broker on a free loopback port, a collector, their CPU time and memory."""
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bus.embedded import EmbeddedBroker
+
+from accelerator.problems import Found, Missing
+from bus.client import BrokerAddress
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+MOSQUITTO_CONF = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence false
+max_queued_messages 0
+max_queued_bytes 0
+max_inflight_messages 10000
+"""
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@asynccontextmanager
+async def broker(folder: Path) -> AsyncIterator[tuple[BrokerAddress, str]]:
+    """Mosquitto where it is installed, else the embedded broker; yields (address, name)."""
+    binary = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if binary is None:
+        async with EmbeddedBroker(folder / "broker") as embedded:
+            yield embedded.address, "embedded"
+        return
+    port = free_port()
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(MOSQUITTO_CONF.format(port=port), encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        binary, "-c", str(configuration), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await _listening(port, process)
+        yield BrokerAddress.parse(f"mqtt://127.0.0.1:{port}"), "mosquitto"
+    finally:
+        await end(process)
+
+
+async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
+    for _ in range(200):
+        if process.returncode is not None:
+            raise Missing(f"mosquitto ended with exit code {process.returncode} at start")
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        await writer.wait_closed()
+        return
+    raise Missing("mosquitto does not listen after 10 s")
+
+
+@asynccontextmanager
+async def program(arguments: list[str], environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A ``resilian`` program as a process of its own; ended by SIGTERM."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "accelerator.main", *arguments, env={**os.environ, **environment}
+    )
+    try:
+        yield process
+    finally:
+        await end(process)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """SIGTERM, and SIGKILL when it does not end within 30 s."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(30):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise Found(f"pid {process.pid} did not end within 30 s of SIGTERM") from None
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system CPU seconds of a process so far, its threads included."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def rss_mb(pid: int) -> float:
+    """Highest resident memory of a process so far, MB."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0.0

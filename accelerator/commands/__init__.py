@@ -1,0 +1,1 @@
+"""The commands of ``resilian``, by family; each module holds a Typer application named ``app``."""

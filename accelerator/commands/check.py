@@ -1,0 +1,59 @@
+"""``resilian settings`` and ``resilian doctor``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelerator import logs, output
+from accelerator import settings as settings_module
+from accelerator.problems import Found
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_MARKS = {"ok": "ok", "wrong": "WRONG", "unknown": "?"}
+
+
+def show_settings(as_json: Json = False) -> None:
+    """Print the settings with their origin; secrets are masked.
+
+    Example: resilian settings --json
+    """
+    rows = settings_module.shown(settings_module.load())
+    if as_json:
+        output.emit_json(rows)
+        return
+    output.emit_table(rows, {"name": "setting", "value": "value", "origin": "origin"}, empty="no settings")
+
+
+def doctor(
+    member: Annotated[str | None, typer.Option("--member", help="Only this member's machines.")] = None,
+    machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
+    fleet: Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Data folder of the running `up` or `demo`.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Walk the path of the data and say where it ends, why, and what to do. Exit 1 when something is wrong.
+
+    Example: resilian doctor --member zorn --machine cabine-1
+    """
+    from accelerator.doctor import as_rows, conclusion, examine
+    from accelerator.lifetime import run
+
+    chosen = settings_module.load(fleet=fleet, data_dir=data)
+    logs.configure("error")
+    with output.progress("doctor"):
+        steps = run(examine(chosen, member, machine))
+    if as_json:
+        output.emit_json({"steps": as_rows(steps), "conclusion": conclusion(steps)})
+    else:
+        rows = [{**row, "status": _MARKS[row["status"]]} for row in as_rows(steps)]
+        output.emit_table(rows, {"status": "", "name": "link", "detail": "what it is"}, empty="nothing to examine")
+        typer.echo(conclusion(steps))
+    if any(step.status == "wrong" for step in steps):
+        raise Found("the doctor found something wrong")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    app.command("settings")(show_settings)
+    app.command("doctor")(doctor)

@@ -1,0 +1,104 @@
+"""``resilian report`` and ``resilian verify-ledger``."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from accelerator import jobs, logs, output, settings
+from accelerator.lifetime import run
+from accelerator.problems import Found, Missing, Usage
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StoreUrl = Annotated[str | None, typer.Option("--store", help="duckdb:///file or influxdb+http://host:port?org=NAME.")]
+
+_COLUMNS = {
+    "member": "member",
+    "machine": "machine",
+    "utilisation": "utilisation",
+    "utilisation_calendar": "of calendar",
+    "coverage": "coverage",
+    "shareable_hours_per_week": "shareable h/week",
+    "producing_h": "producing h",
+    "unknown_h": "unknown h",
+    "finding": "finding",
+}
+
+
+def report(
+    store: StoreUrl = None,
+    from_time: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; default 12 weeks back.")
+    ] = None,
+    to_time: Annotated[str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; default now.")] = None,
+    fleet: Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")] = None,
+    member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
+    as_json: Json = False,
+) -> None:
+    """One row a machine: hours in each state, coverage, utilisation, shareable hours, free windows, findings.
+
+    Example: resilian report --from 2026-09-01 --json
+    """
+    chosen = settings.load(store=store, fleet=fleet)
+    logs.configure(chosen.log)
+    span = {"from": _instant(from_time, "--from"), "to": _instant(to_time, "--to")}
+    rows = run(jobs.execute("report", chosen, span, store_url=store))
+    rows = [row for row in rows if member in (None, row["member"])]
+    if as_json:
+        output.emit_json(rows)
+        return
+    output.emit_table([_flat(row) for row in rows], _COLUMNS, empty="no machine has sent anything yet")
+
+
+def _instant(text: str | None, option: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise Usage(f"{option} {text}: an ISO 8601 time such as 2026-09-01T06:00:00+02:00") from None
+    return (instant if instant.tzinfo else instant.astimezone()).isoformat()
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    seconds = row["seconds"]
+    flagged = [finding["rule"] for finding in row["findings"] if finding["status"] == "flagged"]
+    return {
+        **row,
+        "producing_h": round(seconds.get("PRODUCING", 0) / 3600, 1),
+        "unknown_h": round(seconds.get("UNKNOWN", 0) / 3600, 1),
+        "finding": ", ".join(flagged) or "-",
+    }
+
+
+def verify_ledger(
+    ledger: Annotated[Path, typer.Argument(help="One JSON object a line, written by the publishers at PUBACK.")],
+    store: StoreUrl = None,
+    rejects: Annotated[Path | None, typer.Option("--rejects", help="Output of `resilian rejects list --json`.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check that every acknowledged message is in the store exactly once, or in the rejects. Exit 1 when not.
+
+    Example: resilian verify-ledger ledger.jsonl --store duckdb:///store.duckdb
+    """
+    if not ledger.exists():
+        raise Missing(f"{ledger}: no such file")
+    chosen = settings.load(store=store)
+    arguments = {"ledger": str(ledger.absolute()), "rejects": str(rejects.absolute()) if rejects else None}
+    outcome = run(jobs.execute("verify-ledger", chosen, arguments, store_url=store))
+    if as_json:
+        output.emit_json(outcome)
+    else:
+        figures = ("published", "stored", "rejected", "lost", "duplicates", "unrecorded")
+        typer.echo(", ".join(f"{outcome[name]} {name}" for name in figures))
+    if not outcome["ok"]:
+        raise Found(
+            f"{outcome['lost']} acknowledged readings lost, {outcome['duplicates']} stored twice: {outcome['examples']}"
+        )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    app.command("report")(report)
+    app.command("verify-ledger")(verify_ledger)

@@ -1,0 +1,148 @@
+"""``resilian evaluate availability``, ``flags`` and ``states``: back-tests on files, beside the baselines."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from accelerator import output
+from accelerator.durations import seconds
+from accelerator.problems import Found, Missing, Usage
+
+app = typer.Typer(name="evaluate", help="Back-tests: availability, flags, states.", no_args_is_help=True)
+
+Intervals = Annotated[Path, typer.Argument(metavar="INTERVALS.csv", help="machine,start,end[,state]")]
+Observed = Annotated[Path | None, typer.Option("--observed", help="machine,start,end: when each feed was alive.")]
+Zone = Annotated[str, typer.Option("--timezone", help="Of times without an offset, and of the hours of the week.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def availability(
+    intervals: Intervals,
+    observed: Observed = None,
+    window: Annotated[str, typer.Option("--window", help="Length of the window: 4h, 8h, 24h.")] = "8h",
+    lead: Annotated[str, typer.Option("--lead", help="From the forecast to the window's start.")] = "0h",
+    first_weeks: Annotated[int, typer.Option("--first-weeks", min=1, help="Weeks used for training alone.")] = 4,
+    timezone: Zone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Rolling weekly back-test of P(free for the whole window), beside the baselines.
+
+    Example: resilian evaluate availability intervals.csv --window 8h --json
+    """
+    from analytics.evaluate import availability as backtest
+
+    found = _guarded(
+        backtest.from_files,
+        intervals,
+        observed,
+        window_h=seconds(window, option="--window") / 3600,
+        lead_h=seconds(lead, option="--lead") / 3600,
+        first_weeks=first_weeks,
+        timezone=timezone,
+    )
+    if as_json:
+        output.emit_json(found)
+        return
+    typer.echo(f"windows of {window}, lead {lead}: {found['n']} forecasts")
+    rows = [
+        {"model": name, **scores, "gain": _gain(found["gain"].get(name))} for name, scores in found["models"].items()
+    ]
+    columns = {
+        "model": "model",
+        "brier": "Brier",
+        "log_loss": "log loss",
+        "ece": "calibration error",
+        "gain": "resilian better by",
+    }
+    output.emit_table(rows, columns, empty="nothing could be scored")
+
+
+@app.command()
+def flags(
+    intervals: Intervals,
+    observed: Observed = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0.01, max=0.99, help="Utilisation of the calendar.")
+    ] = 0.15,
+    history_weeks: Annotated[int, typer.Option("--history-weeks", min=1, help="Weeks a flag looks back.")] = 6,
+    horizon_weeks: Annotated[int, typer.Option("--horizon-weeks", min=1, help="Weeks it is judged on.")] = 4,
+    timezone: Zone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Flags at each week from history only, judged on the weeks after: precision, recall, insufficient evidence.
+
+    Example: resilian evaluate flags intervals.csv --threshold 0.15
+    """
+    from analytics.evaluate import flags as backtest
+
+    found = _guarded(
+        backtest.from_files,
+        intervals,
+        observed,
+        threshold=threshold,
+        history_weeks=history_weeks,
+        horizon_weeks=horizon_weeks,
+        timezone=timezone,
+    )
+    if as_json:
+        output.emit_json(found)
+        return
+    names = ("precision", "recall", "recall_insufficient_missed", "prevalence", "flagged", "true", "insufficient")
+    output.emit_table(
+        [{"figure": name, "value": found[name]} for name in names], {"figure": "figure", "value": "value"}, empty=""
+    )
+
+
+@app.command()
+def states(
+    readings: Annotated[
+        Path, typer.Argument(metavar="READINGS.csv", help="machine,at[,power_w][,count][,state][,label]")
+    ],
+    test_from: Annotated[str, typer.Option("--test-from", metavar="TIME", help="Learn before, test from here on.")],
+    timezone: Zone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """State inference against the labels of the file: accuracy, kappa, confusion, per machine.
+
+    Example: resilian evaluate states readings.csv --test-from 2022-09-05
+    """
+    from analytics.evaluate import states as backtest
+
+    try:
+        split = datetime.fromisoformat(test_from)
+    except ValueError:
+        raise Usage(f"--test-from {test_from}: an ISO 8601 time such as 2022-09-05T00:00:00+00:00") from None
+    found = _guarded(backtest.from_file, readings, split, timezone=timezone)
+    if as_json:
+        output.emit_json(found)
+        return
+    rows = [{"machine": "all", "accuracy": found["accuracy"], "kappa": found["kappa"]}]
+    rows += [{"machine": name, **figures} for name, figures in found["machines"].items()]
+    output.emit_table(rows, {"machine": "machine", "accuracy": "accuracy", "kappa": "kappa"}, empty="nothing labelled")
+
+
+def _guarded(function: Any, *arguments: Any, **options: Any) -> Mapping[str, Any]:
+    from analytics.evaluate.files import FileProblem
+
+    for argument in arguments:
+        if isinstance(argument, Path) and not argument.exists():
+            raise Missing(f"{argument}: no such file")
+    try:
+        with output.progress("back-test"):
+            found: Mapping[str, Any] = function(*arguments, **options)
+    except FileProblem as error:
+        raise Found(str(error)) from None
+    return found
+
+
+def _gain(gain: Mapping[str, float] | None) -> str:
+    return f"{gain['percent']:.1f} % [{gain['low']:.1f}, {gain['high']:.1f}]" if gain else ""
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands of this family."""
+    root.add_typer(app)

@@ -1,0 +1,275 @@
+"""``resilian member``, ``machine``, ``consent`` and ``finding``: the registry's files, edited with checks.
+
+A running program sees the change at once: it watches the files.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from accelerator import jobs, output, owner, settings
+from accelerator.problems import Found, Usage
+from fleet import edit
+from fleet.batch import MachineKey
+from fleet.clock import now
+from fleet.network import Level, Trade
+from fleet.topics import reading_topic, slugify
+
+member_app = typer.Typer(name="member", help="Add and list members.", no_args_is_help=True)
+machine_app = typer.Typer(name="machine", help="Add, list and calibrate machines.", no_args_is_help=True)
+consent_app = typer.Typer(name="consent", help="Say who may see what of a machine.", no_args_is_help=True)
+finding_app = typer.Typer(name="finding", help="List findings and answer a flag.", no_args_is_help=True)
+
+Fleet = Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+MemberName = Annotated[str, typer.Argument(metavar="MEMBER", help="Slug of the member.")]
+MachineName = Annotated[str, typer.Argument(metavar="MACHINE", help="Id of the machine.")]
+
+
+def folder_of(fleet: Path | None) -> Path:
+    """The registry's folder: the one given, the running owner's, or that of the settings."""
+    chosen = settings.load(fleet=fleet)
+    running = owner.find(chosen.run_file)
+    if fleet is None and running is not None and chosen.origin["fleet"] == "default":
+        return Path(running.fleet)
+    return chosen.fleet
+
+
+@contextmanager
+def _editing() -> Iterator[None]:
+    try:
+        yield
+    except edit.EditRefused as error:
+        raise Found(str(error)) from None
+    except OSError as error:
+        raise Found(f"{error.filename}: cannot be written: {error.strerror}") from None
+
+
+@member_app.command("add")
+def member_add(
+    name: Annotated[str, typer.Argument(help="The firm's name.")],
+    commune: Annotated[str, typer.Option("--commune", help="Where the site is.")],
+    slug: Annotated[
+        str | None, typer.Option("--slug", help="First topic level; made from the name when absent.")
+    ] = None,
+    postcode: Annotated[str | None, typer.Option("--postcode")] = None,
+    contact: Annotated[str | None, typer.Option("--contact", help="Whom to call.")] = None,
+    fleet: Fleet = None,
+) -> None:
+    """Add a member.
+
+    Example: resilian member add "Peinture de la Zorn" --commune Brumath
+    """
+    folder = folder_of(fleet)
+    jobs.loaded(folder)
+    fields: dict[str, Any] = {
+        "slug": slug or _slug(name),
+        "name": name,
+        "place": {"commune": commune} | ({"postcode": postcode} if postcode else {}),
+    } | ({"contact": contact} if contact else {})
+    with _editing():
+        added = edit.add_member(folder, fields)
+    typer.echo(f"member {added.slug} added; its devices publish below m/{added.slug}/")
+
+
+def _slug(name: str) -> str:
+    try:
+        return slugify(name)
+    except ValueError as error:
+        raise Usage(f"{error}; give --slug") from None
+
+
+@member_app.command("list")
+def member_list(fleet: Fleet = None, as_json: Json = False) -> None:
+    """List the members.
+
+    Example: resilian member list --json
+    """
+    members = jobs.loaded(folder_of(fleet)).members.values()
+    rows = [
+        {"member": m.slug, "name": m.name, "commune": m.place.commune, "machines": len(m.machines)} for m in members
+    ]
+    _emit(
+        rows,
+        as_json,
+        {"member": "member", "name": "name", "commune": "commune", "machines": "machines"},
+        "no member yet",
+    )
+
+
+@machine_app.command("add")
+def machine_add(
+    member: MemberName,
+    name: Annotated[str, typer.Argument(help="The machine's name.")],
+    machine_id: Annotated[str | None, typer.Option("--id", help="Made from the name when absent.")] = None,
+    trade: Annotated[Trade, typer.Option("--trade", help="Family of machines.")] = Trade.OTHER,
+    topic: Annotated[str | None, typer.Option("--topic", help="Where the device publishes, below m/MEMBER/.")] = None,
+    wire_format: Annotated[
+        str, typer.Option("--format", help="canonical, or a profile such as tasmota.")
+    ] = "canonical",
+    channel: Annotated[str | None, typer.Option("--channel", help="Of a device with several channels.")] = None,
+    every: Annotated[float, typer.Option("--every", help="Longest normal distance of two readings, seconds.")] = 300,
+    fleet: Fleet = None,
+) -> None:
+    """Add a machine; without --topic it publishes canonical JSON.
+
+    Example: resilian machine add zorn "Cabine 1" --trade paint --topic m/zorn/booth1/tele/SENSOR --format tasmota
+    """
+    key = MachineKey(member, machine_id or _slug(name))
+    fields: dict[str, Any] = {"id": key.machine, "name": name, "trade": trade.value, "every": every}
+    if topic:
+        fields["feeds"] = [{"topic": topic, "format": wire_format} | ({"channel": channel} if channel else {})]
+    with _editing():
+        edit.add_machine(folder_of(fleet), member, fields)
+    typer.echo(f"machine {member}/{key.machine} added; listens on {topic or reading_topic(*key)}")
+
+
+@machine_app.command("list")
+def machine_list(fleet: Fleet = None, as_json: Json = False) -> None:
+    """List the machines with their feeds.
+
+    Example: resilian machine list
+    """
+    rows = [
+        {
+            "member": m.slug,
+            "machine": x.id,
+            "name": x.name,
+            "trade": x.trade.value,
+            "every": x.every,
+            "topics": [feed.topic for feed in x.feeds] or [reading_topic(m.slug, x.id)],
+        }
+        for m, x in jobs.loaded(folder_of(fleet)).machines()
+    ]
+    shown = rows if as_json else [{**row, "topics": ", ".join(row["topics"])} for row in rows]  # type: ignore[arg-type]  # a list of str
+    columns = {"member": "member", "machine": "machine", "name": "name", "trade": "trade", "topics": "topics"}
+    _emit(shown, as_json, columns, "no machine yet")
+
+
+@machine_app.command("calibrate")
+def machine_calibrate(
+    member: MemberName,
+    machine: MachineName,
+    off: Annotated[float | None, typer.Option("--off", min=0, help="Watts while it was off.")] = None,
+    standby: Annotated[float | None, typer.Option("--standby", min=0, help="Watts while it stood ready.")] = None,
+    working: Annotated[float | None, typer.Option("--working", min=0, help="Watts while it worked.")] = None,
+    fleet: Fleet = None,
+) -> None:
+    """Mark "off", "standby", "working" while standing at the machine; what is not given stays.
+
+    Example: resilian machine calibrate zorn cabine-1 --off 4 --standby 310 --working 4200
+    """
+    marks = {"off_w": off, "standby_w": standby, "working_w": working}
+    given = {name: value for name, value in marks.items() if value is not None}
+    if not given:
+        raise Usage("give at least one of --off, --standby, --working, in watts")
+    with _editing():
+        edit.calibrate(folder_of(fleet), MachineKey(member, machine), {**given, "at": now()})
+    typer.echo(
+        f"machine {member}/{machine} calibrated: "
+        + ", ".join(f"{k.removesuffix('_w')} {v:g} W" for k, v in given.items())
+    )
+
+
+@consent_app.command("set")
+def consent_set(
+    member: MemberName,
+    machine: MachineName,
+    recipient: Annotated[str, typer.Argument(help="coordinator, members, member:SLUG or startup:NAME.")],
+    level: Annotated[Level, typer.Argument(help="What the recipient sees.")],
+    purpose: Annotated[str, typer.Option("--purpose", help="What for.")] = "partage de capacité",
+    until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Last day, ISO 8601.")] = None,
+    quantity: Annotated[list[str] | None, typer.Option("--quantity", help="Of a stream; repeat.")] = None,
+    fleet: Fleet = None,
+) -> None:
+    """Say what one recipient may see of one machine; `none` takes it back at once.
+
+    Example: resilian consent set zorn cabine-1 coordinator offers --until 2027-06-30
+    """
+    fields: dict[str, Any] = {
+        "machine": machine,
+        "recipient": recipient,
+        "level": level.value,
+        "purpose": purpose,
+        "since": now().date(),
+    }
+    if until:
+        fields["until"] = _day(until)
+    if quantity:
+        fields["quantities"] = quantity
+    with _editing():
+        edit.set_consent(folder_of(fleet), member, fields)
+    typer.echo(f"{recipient} now has level {level.value} on {member}/{machine}" + (f" until {until}" if until else ""))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Usage(f"--until {text}: a date such as 2027-06-30") from None
+
+
+@consent_app.command("list")
+def consent_list(fleet: Fleet = None, as_json: Json = False) -> None:
+    """List the consents; what is not listed is level none.
+
+    Example: resilian consent list --json
+    """
+    members = jobs.loaded(folder_of(fleet)).members.values()
+    rows = [{"member": m.slug, **consent.model_dump(mode="json")} for m in members for consent in m.consents]
+    columns = {name: name for name in ("member", "machine", "recipient", "level", "purpose", "since", "until")}
+    _emit(rows, as_json, columns, "no consent: nothing is shown to anybody")
+
+
+@finding_app.command("answer")
+def finding_answer(
+    member: MemberName,
+    machine: MachineName,
+    rule: Annotated[str, typer.Argument(help="The flag's rule, such as structural-underuse.")],
+    answer: Annotated[str, typer.Argument(help="propose, reserve or wrong.")],
+    because: Annotated[str | None, typer.Option("--because", help="Why; kept with the answer.")] = None,
+    fleet: Fleet = None,
+) -> None:
+    """Answer a flag: only `propose` publishes it.
+
+    Example: resilian finding answer zorn cabine-1 structural-underuse reserve --because "pièces de rechange"
+    """
+    fields: dict[str, Any] = {"machine": machine, "rule": rule, "answer": answer, "at": now()}
+    if because:
+        fields["because"] = because
+    with _editing():
+        edit.set_answer(folder_of(fleet), member, fields)
+    typer.echo(f"answer to {rule} on {member}/{machine} kept: {answer}")
+
+
+@finding_app.command("list")
+def finding_list(
+    member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List what the rules say of every machine now.
+
+    Example: resilian finding list --member zorn
+    """
+    from accelerator.lifetime import run
+
+    found = run(jobs.execute("findings", settings.load(), {"member": member}))
+    columns = {name: name for name in ("member", "machine", "rule", "status", "since", "reason")}
+    _emit(found, as_json, columns, "no finding yet")
+
+
+def _emit(rows: list[dict[str, Any]], as_json: bool, columns: dict[str, str], empty: str) -> None:
+    if as_json:
+        output.emit_json(rows)
+    else:
+        output.emit_table(rows, columns, empty=empty)
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands of this family."""
+    for app in (member_app, machine_app, consent_app, finding_app):
+        root.add_typer(app)

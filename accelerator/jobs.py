@@ -1,0 +1,100 @@
+"""Jobs on a store: what ``report``, ``export`` and ``verify-ledger`` do, here or in the process that owns the store."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from accelerator import ledger_check, owner
+from accelerator.problems import Missing
+from accelerator.settings import Settings
+from fleet import registry
+from fleet.batch import MachineKey
+from fleet.clock import now
+from store import Store, StoreUnavailable
+
+_FAR_MS = 2**62 // 1_000_000
+
+
+def table(store: Store, settings: Settings) -> dict[str, owner.Job]:
+    """Job name -> the function that executes it on this store."""
+
+    async def report(arguments: Mapping[str, Any]) -> Any:
+        from analytics.report import rows
+
+        fleet = loaded(settings.fleet)
+        start, end = (_time(arguments.get(name)) for name in ("from", "to"))
+        return [_jsonable(row) for row in await rows(store, fleet, start, end, now())]
+
+    async def verify_ledger(arguments: Mapping[str, Any]) -> Any:
+        rejects = arguments.get("rejects")
+        return await ledger_check.check(store, Path(arguments["ledger"]), Path(rejects) if rejects else None)
+
+    async def findings(arguments: Mapping[str, Any]) -> Any:
+        found = await store.read_documents("finding", arguments.get("member"))
+        return [json.loads(document.body) for document in found]
+
+    async def newest(arguments: Mapping[str, Any]) -> Any:
+        member = arguments.get("member")
+        keys = [key for key in await store.known_machines() if member in (None, key.member)]
+        return [await _newest(store, key) for key in keys]
+
+    return {"report": report, "verify-ledger": verify_ledger, "findings": findings, "newest": newest}
+
+
+def loaded(folder: Path) -> registry.Registry:
+    """The registry.
+
+    Raises:
+        Missing: the folder holds no network.
+    """
+    try:
+        return registry.load(folder)
+    except registry.RegistryMissing as error:
+        raise Missing(str(error)) from None
+
+
+async def execute(name: str, settings: Settings, arguments: Mapping[str, Any], *, store_url: str | None = None) -> Any:
+    """Execute a job: through a running owner of the data folder when it holds that store, else by opening the store.
+
+    Raises:
+        Problem: the job's, or why the store cannot be opened.
+    """
+    from accelerator.programs import open_store
+
+    running = owner.find(settings.run_file)
+    if running is not None and store_url in (None, running.store):
+        return await owner.ask(running, name, arguments)
+    async with open_store(settings) as store:
+        try:
+            return await table(store, settings)[name](arguments)
+        except StoreUnavailable as error:
+            raise Missing(f"store {settings.store_url}: {error}") from None
+
+
+async def _newest(store: Store, key: MachineKey) -> dict[str, Any]:
+    """Times of the newest reading of a machine (epoch ms), and its highest power of the day before it (watts)."""
+    last = await store.last_reading(key, _FAR_MS)
+    at_ms = int(last.rows["at_ns"][0]) // 1_000_000
+    day = await store.read_readings([key], at_ms - 86_400_000, at_ms + 1)
+    powers = day.rows["power_w"][~np.isnan(day.rows["power_w"])]
+    highest = float(powers.max()) if len(powers) else None
+    arrived = int(last.rows["arrived_ms"][0])
+    return {"member": key.member, "machine": key.machine, "at": at_ms, "arrived": arrived, "power_max_w": highest}
+
+
+def _time(text: Any) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    return value

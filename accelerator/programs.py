@@ -1,0 +1,254 @@
+"""Puts the programs together: one of them alone, or all in one process with an embedded broker and store."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+from bus.embedded import EmbeddedBroker
+
+from accelerator import jobs, lifetime, owner
+from accelerator.problems import Missing, Usage
+from accelerator.settings import Settings
+from bus.client import BrokerAddress
+from fleet import registry
+from store import Store, StoreRefused, StoreUnavailable, connect
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every program needs: a broker, an open store, the registry's folder, a folder for its own files."""
+
+    broker: BrokerAddress
+    store: Store
+    settings: Settings
+
+
+def broker_address(url: str) -> BrokerAddress:
+    """The broker's address.
+
+    Raises:
+        Usage: the URL is wrong; says what.
+    """
+    try:
+        return BrokerAddress.parse(url)
+    except ValueError as error:
+        raise Usage(f"RESILIAN_BROKER: {error}") from None
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store of the settings, open.
+
+    Raises:
+        Usage: the URL is wrong.
+        Missing: a person must act first (token, lock, version), or it is away and only ``wait`` would help.
+    """
+    try:
+        store = connect(settings.store_url, token=settings.token, retention=_retention(settings.fleet))
+    except ValueError as error:
+        raise Usage(f"RESILIAN_STORE: {error}") from None
+    try:
+        await store.open()
+    except (StoreRefused, StoreUnavailable) as error:
+        await store.close()
+        raise Missing(f"store {settings.store_url}: {error}") from None
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _retention(fleet: Path) -> Callable[[str], int]:
+    """Retention in days by member, read from the registry each time a bucket is made."""
+
+    def days(member: str) -> int:
+        try:
+            found = registry.load(fleet).members.get(member)
+        except registry.RegistryMissing:
+            return 90
+        return found.retention_days if found else 90
+
+    return days
+
+
+@asynccontextmanager
+async def assembled(settings: Settings) -> AsyncIterator[Parts]:
+    """The parts of an all-in-one process; embedded where the settings name none."""
+    running = owner.find(settings.run_file)
+    if running is not None:
+        raise Missing(
+            f"{settings.data_dir} is in use by pid {running.pid} ({running.gateway}); "
+            "stop it, or choose another folder with RESILIAN_DATA_DIR or --data"
+        )
+    make_folder(settings.data_dir)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings))
+        if settings.broker is None:
+            broker = await stack.enter_async_context(EmbeddedBroker(settings.data_dir / "broker"))
+            address = broker.address
+        else:
+            address = broker_address(settings.broker)
+        yield Parts(address, store, settings)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder of our own.
+
+    Raises:
+        Missing: it cannot be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Missing(f"{path}: cannot be written: {error.strerror}; choose another with RESILIAN_DATA_DIR") from None
+
+
+def ingest_part(parts: Parts, members: frozenset[str] | None = None) -> lifetime.Part:
+    """The collector."""
+    from ingest.service import IngestConfig, run
+
+    config = IngestConfig(
+        broker=parts.broker,
+        fleet_dir=parts.settings.fleet,
+        data_dir=parts.settings.data_dir / "ingest",
+        members=members,
+    )
+    return lambda stop: run(config, parts.store, stop=stop)
+
+
+def analytics_part(parts: Parts) -> lifetime.Part:
+    """The analytics worker."""
+    from analytics.worker import WorkerConfig, run
+
+    config = WorkerConfig(broker=parts.broker, fleet_dir=parts.settings.fleet)
+    return lambda stop: run(config, parts.store, stop=stop)
+
+
+def gateway_part(parts: Parts, ready: Callable[[str], None], *, demo: bool = False) -> lifetime.Part:
+    """The gateway; ``ready`` is called with its URL once it listens."""
+    from gateway.service import GatewayConfig, run
+
+    config = GatewayConfig(
+        broker=parts.broker,
+        fleet_dir=parts.settings.fleet,
+        listen=parts.settings.listen,
+        port=parts.settings.port,
+        demo=demo,
+        on_ready=ready,
+    )
+    return lambda stop: run(config, parts.store, stop=stop)
+
+
+@asynccontextmanager
+async def owning(parts: Parts) -> AsyncIterator[Callable[[str], None]]:
+    """Serve other commands and write ``run.json`` once the gateway's URL is told to the yielded callable."""
+    table = jobs.table(parts.store, parts.settings)
+    async with owner.serving(table) as (control, token):
+
+        def told(gateway: str) -> None:
+            running = owner.Running(
+                pid=os.getpid(),
+                broker=parts.broker.url,
+                gateway=gateway,
+                store=parts.settings.store_url,
+                fleet=str(parts.settings.fleet.absolute()),
+                control=control,
+                token=token,
+            )
+            owner.write(parts.settings.run_file, running)
+
+        try:
+            yield told
+        finally:
+            owner.remove(parts.settings.run_file)
+
+
+async def run_alone(name: str, settings: Settings, members: frozenset[str] | None = None) -> None:
+    """Run ingest, analytics or gateway alone, towards an external broker and store.
+
+    Raises:
+        Missing: broker or store are not named.
+    """
+    if settings.broker is None or settings.store is None:
+        lacking = " and ".join(
+            n for n, v in (("RESILIAN_BROKER", settings.broker), ("RESILIAN_STORE", settings.store)) if v is None
+        )
+        raise Missing(
+            f"{name} alone needs a broker and a store that other programs reach too: set {lacking}; "
+            "or run `resilian up`, which brings both embedded"
+        )
+    make_folder(settings.data_dir)
+    stop = asyncio.Event()
+    lifetime.stop_on_signals(stop)
+    async with open_store(settings) as store:
+        parts = Parts(broker_address(settings.broker), store, settings)
+        chosen = {
+            "ingest": lambda: ingest_part(parts, members),
+            "analytics": lambda: analytics_part(parts),
+            "gateway": lambda: gateway_part(parts, lambda url: None),
+        }[name]()
+        await lifetime.run_parts({name: chosen}, stop)
+
+
+async def run_up(settings: Settings, *, for_seconds: float | None = None) -> None:
+    """Ingest, analytics and gateway in one process, with what the settings leave embedded.
+
+    Raises:
+        Missing: the fleet's folder holds no network, or a part cannot be had.
+    """
+    if not (settings.fleet / "network.toml").exists():
+        registry.init(settings.fleet, name="Résilian", commune="à préciser", timezone=_system_zone())
+        log.info("wrote a first network", file=str(settings.fleet / "network.toml"), next="name it, then add members")
+    jobs.loaded(settings.fleet)
+    stop = asyncio.Event()
+    lifetime.stop_on_signals(stop)
+    async with assembled(settings) as parts:
+        await run_together(parts, {}, stop, for_seconds=for_seconds)
+
+
+def _system_zone() -> str:
+    """The machine's time zone by /etc/localtime, else UTC."""
+    _, found, zone = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
+    return zone if found else "UTC"
+
+
+async def run_together(
+    parts: Parts,
+    before: dict[str, lifetime.Part],
+    stop: asyncio.Event,
+    *,
+    for_seconds: float | None = None,
+    demo: bool = False,
+) -> None:
+    """Run the programs of one process; ``before`` are parts that end first, such as simulated machines."""
+    async with owning(parts) as told:
+        announced: list[asyncio.Task[None]] = []
+
+        def ready(url: str) -> None:
+            told(url)
+            announced.append(asyncio.create_task(announce(url)))
+
+        together = {
+            **before,
+            "ingest": ingest_part(parts),
+            "analytics": analytics_part(parts),
+            "gateway": gateway_part(parts, ready, demo=demo),
+        }
+        await lifetime.run_parts(together, stop, for_seconds=for_seconds)
+
+
+async def announce(url: str) -> None:
+    """Print the URL once its first page answers."""
+    async with aiohttp.ClientSession() as client, client.get(url) as page:
+        if page.status == 200:
+            print(f"resilian: {url}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - the one line the user waits for
