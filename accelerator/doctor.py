@@ -108,7 +108,7 @@ def _broker_step(url: str, heard: Heard) -> Step:
 
 
 async def listen_once(address: BrokerAddress) -> Heard:
-    """What the broker retains below net/v1; all of it once a message of our own has come back (delivery, not SUBACK)."""
+    """What the broker retains below net/v1: all of it once a message of our own came back (delivery, not SUBACK)."""
     heard = Heard(False, "no answer", {})
     probe, came_back = f"net/v1/command/doctor-{os.getpid()}", asyncio.Event()
 

@@ -1,7 +1,7 @@
 """``resilian bench ingest``: CPU per message and messages a second of a collector with everything on.
 
-A broker, a collector process and a publisher; 100-byte canonical readings of many machines are published as fast as
-the broker takes them. CPU is the collector process's alone, from before the first message until the last one is in the store.
+A broker, a collector process and a publisher; 100-byte canonical readings of many machines are published as fast as the
+broker takes them. CPU is the collector process's alone, from before the first message until the last one is stored.
 """
 
 import asyncio
