@@ -1,0 +1,115 @@
+"""The file of the embedded store: its tables, opening it, and telling an outage from a mistake."""
+
+import contextlib
+import errno
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+from duckdb import DuckDBPyConnection as Connection
+
+from store.base import StoreRefused, StoreUnavailable
+from store.columns import SECONDS
+
+SCHEMA: Final = 1
+_SECONDS: Final = ", ".join(f"{name} DOUBLE" for name in SECONDS)
+_TABLES: Final = f"""
+CREATE TABLE schema_version (version INTEGER);
+CREATE TABLE machines (id UINTEGER PRIMARY KEY, member VARCHAR NOT NULL, machine VARCHAR NOT NULL);
+CREATE TABLE readings (
+  machine_id UINTEGER, ts BIGINT, arrived_ms BIGINT, state UTINYINT, utilisation DOUBLE, power_w DOUBLE,
+  energy_wh DOUBLE, counter BIGINT, seq BIGINT, boot BIGINT, metrics VARCHAR, PRIMARY KEY (machine_id, ts));
+CREATE TABLE dirty (machine_id UINTEGER, hour BIGINT, arrived_ms BIGINT, PRIMARY KEY (machine_id, hour));
+CREATE TABLE hours (
+  machine_id UINTEGER, hour BIGINT, {_SECONDS}, energy_wh DOUBLE,
+  pieces BIGINT, readings BIGINT, conflicts BIGINT, resets BIGINT, power_max_w DOUBLE, basis VARCHAR, segments VARCHAR,
+  carry VARCHAR, model VARCHAR, PRIMARY KEY (machine_id, hour));
+CREATE TABLE documents (
+  member VARCHAR, machine VARCHAR, kind VARCHAR, made_ms BIGINT, body VARCHAR, PRIMARY KEY (member, machine, kind));
+"""
+_OUTAGES: Final = (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException, duckdb.ConnectionException)
+_NEEDS_A_PERSON: Final = re.compile("not a valid|version|Permission denied|Is a directory|Read-only")
+
+
+def open_file(path: str) -> Connection:
+    """The file with its tables; made when it is not there.
+
+    Raises:
+        StoreUnavailable, StoreRefused: as :meth:`store.base.Store.open`.
+    """
+    try:
+        if path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        connection = duckdb.connect(path, config={"threads": 1})  # the two pools are all the parallelism it needs
+    except (duckdb.Error, OSError) as error:
+        raise _why_not_open(path, error) from error
+    try:
+        _make_tables(connection, path)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, duckdb.Error) and is_outage(error):
+            raise StoreUnavailable(f"store {path}: {error}") from error
+        raise
+    return connection
+
+
+def _make_tables(connection: Connection, path: str) -> None:
+    tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if not tables:
+        with transaction(connection):
+            connection.execute(_TABLES)
+            connection.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA])
+        return
+    if "schema_version" not in tables:
+        raise StoreRefused(f"store {path}: a DuckDB file of another program; name a file that does not exist yet")
+    version = connection.execute("SELECT max(version) FROM schema_version").fetchall()[0][0]
+    if version > SCHEMA:
+        raise StoreRefused(
+            f"store {path}: written by a newer version of this program (schema {version}, known: {SCHEMA}); update"
+        )
+
+
+def _why_not_open(path: str, error: Exception) -> StoreUnavailable | StoreRefused:
+    text = str(error)
+    if "Conflicting lock" in text:
+        holder = re.search(r"PID \d+", text)
+        return StoreRefused(
+            f"store {path}: in use by another process ({holder[0] if holder else 'unknown'}); a running `resilian up` "
+            "or `resilian demo` holds it: work through that one, or stop it first"
+        )
+    if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException) and not _NEEDS_A_PERSON.search(text):
+        return StoreUnavailable(f"store {path}: {text}")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return StoreUnavailable(f"store {path}: {text}")
+    return StoreRefused(f"store {path}: {text}")
+
+
+def is_outage(error: duckdb.Error) -> bool:
+    """Whether the disk, not the program, is to blame; a commit that could not be written is a TransactionException."""
+    if isinstance(error, duckdb.TransactionException):
+        return "Could not" in str(error)
+    return isinstance(error, _OUTAGES)
+
+
+@contextlib.contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All or nothing of what is executed inside."""
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):
+            connection.rollback()
+        raise
+
+
+def insert(connection: Connection, statement: str, columns: dict[str, Any], conflict: str = "") -> None:
+    """Executes ``INSERT ... INTO table`` with numpy columns, each by its name; 1.4 µs a row in 10,000 rows."""
+    connection.register("new_rows", columns)
+    try:
+        connection.execute(f"{statement} BY NAME SELECT * FROM new_rows {conflict}")  # noqa: S608  # constants only
+    finally:
+        connection.unregister("new_rows")
