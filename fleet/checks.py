@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from fleet.calendars import holiday_dates
 from fleet.consent import recipient_rule
 from fleet.network import Machine, Member, Network
 from fleet.toml_lines import find_line
@@ -49,7 +50,15 @@ class RegistryProblem:
 
 def parse_network(text: str, file: str = "network.toml") -> tuple[Network | None, list[RegistryProblem]]:
     """The network of a file's text; None with at least one problem when it breaks a rule. Never raises for content."""
-    return _parse(Network, text, file)
+    network, problems = _parse(Network, text, file)
+    if network is not None and network.holidays is not None:
+        try:
+            holiday_dates(network.holidays, 2025, 2025)
+        except ValueError as error:
+            key = "holidays.subdivision" if network.holidays.subdivision else "holidays.country"
+            value = network.holidays.subdivision or network.holidays.country
+            return None, [RegistryProblem(file, key, _shown(value), str(error), find_line(text, key))]
+    return network, problems
 
 
 def parse_member(text: str, slug: str, file: str | None = None) -> tuple[Member | None, list[RegistryProblem]]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from fleet import files
 from fleet.batch import MachineKey
+from fleet.calendars import calendar_of
 from fleet.checks import RegistryProblem, parse_member, parse_network
 from fleet.network import Calendar, Machine, Member, Network
 from fleet.routes import Route, Routes, routes_of
@@ -66,15 +67,9 @@ class Registry:
         return ZoneInfo((known.timezone if known else None) or self.network.timezone)
 
     def calendar(self, key: MachineKey) -> Calendar:
-        """The calendar in force for a machine: what it states itself, else its member's; closures of both count."""
+        """The calendar in force for a machine, by ``fleet.calendars.calendar_of``; an empty one when there is none."""
         member, machine = self.members.get(key.member), self.machine(key)
-        if member is None or machine is None:
-            return Calendar()
-        if machine.calendar is None:
-            return member.calendar
-        stated = {name: getattr(machine.calendar, name) for name in machine.calendar.model_fields_set}
-        stated["closures"] = (*member.calendar.closures, *machine.calendar.closures)
-        return member.calendar.model_copy(update=stated)
+        return Calendar() if member is None or machine is None else calendar_of(member, machine)
 
     def routes(self) -> Routes:
         """Which topic is which machine in which format; made once."""
