@@ -1,0 +1,48 @@
+"""What an encoder is: the reverse of a decoder, so that a simulated device speaks as the real one does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from fleet.network import Feed
+
+
+class Sample(NamedTuple):
+    """One instant of one machine as its meter reads it.
+
+    Attributes:
+        at_ms: by the device's clock, epoch ms.
+        state: name of the state.
+        power_w, energy_wh: watts, and the monotone counter in watt-hours.
+        counter: monotone counter of pieces or cycles.
+        seq, boot: of devices that number what they send.
+    """
+
+    at_ms: int
+    state: str
+    power_w: float
+    energy_wh: float
+    counter: int
+    seq: int | None = None
+    boot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A wire format.
+
+    Attributes:
+        name: as it stands in a feed's ``format``.
+        tells_state, tells_count: whether its payload carries the state and the counter; all carry power and energy.
+        dated: whether its payload carries the device's time.
+        feed: member, machine -> the feed that a registry needs for it.
+        encode: feed, sample, the device's time zone -> topic and payload. Power goes out in the feed's unit.
+    """
+
+    name: str
+    tells_state: bool
+    tells_count: bool
+    dated: bool
+    feed: Callable[[str, str], Feed]
+    encode: Callable[[Feed, Sample, ZoneInfo], tuple[str, bytes]]

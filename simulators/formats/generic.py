@@ -1,0 +1,27 @@
+"""Plain JSON with usual names, as a controller's own program sends it."""
+
+import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from fleet.network import Feed
+from simulators.formats.base import Format, Sample
+
+
+def _feed(member: str, machine: str) -> Feed:
+    return Feed(topic=f"m/{member}/plc/{machine}", format="generic")
+
+
+def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
+    at = datetime.fromtimestamp(sample.at_ms / 1000, zone)
+    document = {
+        "timestamp": at.isoformat(timespec="milliseconds"),
+        "machine_state": sample.state,
+        "active_power": round(sample.power_w / feed.scale_w, 4),
+        "energy_wh": round(sample.energy_wh, 1),
+        "part_count": sample.counter,
+    }
+    return feed.topic, json.dumps(document).encode()
+
+
+GENERIC = Format("generic", tells_state=True, tells_count=True, dated=True, feed=_feed, encode=_encode)

@@ -1,0 +1,42 @@
+"""Tasmota ``tele/SENSOR`` of an energy meter: local time without an offset, whole watts, totals in kWh."""
+
+import json
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from fleet.network import Feed
+from simulators.formats.base import Format, Sample
+
+_VOLTS: Final = 400
+_FACTOR: Final = 0.87  # power factor of a motor load
+
+
+def _feed(member: str, machine: str) -> Feed:
+    return Feed(topic=f"m/{member}/{machine}/tele/SENSOR", format="tasmota")
+
+
+def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
+    local = datetime.fromtimestamp(sample.at_ms // 1000, zone)
+    power = round(sample.power_w / feed.scale_w)
+    apparent = round(power / _FACTOR)
+    document = {
+        "Time": local.strftime("%Y-%m-%dT%H:%M:%S"),
+        "ENERGY": {
+            "TotalStartTime": "2024-01-08T07:30:00",
+            "Total": round(sample.energy_wh / 1000, 3),
+            "Yesterday": 0.0,
+            "Today": 0.0,
+            "Period": 0,
+            "Power": power,
+            "ApparentPower": apparent,
+            "ReactivePower": round((apparent**2 - power**2) ** 0.5),
+            "Factor": _FACTOR if power else 0.0,
+            "Voltage": _VOLTS,
+            "Current": round(apparent / (_VOLTS * 3**0.5), 3),
+        },
+    }
+    return feed.topic, json.dumps(document, separators=(",", ":")).encode()
+
+
+TASMOTA = Format("tasmota", tells_state=False, tells_count=False, dated=True, feed=_feed, encode=_encode)
