@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -123,16 +122,28 @@ def texts(values: Sequence[str | None]) -> Objects:
     return column
 
 
-def hour_buckets(keys: Sequence[MachineKey], columns: Mapping[str, Any]) -> list[HourBucket]:
-    """The inverse of :func:`hour_columns`, sorted by machine, then hour."""
+def hour_buckets(
+    machines: Sequence[MachineKey], index: NDArray[np.integer], columns: Mapping[str, Any]
+) -> list[HourBucket]:
+    """The inverse of :func:`hour_columns` for hours of ``machines[index]``, sorted by machine, then hour."""
+    rank = {key: position for position, key in enumerate(sorted(machines))}
+    order = np.lexsort((columns["hour"], np.array([rank[key] for key in machines], dtype=np.intp)[index]))
+    picked = index[order].tolist()
+    listed = {name: column[order].tolist() for name, column in columns.items()}
     parse = SegmentTexts()
-    seconds = zip(*(columns[name].tolist() for name in SECONDS), strict=True)
-    fields = [columns[name].tolist() for name in _AFTER_SECONDS]
-    segments = [parse[text] for text in columns["segments"]]
-    rows = zip(
-        keys, columns["hour"].tolist(), seconds, *fields, segments, columns["carry"], columns["model"], strict=True
+    return list(
+        map(
+            HourBucket,
+            [machines[machine].member for machine in picked],
+            [machines[machine].machine for machine in picked],
+            listed["hour"],
+            zip(*(listed[name] for name in SECONDS), strict=True),
+            *(listed[name] for name in _AFTER_SECONDS),
+            [parse[text] for text in listed["segments"]],
+            listed["carry"],
+            listed["model"],
+        )
     )
-    return [HourBucket(*key, *rest) for key, *rest in sorted(rows, key=itemgetter(0, 1))]
 
 
 def masked(column: NDArray[Any], missing: NDArray[np.bool_]) -> Any:

@@ -187,8 +187,8 @@ class DuckStore:
         query = f"""SELECT machine_id, {", ".join(_HOUR_FIELDS)} FROM hours
                     WHERE {wanted} AND hour >= ? AND hour < ?"""  # noqa: S608  # numbers and constants only
         found = connection.execute(query, [start, end]).fetchnumpy()
-        names = {number: key for key, number in self._ids.items()}
-        return shared.hour_buckets([names[number] for number in found["machine_id"].tolist()], found)
+        numbers = found.pop("machine_id")
+        return shared.hour_buckets(list(self._ids), numbers, found)
 
     async def _write(self, job: Callable[[Connection], T]) -> T:
         return await self._run(self._writer, job)
@@ -217,7 +217,7 @@ class DuckStore:
         with self._lock:
             if self._connection is None:
                 self._connection = open_file(self.path)
-                rows = self._connection.execute("SELECT id, member, machine FROM machines").fetchall()
+                rows = self._connection.execute("SELECT id, member, machine FROM machines ORDER BY id").fetchall()
                 self._ids = {MachineKey(member, machine): number for number, member, machine in rows}
                 newest = self._connection.execute("SELECT max(arrived_ms) FROM dirty").fetchall()[0][0]
                 self._clock.stamp(at_least=newest or 0)
