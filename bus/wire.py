@@ -1,0 +1,316 @@
+"""One TCP connection to a broker: bytes to bursts of deliveries, and back. The only importer of mqtt5.
+
+Nothing here awaits: a socket read is parsed in one go and handed over as one call, so a message costs neither a task
+nor a future. Sessions, reconnection and queues are :mod:`bus.client`'s.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import mqtt5
+
+PUBACK_OK: Final = 0x40020000
+"""A four-byte PUBACK of success as a number; the packet id goes into the low 16 bits (MQTT 5.0, section 3.4.2.1)."""
+
+_PINGREQ: Final = mqtt5.PingReqPacket().write()
+_MAX_HEADER: Final = 5
+
+
+class Delivery(Protocol):
+    """A message as it came; ``packet_id`` is None with QoS 0, which needs no acknowledgement."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def packet_id(self) -> int | None: ...
+    @property
+    def retain(self) -> bool: ...
+    @property
+    def duplicate(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes in our name when the connection breaks, with QoS 1."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What a CONNECT says. ``session_expiry_s`` is how long the broker keeps our session without us."""
+
+    client_id: str
+    user: str | None
+    password: str | None
+    will: Will | None
+    keep_alive_s: int
+    session_expiry_s: int
+    receive_max: int
+
+    def to_bytes(self) -> bytes:
+        """The CONNECT packet, with clean_start false: a session opened with true is never kept on disk by Mosquitto."""
+        will = None
+        if self.will is not None:
+            topic, payload, retain = self.will.topic, self.will.payload, self.will.retain
+            will = mqtt5.Will(topic, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=retain)
+        return mqtt5.ConnectPacket(
+            self.client_id,
+            username=self.user,
+            password=None if self.password is None else self.password.encode(),
+            clean_start=False,
+            will=will,
+            keep_alive=self.keep_alive_s,
+            session_expiry_interval=self.session_expiry_s,
+            receive_max=self.receive_max,
+        ).write()
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a CONNACK says; ``code`` 0 is success, others are the broker's refusal."""
+
+    code: int
+    said: str | None
+    session_present: bool
+    receive_max: int
+    max_packet_bytes: int | None
+    keep_alive_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Whom a connection tells what, always from the event loop.
+
+    Attributes:
+        welcome: the CONNACK came.
+        subscribed: the SUBACK came; one reason code a topic filter.
+        deliveries: every PUBLISH of one socket read.
+        acknowledged: every PUBACK of one socket read, as (packet id, reason code).
+        writable: the transport takes more again.
+        lost: the last call, with the broker's reason code of DISCONNECT or the error, or neither.
+    """
+
+    welcome: Callable[[Welcome], None]
+    subscribed: Callable[[Sequence[int]], None]
+    deliveries: Callable[[list[Delivery]], None]
+    acknowledged: Callable[[list[tuple[int, int]]], None]
+    writable: Callable[[], None]
+    lost: "Callable[[Wire, int | None, BaseException | None], None]"
+
+
+def publish_bytes(topic: str, payload: bytes, *, packet_id: int, retain: bool, duplicate: bool) -> bytes:
+    """A PUBLISH packet with QoS 1."""
+    return mqtt5.PublishPacket(
+        topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=retain, packet_id=packet_id, duplicate=duplicate
+    ).write()
+
+
+def publish_size(topic: str, payload: bytes) -> int:
+    """Upper bound of the bytes of a PUBLISH packet: fixed header, topic, packet id, no properties, payload."""
+    return _MAX_HEADER + 2 + len(topic.encode()) + 2 + 1 + len(payload)
+
+
+def subscribe_bytes(packet_id: int, patterns: Sequence[str]) -> bytes:
+    """A SUBSCRIBE packet: QoS 1, ``retain`` as published; retained messages come with every SUBSCRIBE."""
+    filters = [mqtt5.TopicFilter(pattern, max_qos=mqtt5.QoS.AT_LEAST_ONCE) for pattern in patterns]
+    return mqtt5.SubscribePacket(packet_id, filters).write()
+
+
+def puback_bytes(packet_ids: Sequence[int]) -> bytes:
+    """The PUBACKs of all these messages, in this order."""
+    return struct.pack(f">{len(packet_ids)}I", *[PUBACK_OK | packet_id for packet_id in packet_ids])
+
+
+def packet_length(head: bytes | memoryview) -> int | None:
+    """Whole length of the packet that begins here, or None while its length field is incomplete."""
+    length, shift = 0, 0
+    for index in range(1, min(len(head), _MAX_HEADER)):
+        byte = head[index]
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return 1 + index + length
+        shift += 7
+    return None
+
+
+class Wire(asyncio.Protocol):
+    """A connection that has at most one life; ``epoch`` is its number in the life of the session."""
+
+    def __init__(self, epoch: int, handlers: Handlers) -> None:
+        self.epoch = epoch
+        self.writable = True
+        self._handlers = handlers
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._tail = bytearray()
+        self._needed = 0
+        self._paused = False
+        self._keep_alive_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._heard = self._said = 0.0
+        self._asked: float | None = None
+        self._code: int | None = None
+        self._error: BaseException | None = None
+
+    # --- what the owner calls
+
+    def write(self, data: bytes) -> None:
+        """Send; silently nothing when the connection is gone (:attr:`Handlers.lost` says so)."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._said = self._loop.time()
+            self._transport.write(data)
+
+    def keep_alive(self, seconds: float) -> None:
+        """Ping from now on; a peer that is silent for 1.25 times ``seconds`` (checked each quarter) is dead.
+
+        The kernel is told the same of unacknowledged bytes, so a dead peer is found while reading is paused, too.
+        """
+        self._keep_alive_s = seconds
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1500 * seconds))
+        self._heard = self._said = self._loop.time()
+        self._tick()
+
+    def pause(self) -> None:
+        """Stop reading. Pings go on; silence is then no sign of death, as the answers cannot be read."""
+        self._paused = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._paused = False
+        self._heard = self._loop.time()
+        self._asked = None
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def disconnect(self) -> None:
+        """Say goodbye after what was written, and close; the broker then does not publish the will."""
+        self.write(mqtt5.DisconnectPacket().write())
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, error: BaseException) -> None:
+        """Drop the connection now, because of ``error``."""
+        if self._error is None:
+            self._error = error
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # narrows the type: streams give nothing else
+        self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._handlers.lost(self, self._code, self._error or error)
+
+    def pause_writing(self) -> None:
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        self._handlers.writable()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = self._loop.time()
+        self._asked = None
+        if self._tail:
+            self._tail += data
+            if len(self._tail) < self._needed:
+                return
+            data = bytes(self._tail)
+            self._tail.clear()
+        try:
+            self._parse(memoryview(data))
+        except Exception as error:  # noqa: BLE001  # whatever a handler raises ends the connection and reaches run()
+            self.abort(error)
+
+    def _parse(self, view: memoryview) -> None:
+        deliveries: list[Delivery] = []
+        acknowledged: list[tuple[int, int]] = []
+        read, publish = mqtt5.read, mqtt5.PublishPacket
+        malformed: Exception | None = None
+        try:
+            while view:
+                packet, length = read(view)
+                view = view[length:]
+                if type(packet) is publish:
+                    deliveries.append(packet)
+                elif type(packet) is mqtt5.PubAckPacket:
+                    acknowledged.append((packet.packet_id, int(packet.reason_code)))
+                else:
+                    self._control(packet)
+        except IndexError:
+            malformed = self._keep(view)
+        except ValueError as error:
+            malformed = MalformedPacket(f"the broker sent a malformed packet: {error}")
+        if acknowledged:
+            self._handlers.acknowledged(acknowledged)
+        if deliveries:
+            self._handlers.deliveries(deliveries)
+        if malformed is not None:
+            self.abort(malformed)
+
+    def _keep(self, view: memoryview) -> Exception | None:
+        needed = packet_length(view)
+        if needed is not None and needed <= len(view):
+            return MalformedPacket("the broker sent a packet that ends inside a field")
+        self._needed = needed or len(view) + 1
+        self._tail += view
+        return None
+
+    def _control(self, packet: mqtt5.Packet) -> None:
+        if isinstance(packet, mqtt5.ConnAckPacket):
+            self._handlers.welcome(
+                Welcome(
+                    code=int(packet.reason_code),
+                    said=packet.reason_str,
+                    session_present=packet.session_present,
+                    receive_max=packet.receive_max,
+                    max_packet_bytes=packet.max_packet_size,
+                    keep_alive_s=packet.server_keep_alive,
+                )
+            )
+        elif isinstance(packet, mqtt5.SubAckPacket):
+            self._handlers.subscribed([int(code) for code in packet.reason_codes])
+        elif isinstance(packet, mqtt5.DisconnectPacket):
+            self._code = int(packet.reason_code)
+            if self._transport is not None:
+                self._transport.close()
+        elif not isinstance(packet, mqtt5.PingRespPacket):
+            raise ValueError(f"{type(packet).__name__} is not what a broker sends to us")
+
+    def _tick(self) -> None:
+        now, limit = self._loop.time(), self._keep_alive_s
+        unanswered = self._asked is not None and now - self._asked >= 0.5 * limit
+        if unanswered and not self._paused and now - self._heard >= 1.25 * limit:
+            self.abort(PeerSilent(f"the broker was silent for {now - self._heard:.1f} s"))
+            return
+        if now - self._heard >= 0.45 * limit or now - self._said >= 0.45 * limit:
+            self._asked = self._asked or now
+            self.write(_PINGREQ)
+        self._timer = self._loop.call_later(limit / 4, self._tick)
+
+
+class MalformedPacket(ConnectionError):
+    """What the broker sent is no MQTT."""
+
+
+class PeerSilent(ConnectionError):
+    """Nothing came from the broker for so long that the connection must be half open."""
