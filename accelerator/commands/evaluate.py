@@ -1,6 +1,6 @@
 """``resilian evaluate availability``, ``flags`` and ``states``: back-tests on files, beside the baselines."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,14 +35,14 @@ def availability(
     """
     from analytics.evaluate import availability as backtest
 
-    found = _guarded(
-        backtest.from_files,
+    found = _on_intervals(
+        backtest.evaluate,
         intervals,
         observed,
-        window_h=seconds(window, option="--window") / 3600,
-        lead_h=seconds(lead, option="--lead") / 3600,
+        timezone,
+        window_h=_hours(window, "--window"),
+        lead_h=_hours(lead, "--lead"),
         first_weeks=first_weeks,
-        timezone=timezone,
     )
     if as_json:
         output.emit_json(found)
@@ -79,14 +79,14 @@ def flags(
     """
     from analytics.evaluate import flags as backtest
 
-    found = _guarded(
-        backtest.from_files,
+    found = _on_intervals(
+        backtest.evaluate,
         intervals,
         observed,
+        timezone,
         threshold=threshold,
         history_weeks=history_weeks,
         horizon_weeks=horizon_weeks,
-        timezone=timezone,
     )
     if as_json:
         output.emit_json(found)
@@ -111,12 +111,13 @@ def states(
     Example: resilian evaluate states readings.csv --test-from 2022-09-05
     """
     from analytics.evaluate import states as backtest
+    from analytics.evaluate.files import read_readings
 
     try:
         split = datetime.fromisoformat(test_from)
     except ValueError:
         raise Usage(f"--test-from {test_from}: an ISO 8601 time such as 2022-09-05T00:00:00+00:00") from None
-    found = _guarded(backtest.from_file, readings, split, timezone=timezone)
+    found = _guarded(lambda: backtest.evaluate(read_readings(_existing(readings), timezone), split))
     if as_json:
         output.emit_json(found)
         return
@@ -125,18 +126,40 @@ def states(
     output.emit_table(rows, {"machine": "machine", "accuracy": "accuracy", "kappa": "kappa"}, empty="nothing labelled")
 
 
-def _guarded(function: Any, *arguments: Any, **options: Any) -> Mapping[str, Any]:
-    from analytics.evaluate.files import FileProblem
+def _on_intervals(
+    backtest: Callable[..., dict[str, Any]], intervals: Path, observed: Path | None, timezone: str, **options: Any
+) -> dict[str, Any]:
+    from analytics.evaluate.files import read_intervals, read_observed, silence_note
 
-    for argument in arguments:
-        if isinstance(argument, Path) and not argument.exists():
-            raise Missing(f"{argument}: no such file")
+    def read_and_run() -> dict[str, Any]:
+        busy = read_intervals(_existing(intervals), timezone)
+        alive = read_observed(_existing(observed), timezone) if observed else None
+        for note in [*busy.notes(), *(alive.notes() if alive else []), *silence_note(alive)]:
+            typer.echo(f"resilian: note: {note}", err=True)
+        return backtest(busy, alive, timezone=timezone, **options)
+
+    return _guarded(read_and_run)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise Missing(f"{path}: no such file")
+    return path
+
+
+def _guarded(backtest: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
         with output.progress("back-test"):
-            found: Mapping[str, Any] = function(*arguments, **options)
-    except FileProblem as error:
+            return backtest()
+    except ValueError as error:
         raise Found(str(error)) from None
-    return found
+
+
+def _hours(text: str, option: str) -> int:
+    hours, rest = divmod(seconds(text, option=option), 3600)
+    if rest:
+        raise Usage(f"{option} {text}: whole hours, such as 8h")
+    return int(hours)
 
 
 def _gain(gain: Mapping[str, float] | None) -> str:

@@ -1,0 +1,90 @@
+"""The command line as a user meets it: help, exit codes, one line on stderr and never a traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = [
+    "demo", "up", "ingest", "analytics", "gateway", "simulate", "replay", "report", "verify-ledger", "doctor",
+    "settings",
+    "member add", "member list", "machine add", "machine list", "machine calibrate", "consent set", "consent list",
+    "finding list", "finding answer", "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
+]  # fmt: skip
+
+
+def resilian(*arguments: str, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "accelerator.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "RESILIAN_DATA_DIR": str(data), "NO_COLOR": "1", **environment},
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("resilian: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str, tmp_path: Path) -> None:
+    done = resilian(*command.split(), "--help", data=tmp_path)
+    assert done.returncode == 0
+    assert "Example: " in done.stdout
+    assert command.split()[-1] in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nonsense"], 2, "nonsense"),
+        (["settings", "--nonsense"], 2, "--nonsense"),
+        (["ingest"], 3, "RESILIAN_BROKER and RESILIAN_STORE"),
+        (["simulate"], 3, "RESILIAN_BROKER"),
+        (["replay", "no-such-file.csv"], 3, "no-such-file.csv"),
+        (["verify-ledger", "no-such-file.jsonl"], 3, "no-such-file.jsonl"),
+        (["member", "list"], 3, "network.toml"),
+        (["report", "--from", "yesterday"], 2, "--from yesterday"),
+        (["evaluate", "availability", "none.csv"], 3, "none.csv"),
+        (["machine", "calibrate", "m", "x"], 2, "--working"),
+    ],
+)
+def test_failures_are_one_line_and_the_right_code(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
+    done = resilian(*arguments, data=tmp_path)
+    assert done.returncode == code
+    assert said in one_line(done)
+
+
+def test_registry_commands_write_what_they_then_list(tmp_path: Path) -> None:
+    fleet = tmp_path / "fleet"
+    (fleet / "members").mkdir(parents=True)
+    (fleet / "network.toml").write_text('name = "N"\nplace = { commune = "Haguenau" }\ntimezone = "Europe/Paris"\n')
+    added = resilian("member", "add", "Peinture de la Zorn", "--commune", "Brumath", data=tmp_path)
+    assert added.returncode == 0, added.stderr
+    machine = resilian("machine", "add", "peinture-de-la-zorn", "Cabine 1", "--trade", "paint", data=tmp_path)
+    assert machine.returncode == 0, machine.stderr
+    consent = ("consent", "set", "peinture-de-la-zorn", "cabine-1", "coordinator", "offers", "--until", "2030-01-31")
+    assert resilian(*consent, data=tmp_path).returncode == 0
+    listed = json.loads(resilian("machine", "list", "--json", data=tmp_path).stdout)
+    assert [(row["machine"], row["trade"]) for row in listed] == [("cabine-1", "paint")]
+    consents = json.loads(resilian("consent", "list", "--json", data=tmp_path).stdout)
+    assert [(row["level"], row["until"]) for row in consents] == [("offers", "2030-01-31")]
+    again = resilian("member", "add", "Peinture de la Zorn", "--commune", "Brumath", data=tmp_path)
+    assert again.returncode == 1
+    assert "there is a member of this name already" in one_line(again)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    done = resilian("up", "--for", "1", data=blocked / "data", RESILIAN_FLEET=str(tmp_path / "fleet"))
+    assert done.returncode == 3
+    assert "cannot be written" in done.stderr

@@ -1,0 +1,66 @@
+"""Where the data of a machine ends, said from what the broker retains and the store holds."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from accelerator.doctor import Step, conclusion, judge_machine
+from fleet.batch import MachineKey
+from fleet.network import Machine
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+KEY = MachineKey("zorn", "cabine-1")
+MACHINE = Machine.model_validate(
+    {
+        "id": "cabine-1",
+        "name": "Cabine 1",
+        "every": 60,
+        "rated_w": 45_000,
+        "feeds": [{"topic": "m/zorn/booth1/tele/SENSOR", "format": "tasmota"}],
+    }
+)
+
+
+def newest(age_s: float, offset_s: float = 0, power_w: float | None = 12_000) -> dict[str, Any]:
+    arrived = NOW_MS - int(age_s * 1000)
+    return {"at": arrived - int(offset_s * 1000), "arrived": arrived, "power_max_w": power_w}
+
+
+REJECTS = {
+    "net/v1/rejects/zorn": {
+        "newest": [
+            {"topic": "m/zorn/booth1/tele/SENSOR", "reason": "not a number", "field": "ENERGY.Power", "value": '"NaN"'},
+        ]
+    }
+}
+UNCLAIMED = {"net/v1/unclaimed/zorn": {"devices": [{"topic": "m/zorn/both1/tele/SENSOR"}]}}
+
+
+@pytest.mark.parametrize(
+    ("reading", "retained", "status", "said"),
+    [
+        (newest(10), {}, "ok", "newest reading 10 s old"),
+        (newest(7200), {}, "unknown", "silent for 2 h"),
+        (None, {}, "wrong", "has never sent anything"),
+        (None, REJECTS, "wrong", 'field ENERGY.Power = "NaN": not a number'),
+        (None, UNCLAIMED, "wrong", "m/zorn/both1/tele/SENSOR speaks and belongs to no machine"),
+        (newest(10, offset_s=3600), {}, "wrong", "clock is 1 h behind"),
+        (newest(10, offset_s=-3600), {}, "wrong", "clock is 1 h ahead"),
+        (newest(10, power_w=12.0), {}, "wrong", "kW sent for W?"),
+        (newest(10, power_w=None), {}, "ok", "newest reading"),
+    ],
+)
+def test_each_broken_link_is_named(
+    reading: dict[str, Any] | None, retained: dict[str, Any], status: str, said: str
+) -> None:
+    step = judge_machine(KEY, MACHINE, reading, retained, NOW)
+    assert (step.status, said in step.detail) == (status, True), step
+    assert bool(step.todo) == (status != "ok")
+
+
+def test_the_conclusion_is_the_first_thing_to_do() -> None:
+    steps = [Step("registry", "ok", ""), Step("broker", "wrong", "refused", "start it"), Step("x", "wrong", "y", "z")]
+    assert conclusion(steps) == "broker: refused. Do this: start it."
+    assert conclusion(steps[:1]) == "All is well: nothing to do."
