@@ -83,14 +83,16 @@ def _cause(error: BaseException, address: BrokerAddress) -> str:
     if isinstance(error, FileNotFoundError | PermissionError):
         return f"the certificate file {str(error.filename or address.ca_file)!r} cannot be read"
     if isinstance(error, OSError):
-        return _of_errno(error)
+        return _of_errno(error, address)
     return f"{type(error).__name__}: {error}"
 
 
-def _of_errno(error: OSError) -> str:
+def _of_errno(error: OSError, address: BrokerAddress) -> str:
     number = error.errno
-    if number is None and (found := re.search(r"Errno (\d+)", str(error))):  # several addresses of one name failed
+    if number is None and (found := re.search(r"Errno (-?\d+)", str(error))):  # several addresses of one name failed
         number = int(found[1])
+    if number is not None and number < 0:  # getaddrinfo's own numbers
+        return f"the name {address.host!r} cannot be resolved"
     if number in _ERRNOS:
         return _ERRNOS[number]
     return str(error)

@@ -16,6 +16,7 @@ import mqtt5
 PUBACK_OK: Final = 0x40020000
 """A four-byte PUBACK of success as a number; the packet id goes into the low 16 bits (MQTT 5.0, section 3.4.2.1)."""
 
+DISCONNECT: Final = mqtt5.DisconnectPacket().write()
 _PINGREQ: Final = mqtt5.PingReqPacket().write()
 _MAX_HEADER: Final = 5
 
@@ -197,7 +198,7 @@ class Wire(asyncio.Protocol):
 
     def disconnect(self) -> None:
         """Say goodbye after what was written, and close; the broker then does not publish the will."""
-        self.write(mqtt5.DisconnectPacket().write())
+        self.write(DISCONNECT)
         if self._transport is not None:
             self._transport.close()
 
