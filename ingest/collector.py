@@ -1,0 +1,141 @@
+"""From bursts to acknowledgements: one commit at a time in the spool's thread while the next burst gathers."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+
+from bus.client import Burst
+from fleet.batch import ReadingBatch
+from fleet.clock import now_ms
+from ingest.errors import SpoolFull
+from ingest.hot import Gathering
+from ingest.spool import Work
+from ingest.thread import SpoolThread
+
+_log = structlog.get_logger(__name__)
+_RETRY_S: Final = 1.0
+GATHERED_BYTES: Final = 32 * 2**20
+"""Payload bytes that may wait for a slow disk; beyond it the socket is not read."""
+
+
+class BurstSession(Protocol):
+    """What the collector needs of :class:`bus.client.Session`."""
+
+    def acknowledge(self, burst: Burst) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class Collector:
+    """Takes bursts, makes them durable, acknowledges them.
+
+    Attributes:
+        full: why the spool takes nothing now, "" when it does.
+        failed: becomes an exception when a commit fails for another reason than a full disk; the program must stop.
+    """
+
+    def __init__(
+        self,
+        gathering: Gathering,
+        thread: SpoolThread,
+        on_batch: Callable[[int, ReadingBatch], None],
+        on_kept: Callable[[Work], None],
+    ) -> None:
+        self.gathering = gathering
+        self.full = ""
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.session: BurstSession | None = None
+        self._thread = thread
+        self._on_batch = on_batch
+        self._on_kept = on_kept
+        self._bursts: list[Burst] = []
+        self._committing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._paused = False
+
+    def on_burst(self, burst: Burst) -> None:
+        """Called with every burst, synchronously."""
+        self.gathering.take(burst.deliveries, burst.epoch, now_ms())
+        self._bursts.append(burst)
+        if not self._committing:
+            self._commit()
+        elif self.gathering.bytes > GATHERED_BYTES:
+            self._pause()
+
+    async def drained(self) -> None:
+        """Return when everything taken so far is on disk and acknowledged; never while the spool is full."""
+        await self._idle.wait()
+
+    def commit_more(self, work: Work) -> "asyncio.Future[int | None]":
+        """Commit something that no burst brought (messages tried again); offered to the forwarder like the rest."""
+        future = self._thread.submit(lambda spool: spool.commit(work, now_ms()))
+
+        def offer(done: "asyncio.Future[int | None]") -> None:
+            if not done.cancelled() and done.exception() is None:
+                self._committed_work(work, done.result())
+
+        future.add_done_callback(offer)
+        return future
+
+    def _commit(self) -> None:
+        bursts, self._bursts = self._bursts, []
+        if not bursts:
+            self._committing = False
+            self._idle.set()
+            return
+        self._committing = True
+        self._idle.clear()
+        self._try(self.gathering.hand_over(), bursts)
+
+    def _try(self, work: Work, bursts: list[Burst]) -> None:
+        if not work:
+            self._acknowledge(bursts)
+            asyncio.get_running_loop().call_soon(self._commit)
+            return
+        future = self._thread.submit(lambda spool: spool.commit(work, now_ms()))
+        future.add_done_callback(lambda done: self._committed(done, work, bursts))
+
+    def _committed(self, done: "asyncio.Future[int | None]", work: Work, bursts: list[Burst]) -> None:
+        error = done.exception()
+        if isinstance(error, SpoolFull):
+            if not self.full:
+                _log.error("the spool takes nothing; messages wait at the broker", reason=str(error))
+            self.full = str(error)
+            self._pause()
+            asyncio.get_running_loop().call_later(_RETRY_S, self._try, work, bursts)
+            return
+        if error is not None:
+            if not self.failed.done():
+                self.failed.set_exception(error)
+            return
+        if self.full:
+            _log.info("the spool takes messages again")
+            self.full = ""
+        self._resume()
+        self._acknowledge(bursts)
+        self._committed_work(work, done.result())
+        self._commit()
+
+    def _committed_work(self, work: Work, batch_id: int | None) -> None:
+        if batch_id is not None and work.batch is not None:
+            self._on_batch(batch_id, work.batch)
+        if work.rejects or work.unclaimed or work.repaired:
+            self._on_kept(work)
+
+    def _acknowledge(self, bursts: list[Burst]) -> None:
+        if self.session is not None:
+            for burst in bursts:
+                self.session.acknowledge(burst)
+
+    def _pause(self) -> None:
+        if self.session is not None and not self._paused:
+            self._paused = True
+            self.session.pause()
+
+    def _resume(self) -> None:
+        if self.session is not None and self._paused:
+            self._paused = False
+            self.session.resume()

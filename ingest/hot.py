@@ -1,0 +1,294 @@
+"""The hot path: deliveries to columns. No await, no task, no future; one dictionary access routes a message.
+
+:class:`Gathering` takes the deliveries of one burst after the other and hands over everything gathered as one
+:class:`ingest.spool.Work`.
+"""
+
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from bus.wire import Delivery
+from fleet.batch import READING, MachineKey, Reading, ReadingBatch, key_ns
+from fleet.registry import Registry, Route
+from fleet.topics import member_of
+from ingest.decoders import Context, Decode, DecodeError, decoder, formats
+from ingest.decoders.base import Fault
+from ingest.rejects import Reject
+from ingest.seen import Redeliveries, fingerprint
+from ingest.spool import Work
+from ingest.unclaimed import Unclaimed
+
+_REMEMBERED: Final = 65_536  # topics; devices choose them, so memory must be bounded
+_COLUMNS: Final = ("state", "utilisation", "power_w", "energy_wh", "counter", "seq", "boot")
+
+
+class Target:
+    """A machine that a topic feeds, and how its payloads are read; ``machine`` indexes :attr:`Gathering.machines`."""
+
+    __slots__ = ("crc", "decode", "key", "machine", "spec")
+
+    def __init__(self, route: Route, machine: int, crc: int, decode: Decode) -> None:
+        self.key = route.key
+        self.machine = machine
+        self.crc = crc
+        self.decode = decode
+        self.spec = (route.timezone, route.channel, route.scale_w)
+
+
+@dataclass(slots=True)
+class Columns:
+    """Readings gathered row by row: the reading, its machine, its topic's checksum, its arrival (epoch ms)."""
+
+    readings: list[Reading] = field(default_factory=list)
+    machine: list[int] = field(default_factory=list)
+    crc: list[int] = field(default_factory=list)
+    arrived: list[int] = field(default_factory=list)
+
+    def extend(self, readings: Sequence[Reading], target: Target, arrived_ms: int) -> None:
+        """Add readings of one message."""
+        count = len(readings)
+        self.readings += readings
+        self.machine += [target.machine] * count
+        self.crc += [target.crc] * count
+        self.arrived += [arrived_ms] * count
+
+    def batch(self, machines: Sequence[MachineKey]) -> ReadingBatch | None:
+        """Everything gathered as a batch, keyed; None of nothing."""
+        if not self.readings:
+            return None
+        at, *columns, texts = zip(*self.readings, strict=True)
+        rows = np.empty(len(at), dtype=READING)
+        for name, column in zip(_COLUMNS, columns, strict=True):
+            rows[name] = column
+        rows["arrived_ms"] = self.arrived
+        used, rows["machine"] = np.unique(np.array(self.machine, dtype=np.intp), return_inverse=True)
+        metrics = {row: text for row, text in enumerate(texts) if text} if any(texts) else {}
+        rows["at_ns"] = key_ns(rows, np.array(at, dtype=np.int64), np.array(self.crc, dtype=np.uint32), metrics)
+        return ReadingBatch(tuple(machines[index] for index in used), rows, metrics)
+
+
+class Gathering:
+    """Decodes deliveries and gathers what one commit shall make durable.
+
+    Attributes:
+        machines: every machine that had a target so far.
+        counts: since the start: ``received`` messages; ``empty``, ``quiet`` and ``stale`` ones that are no readings
+            (``stale``: retained, without a time, of unknown age); ``repeated`` redeliveries; ``rejected``,
+            ``unclaimed`` messages; ``ignored_fields``, ``claims`` (a name in a payload contradicts its topic).
+        on_claim: told of a payload that names another member or machine than its topic: (topic, what, name).
+    """
+
+    def __init__(
+        self, registry: Registry, redeliveries: Redeliveries, on_claim: Callable[[str, str, str], None] | None = None
+    ) -> None:
+        self.machines: list[MachineKey] = []
+        self.counts: Counter[str] = Counter()
+        self.on_claim = on_claim
+        self.redeliveries = redeliveries
+        self._index: dict[MachineKey, int] = {}
+        self._retained: dict[str, bytes] = {}
+        self.use(registry)
+        self._reset()
+
+    def use(self, registry: Registry) -> None:
+        """Route by this registry from now on."""
+        self._routes = registry.routes()
+        self._members = frozenset(registry.members)
+        self._targets: dict[str, tuple[Target, ...]] = {}
+
+    def _reset(self) -> None:
+        self._columns = Columns()
+        self._rejects: list[Reject] = []
+        self._unclaimed: list[Unclaimed] = []
+        self.messages = 0
+        self.bytes = 0
+
+    def hand_over(self) -> Work:
+        """Everything gathered since the last call."""
+        redelivered, self.redeliveries.fresh = self.redeliveries.fresh, {}
+        batch = self._columns.batch(self.machines)
+        work = Work(batch, self._rejects, self._unclaimed, redelivered)
+        self._reset()
+        return work
+
+    # --- one burst
+
+    def take(self, deliveries: Iterable[Delivery], epoch: int, arrived_ms: int) -> None:
+        """Decode the deliveries of one burst of the connection ``epoch``, which arrived at ``arrived_ms``."""
+        deliveries = list(deliveries)
+        self.redeliveries.begin(epoch, len(deliveries))
+        self.messages += len(deliveries)
+        self.counts["received"] += len(deliveries)
+        contexts: dict[Any, Context] = {}
+        columns = self._columns
+        add_reading, add_machine = columns.readings.append, columns.machine.append
+        add_crc, add_arrived = columns.crc.append, columns.arrived.append
+        for delivery in deliveries:
+            topic, payload = delivery.topic, delivery.payload
+            self.bytes += len(payload)
+            targets = self._targets.get(topic)
+            if targets is None:
+                targets = self._resolve(topic)
+            if len(targets) != 1 or not payload:
+                self._unusual(delivery, targets, contexts, arrived_ms)
+                continue
+            target = targets[0]
+            context = contexts.get(target.spec) or _context(contexts, target, arrived_ms)
+            try:
+                found = target.decode(topic, payload, context)
+            except Exception as error:  # noqa: BLE001 - one payload never ends the loop: see _wrong
+                self._refuse(delivery, target, _wrong(error), arrived_ms)
+                continue
+            if context.notes:
+                self._heed(context.notes, topic, target)
+            if len(found) == 1 and (reading := found[0])[0] is not None:
+                add_reading(reading)
+                add_machine(target.machine)
+                add_crc(target.crc)
+                add_arrived(arrived_ms)
+            elif found:
+                self._add(delivery, target, found, arrived_ms)
+
+    def _unusual(
+        self, delivery: Delivery, targets: tuple[Target, ...], contexts: dict[Any, Context], arrived_ms: int
+    ) -> None:
+        """Empty payloads, topics of no machine, topics of several machines."""
+        if not delivery.payload:
+            self.counts["empty"] += 1
+            return
+        if not targets:
+            self._nobodys(delivery, arrived_ms)
+            return
+        repeated = None
+        for target in targets:
+            context = contexts.get(target.spec) or _context(contexts, target, arrived_ms)
+            try:
+                found = target.decode(delivery.topic, delivery.payload, context)
+            except Exception as error:  # noqa: BLE001 - see _wrong
+                repeated = self._refuse(delivery, target, _wrong(error), arrived_ms, repeated)
+            else:
+                repeated = self._add(delivery, target, found, arrived_ms, repeated)
+            if context.notes:
+                self._heed(context.notes, delivery.topic, target)
+
+    def _add(
+        self,
+        delivery: Delivery,
+        target: Target,
+        found: Sequence[Reading],
+        arrived_ms: int,
+        repeated: bool | None = None,
+    ) -> bool | None:
+        """Add readings; those without a time are stamped on arrival, once: see :mod:`ingest.seen`."""
+        timeless = [reading.at_ms is None for reading in found]
+        if any(timeless):
+            if delivery.retain:
+                self.counts["stale"] += sum(timeless)
+                found = [reading for reading in found if reading.at_ms is not None]
+            else:
+                repeated = self._is_repeat(delivery) if repeated is None else repeated
+                found = [
+                    reading if reading.at_ms is not None else reading._replace(at_ms=arrived_ms)
+                    for reading in found
+                    if reading.at_ms is not None or not repeated
+                ]
+        self._columns.extend(found, target, arrived_ms)
+        return repeated
+
+    def _refuse(
+        self, delivery: Delivery, target: Target, error: DecodeError, arrived_ms: int, repeated: bool | None = None
+    ) -> bool:
+        repeated = self._is_repeat(delivery) if repeated is None else repeated
+        self._add(delivery, target, error.readings, arrived_ms, repeated)
+        if not repeated:
+            self.counts["rejected"] += 1
+            member, machine = target.key
+            self._rejects.append(
+                Reject(member, machine, delivery.topic, arrived_ms, error.faults, bytes(delivery.payload))
+            )
+        return repeated
+
+    def _nobodys(self, delivery: Delivery, arrived_ms: int) -> None:
+        if self._is_repeat(delivery):
+            return
+        member = member_of(delivery.topic)
+        if member in self._members:
+            self.counts["unclaimed"] += 1
+            self._unclaimed.append(Unclaimed(member, delivery.topic, arrived_ms, bytes(delivery.payload)))
+            return
+        self.counts["rejected"] += 1
+        fault = Fault("topic", "", delivery.topic[:100], "a topic below m/<member>/ or spBv1.0/<member>/ of a member")
+        self._rejects.append(Reject("", "", delivery.topic, arrived_ms, (fault,), bytes(delivery.payload)))
+
+    def _is_repeat(self, delivery: Delivery) -> bool:
+        digest = fingerprint(delivery.topic, delivery.payload)
+        repeated = self.redeliveries.is_repeat(delivery.packet_id, digest)
+        if delivery.retain and not repeated:  # sent with every subscription
+            repeated = self._retained.get(delivery.topic) == digest
+            if len(self._retained) >= _REMEMBERED:
+                self._retained.clear()
+            self._retained[delivery.topic] = digest
+        self.counts["repeated"] += repeated
+        return repeated
+
+    # --- routes
+
+    def _resolve(self, topic: str) -> tuple[Target, ...]:
+        routes = self._routes.lookup(topic)
+        crc = zlib.crc32(topic.encode())
+        targets = tuple(Target(route, self._machine(route.key), crc, _decode_of(route)) for route in routes)
+        if len(self._targets) >= _REMEMBERED:
+            self._targets.clear()
+        self._targets[topic] = targets
+        return targets
+
+    def _machine(self, key: MachineKey) -> int:
+        index = self._index.get(key)
+        if index is None:
+            index = self._index[key] = len(self.machines)
+            self.machines.append(key)
+        return index
+
+    def is_claimed(self, topic: str) -> bool:
+        """Whether a machine has this topic now."""
+        return bool(self._routes.lookup(topic))
+
+    def _heed(self, notes: dict[str, Any], topic: str, target: Target) -> None:
+        """The topic wins over names in the payload: the broker has authenticated it."""
+        for kind, name in notes.pop("claims", ()):
+            if name != getattr(target.key, kind):
+                self.counts["claims"] += 1
+                if self.on_claim is not None:
+                    self.on_claim(topic, kind, name)
+        self.counts.update(notes)
+        notes.clear()
+
+
+def _context(contexts: dict[Any, Context], target: Target, arrived_ms: int) -> Context:
+    context = contexts[target.spec] = Context(arrived_ms, *target.spec)
+    return context
+
+
+def _wrong(error: Exception) -> DecodeError:
+    """A decoder's own failure is a reject like any other: whoever finds such a payload must not stop the network."""
+    if isinstance(error, DecodeError):
+        return error
+    return DecodeError("decoder", "", f"{type(error).__name__}: {error}", "a decoder that can read this; report it")
+
+
+def _decode_of(route: Route) -> Decode:
+    try:
+        return decoder(route.format)
+    except KeyError:
+        rule = f"one of {', '.join(formats())}"
+
+        def refuse(topic: str, payload: bytes, context: Context) -> list[Reading]:
+            del topic, payload, context
+            raise DecodeError("format", "format", route.format, rule)
+
+        return refuse

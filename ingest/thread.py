@@ -1,0 +1,47 @@
+"""The one thread in which the spool lives; the event loop asks it and goes on."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from ingest.spool import Limits, Spool
+
+_T = TypeVar("_T")
+
+
+class SpoolThread:
+    """Runs functions of the spool, one after the other, off the event loop."""
+
+    def __init__(self, path: Path, limits: Limits, on_damage: Callable[[str], None]) -> None:
+        self._path, self._limits, self._on_damage = path, limits, on_damage
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
+        self._spool: Spool | None = None
+
+    async def open(self) -> None:
+        """Open the file.
+
+        Raises:
+            SpoolNewer, SpoolFull: as :class:`ingest.spool.Spool`.
+        """
+        loop = asyncio.get_running_loop()
+
+        def damaged(report: str) -> None:
+            loop.call_soon_threadsafe(self._on_damage, report)
+
+        self._spool = await loop.run_in_executor(self._executor, Spool, self._path, self._limits, damaged)
+
+    def submit(self, function: Callable[[Spool], _T]) -> "asyncio.Future[_T]":
+        """Run ``function(spool)`` in the thread, after everything submitted before."""
+        spool = self._spool
+        if spool is None:
+            raise RuntimeError("the spool is not open")
+        return asyncio.get_running_loop().run_in_executor(self._executor, function, spool)
+
+    async def close(self) -> None:
+        """Finish what was submitted and close the file."""
+        if self._spool is not None:
+            await self.submit(Spool.close)
+            self._spool = None
+        self._executor.shutdown(wait=True)
