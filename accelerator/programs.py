@@ -9,16 +9,19 @@ from pathlib import Path
 
 import aiohttp
 import structlog
-from bus.embedded import EmbeddedBroker
 
 from accelerator import jobs, lifetime, owner
 from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
 from bus.client import BrokerAddress
+from bus.embedded import BrokerUnavailable, EmbeddedBroker
 from fleet import registry
 from store import Store, StoreRefused, StoreUnavailable, connect
 
 log = structlog.get_logger()
+
+DEVICE_PORTS = (1883, 1884)
+"""Of the embedded broker of `up`, MQTT 5 and 3.1.1: devices are configured with them, so they stay the same."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,15 @@ def _retention(fleet: Path) -> Callable[[str], int]:
 
 
 @asynccontextmanager
-async def assembled(settings: Settings) -> AsyncIterator[Parts]:
-    """The parts of an all-in-one process; embedded where the settings name none."""
+async def assembled(settings: Settings, ports: tuple[int, int] = (0, 0)) -> AsyncIterator[Parts]:
+    """The parts of an all-in-one process; embedded where the settings name none.
+
+    Args:
+        ports: of an embedded broker, for MQTT 5 and 3.1.1; 0 takes a free one.
+
+    Raises:
+        Missing: the folder is in use or cannot be written, or a part cannot be had.
+    """
     running = owner.find(settings.run_file)
     if running is not None:
         raise Missing(
@@ -91,11 +101,27 @@ async def assembled(settings: Settings) -> AsyncIterator[Parts]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
         if settings.broker is None:
-            broker = await stack.enter_async_context(EmbeddedBroker(settings.data_dir / "broker"))
-            address = broker.address
+            address = (await stack.enter_async_context(_embedded(settings, ports))).address
         else:
             address = broker_address(settings.broker)
         yield Parts(address, store, settings)
+
+
+@asynccontextmanager
+async def _embedded(settings: Settings, ports: tuple[int, int]) -> AsyncIterator[EmbeddedBroker]:
+    def restarted(reason: str) -> None:
+        log.warning("the embedded broker was started again", reason=reason, lost="what it had not delivered yet")
+
+    broker = EmbeddedBroker(settings.data_dir / "broker", port=ports[0], port_v4=ports[1], on_restart=restarted)
+    try:
+        await broker.__aenter__()
+    except BrokerUnavailable as error:
+        raise Missing(f"embedded broker: {error}; or name another broker with RESILIAN_BROKER") from None
+    try:
+        log.info("embedded broker", mqtt5=str(broker.address), mqtt3=str(broker.address_v4))
+        yield broker
+    finally:
+        await broker.__aexit__()
 
 
 def make_folder(path: Path) -> None:
@@ -212,7 +238,7 @@ async def run_up(settings: Settings, *, for_seconds: float | None = None) -> Non
     jobs.loaded(settings.fleet)
     stop = asyncio.Event()
     lifetime.stop_on_signals(stop)
-    async with assembled(settings) as parts:
+    async with assembled(settings, DEVICE_PORTS) as parts:
         await run_together(parts, {}, stop, for_seconds=for_seconds)
 
 

@@ -13,13 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bus.comfort import listen
-
 from accelerator.bench import processes
 from accelerator.output import Progress
 from accelerator.problems import Found
 from accelerator.settings import Settings
 from bus.client import BrokerAddress, Session
+from bus.comfort import listen
 from fleet.clock import now_ms
 from fleet.topics import HEALTH, reading_topic
 from store import connect
@@ -128,8 +127,8 @@ class Stored:
 
     async def watch(self) -> None:
         """Follow the health topic; runs until cancelled."""
-        async for _, payload in listen(self._address, [HEALTH.format(program="ingest")]):
-            health = json.loads(payload) if payload else {}
+        async for message in listen(self._address, [HEALTH.format(program="ingest")], qos=1):
+            health = json.loads(message.payload) if message.payload else {}
             if health.get("alive") and health["broker"]["connected"]:
                 async with self._changed:
                     self._count = health["stored"]

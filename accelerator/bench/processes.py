@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bus.embedded import EmbeddedBroker
-
 from accelerator.problems import Found, Missing
 from bus.client import BrokerAddress
+from bus.embedded import EmbeddedBroker
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
