@@ -123,14 +123,19 @@ def holiday_names(holidays: Holidays, first_year: int, last_year: int, language:
     Raises:
         ValueError: the library knows no such country or subdivision.
     """
-    years = range(first_year, last_year + 1)
+    wanted = holidays.subdivision
     try:
-        known = public_holidays.country_holidays(
-            holidays.country, subdiv=holidays.subdivision, years=years, language=language
-        )
+        country = public_holidays.country_holidays(holidays.country)
     except NotImplementedError as error:
-        raise ValueError(f"no public holidays are known for it: {error}") from error
-    return dict(known.items())
+        raise ValueError(f"no public holidays are known of country {holidays.country!r}") from error
+    if wanted is not None and wanted not in (*country.subdivisions, *country.subdivisions_aliases):
+        # Old names, such as "GES" for the region of Alsace, are refused too: the library takes them and adds nothing.
+        names = ", ".join(sorted(country.subdivisions)) or "none"
+        raise ValueError(f"{holidays.country!r} has no subdivision {wanted!r} with holidays of its own; it has {names}")
+    years = range(first_year, last_year + 1)
+    return dict(
+        public_holidays.country_holidays(holidays.country, subdiv=wanted, years=years, language=language).items()
+    )
 
 
 def _shift_seconds(shifts: Iterable[Shift], timezone: str, start: int, count: int) -> Seconds:

@@ -27,7 +27,7 @@ def _keys(text: str) -> Iterator[tuple[int, list[str]]]:
     counts: dict[tuple[str, ...], int] = {}
     table: list[str] = []
     quote = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if quote:
             quote = "" if quote in line else quote
             continue

@@ -1,7 +1,7 @@
 """Follows the registry's files while a program runs, by the kernel's file events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +31,7 @@ class Watcher:
         self.folder = Path(folder)
         self.current: Registry = load(self.folder)
 
-    async def changes(self, stop: asyncio.Event) -> AsyncIterator["Registry"]:
+    async def changes(self, stop: asyncio.Event) -> AsyncGenerator["Registry", None]:
         """Each new registry whose content or problems differ from the last, until ``stop`` is set.
 
         The first one may come at once: a change between construction and this call is not missed.
