@@ -34,7 +34,7 @@ class Format:
 
     Attributes:
         name: as it stands in a feed's ``format``.
-        tells_state, tells_count: whether its payload carries the state and the counter; all carry power and energy.
+        tells_state, tells_count, tells_energy: whether its payload carries them; all carry the power.
         dated: whether its payload carries the device's time.
         feed: member, machine -> the feed that a registry needs for it.
         encode: feed, sample, the device's time zone -> topic and payload. Power goes out in the feed's unit.
@@ -43,6 +43,7 @@ class Format:
     name: str
     tells_state: bool
     tells_count: bool
+    tells_energy: bool
     dated: bool
     feed: Callable[[str, str], Feed]
     encode: Callable[[Feed, Sample, ZoneInfo], tuple[str, bytes]]

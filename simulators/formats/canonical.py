@@ -17,7 +17,6 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:  #
         "at": sample.at_ms,
         "state": sample.state,
         "power_w": round(sample.power_w / feed.scale_w, 4),
-        "energy_wh": round(sample.energy_wh, 1),
         "count": sample.counter,
     }
     if sample.seq is not None and sample.boot is not None:
@@ -25,4 +24,6 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:  #
     return feed.topic, json.dumps(document, separators=(",", ":")).encode()
 
 
-CANONICAL = Format("canonical", tells_state=True, tells_count=True, dated=True, feed=_feed, encode=_encode)
+CANONICAL = Format(
+    "canonical", tells_state=True, tells_count=True, tells_energy=False, dated=True, feed=_feed, encode=_encode
+)

@@ -18,10 +18,11 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
         "timestamp": at.isoformat(timespec="milliseconds"),
         "machine_state": sample.state,
         "active_power": round(sample.power_w / feed.scale_w, 4),
-        "energy_wh": round(sample.energy_wh, 1),
         "part_count": sample.counter,
     }
     return feed.topic, json.dumps(document).encode()
 
 
-GENERIC = Format("generic", tells_state=True, tells_count=True, dated=True, feed=_feed, encode=_encode)
+GENERIC = Format(
+    "generic", tells_state=True, tells_count=True, tells_energy=False, dated=True, feed=_feed, encode=_encode
+)

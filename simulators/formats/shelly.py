@@ -70,4 +70,6 @@ def _dump(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-SHELLY = Format("shelly-gen2", tells_state=False, tells_count=False, dated=True, feed=_feed, encode=_encode)
+SHELLY = Format(
+    "shelly-gen2", tells_state=False, tells_count=False, tells_energy=True, dated=True, feed=_feed, encode=_encode
+)

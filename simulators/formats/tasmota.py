@@ -39,4 +39,6 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
     return feed.topic, json.dumps(document, separators=(",", ":")).encode()
 
 
-TASMOTA = Format("tasmota", tells_state=False, tells_count=False, dated=True, feed=_feed, encode=_encode)
+TASMOTA = Format(
+    "tasmota", tells_state=False, tells_count=False, tells_energy=True, dated=True, feed=_feed, encode=_encode
+)

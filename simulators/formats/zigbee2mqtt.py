@@ -29,4 +29,6 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
     return feed.topic, json.dumps(document, separators=(",", ":")).encode()
 
 
-ZIGBEE2MQTT = Format("zigbee2mqtt-plug", tells_state=False, tells_count=False, dated=True, feed=_feed, encode=_encode)
+ZIGBEE2MQTT = Format(
+    "zigbee2mqtt-plug", tells_state=False, tells_count=False, tells_energy=True, dated=True, feed=_feed, encode=_encode
+)

@@ -1,0 +1,127 @@
+"""What the collector says of itself, for those who publish much: how far it is, and when the store has it all.
+
+A broker that has acknowledged a message may still drop it when the collector's queue overflows, so a publisher of
+weeks of readings keeps at most a window of messages ahead of the collector. Without a collector there is nobody to wait
+for.
+"""
+
+import asyncio
+import json
+import time
+from typing import Any, Final
+
+from bus.client import Burst
+from fleet.topics import HEALTH, TOUCHED
+
+WINDOW: Final = 800
+"""Messages of up to 16 kB ahead of the collector; Mosquitto by default keeps 1,000 for a client."""
+_SILENT_S: Final = 15.0  # a collector that said nothing for so long is not waited for
+_SETTLED: Final = 3  # healths in a row with an empty spool
+
+
+class Flow:
+    """Follows ``net/v1/health/ingest`` and ``net/v1/touched/#``; feed it with the bursts of a session."""
+
+    TOPIC: Final = HEALTH.format(program="ingest")
+    TOUCHED: Final = TOUCHED.format(member="+")
+
+    def __init__(self) -> None:
+        self.health: dict[str, Any] = {}
+        self._heard_at = 0.0
+        self._base: int | None = None
+        self._sent = 0
+        self._settled = 0
+        self._waiting: dict[tuple[str, str], int] = {}
+        self._news = asyncio.Event()
+
+    @property
+    def alive(self) -> bool:
+        """Whether a collector has said lately that it lives."""
+        return bool(self.health.get("alive")) and time.monotonic() - self._heard_at < _SILENT_S
+
+    def hear(self, burst: Burst) -> None:
+        """Take in the messages of a burst; what is not of the collector is passed over."""
+        for delivery in burst.deliveries:
+            try:
+                body = json.loads(delivery.payload or b"null")
+            except ValueError:
+                continue
+            if isinstance(body, dict):
+                self._take(delivery.topic, body, stored=delivery.retain)
+        self._news.set()
+
+    def _take(self, topic: str, body: dict[str, Any], *, stored: bool) -> None:
+        if topic == self.TOPIC:
+            received = _number(body, "received")
+            if self._base is None or received < _number(self.health, "received"):  # it began anew
+                self._base, self._sent = received, 0
+            self.health = body
+            self._heard_at = time.monotonic()
+            if not stored:
+                empty = _number(body, "spool_readings") == 0 and self.ahead <= 0
+                self._settled = self._settled + 1 if empty else 0
+        elif isinstance(machines := body.get("machines"), dict):
+            member = topic.rsplit("/", 1)[-1]
+            for machine, touched in machines.items():
+                self._touch((member, machine), touched)
+
+    def _touch(self, key: tuple[str, str], touched: Any) -> None:
+        wanted = self._waiting.get(key)
+        if wanted is None or not isinstance(touched, dict):
+            return
+        hours = touched.get("hours") or []
+        if wanted // 3_600_000 * 3600 in hours or _number(touched, "at") >= wanted:
+            del self._waiting[key]
+
+    @property
+    def ahead(self) -> int:
+        """How many messages of ours the collector has not received yet, at most."""
+        return self._sent - (_number(self.health, "received") - (self._base or 0))
+
+    def sent(self, messages: int) -> None:
+        """Count messages that the broker has taken."""
+        self._sent += messages
+        self._settled = 0
+
+    def expect(self, key: tuple[str, str], at_ms: int) -> None:
+        """The newest reading of this machine will have been at ``at_ms``."""
+        self._waiting[key] = max(at_ms, self._waiting.get(key, at_ms))
+
+    async def collector(self, patience_s: float, digest: str | None = None) -> bool:
+        """Return whether a collector lives, and works by the registry of that digest, as soon as it does.
+
+        False after ``patience_s``.
+        """
+        until = time.monotonic() + patience_s
+        while not (self.alive and digest in (None, self.health.get("registry_digest"))):
+            if time.monotonic() > until:
+                return False
+            await self.news()
+        return True
+
+    async def room(self) -> None:
+        """Return when a further message keeps within the window, or when no collector lives."""
+        while self.alive and self.ahead > WINDOW:
+            await self.news()
+
+    async def stored(self) -> None:
+        """Return when the store has the newest expected reading of every machine and the spool is empty.
+
+        A machine whose newest reading was rejected is never announced: then three healths in a row that show everything
+        received and an empty spool must do.
+        """
+        while self._settled < (1 if not self._waiting else _SETTLED):
+            await self.news()
+
+    async def news(self) -> None:
+        """Return at the next burst, or after a second without one."""
+        self._news.clear()
+        try:
+            await asyncio.wait_for(self._news.wait(), 1.0)
+        except TimeoutError:
+            return
+
+
+def _number(body: dict[str, Any], name: str) -> int:
+    value = body.get(name)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,113 @@
+"""Machines living: which of them speaks next, and when. The clock is an argument, publishing a callable."""
+
+import heapq
+from collections.abc import Callable, Sequence
+
+from fleet.batch import MachineKey
+from fleet.topics import SLUG
+from simulators.device import Device, Message
+from simulators.noise import key_of
+
+Publish = Callable[[str, bytes], None]
+
+
+class Live:
+    """All devices on one heap of due times, staggered over the first beat.
+
+    ``on_run`` is called with each interval of the truth once it is over: machine, start and end by the wall clock in
+    epoch ms, state code.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        from_ms: int,
+        every_ms: tuple[int, int],
+        on_run: Callable[[MachineKey, int, int, int], None] | None = None,
+    ) -> None:
+        self._devices = devices
+        self._on_run = on_run
+        self._open = [(from_ms, -1)] * len(devices)  # since when which state
+        self._changes = [0] * len(devices)
+        span = max(1, every_ms[1] - every_ms[0])
+        self._every = [every_ms[0] + device.plant.noise_key % span for device in devices]
+        starts = ((from_ms + device.plant.noise_key % every_ms[1], index) for index, device in enumerate(devices))
+        self._due = list(starts)
+        heapq.heapify(self._due)
+
+    @property
+    def next_ms(self) -> int:
+        """Wall time at which the next device speaks, epoch ms; far away without devices."""
+        return self._due[0][0] if self._due else 2**62
+
+    def speak(self, now_ms: int) -> list[Message]:
+        """What all devices due until ``now_ms`` send, in order of their due times."""
+        messages: list[Message] = []
+        while self._due and self._due[0][0] <= now_ms:
+            due, index = self._due[0]
+            device = self._devices[index]
+            self._note(index, due)
+            messages += device.messages(due)
+            # a process that was stopped for a while does not make up for the beats in between
+            beat = max(due + self._every[index], now_ms - self._every[index])
+            heapq.heapreplace(self._due, (min(beat, self._next_change(index, due)), index))
+        return messages
+
+    def finish(self, now_ms: int) -> None:
+        """Close the intervals that are open."""
+        for index in range(len(self._devices)):
+            self._tell(index, now_ms)
+
+    def _next_change(self, index: int, due: int) -> int:
+        if self._changes[index] <= due:
+            self._changes[index] = self._devices[index].next_change_ms(due)
+        return self._changes[index]
+
+    def _note(self, index: int, due: int) -> None:
+        state = self._devices[index].state_at(due)
+        since, known = self._open[index]
+        if known == state:
+            return
+        if known >= 0:
+            self._tell(index, due)
+            since = due
+        self._open[index] = (since, state)
+
+    def _tell(self, index: int, until_ms: int) -> None:
+        since, state = self._open[index]
+        if self._on_run is not None and state >= 0:
+            self._on_run(self._devices[index].plant.key, since, until_ms, state)
+
+
+class Strays:
+    """Devices that are connected but belong to no machine, one at each of two members: the pages have them to claim."""
+
+    EVERY_MS = 15_000
+
+    def __init__(self, members: Sequence[str], seed: int, from_ms: int) -> None:
+        chosen = sorted(members, key=lambda slug: key_of(seed, slug, "stray"))[:2]
+        self._members = [slug for slug in chosen if SLUG.fullmatch(slug)]
+        self._next_ms = from_ms
+
+    @property
+    def next_ms(self) -> int:
+        """Wall time at which they speak next."""
+        return self._next_ms if self._members else 2**62
+
+    def speak(self, now_ms: int) -> list[Message]:
+        """What they send, if it is time."""
+        if now_ms < self.next_ms:
+            return []
+        self._next_ms = now_ms + self.EVERY_MS
+        power = 2_000 + now_ms % 700
+        shapes = (
+            (
+                "shellyplus1pm-7c87ce65a1b2/status/switch:0",
+                f'{{"id":0,"output":true,"apower":{power},"voltage":231.2}}',
+            ),
+            ("atelier/pinces/compteur", f'{{"puissance":"{power / 1000:.3f} kW","unite":"triphase"}}'),
+        )
+        return [
+            (f"m/{member}/{suffix}", payload.encode())
+            for member, (suffix, payload) in zip(self._members, shapes, strict=False)
+        ]
