@@ -5,7 +5,6 @@ lost goes through :mod:`bus.client`.
 """
 
 import asyncio
-import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, NamedTuple
@@ -13,13 +12,11 @@ from typing import Final, NamedTuple
 import aiomqtt
 
 from bus.address import BrokerAddress
+from bus.backoff import Backoff
 from bus.reasons import failure, located
 
 MAX_WAITING: Final = 100_000
 """Messages that a slow listener may leave lying; newer ones are then dropped, with a warning in the log."""
-
-_FIRST_DELAY_S: Final = 0.2
-_LONGEST_DELAY_S: Final = 30.0
 
 
 class BrokerUnreachable(Exception):
@@ -51,19 +48,18 @@ async def listen(
     Args:
         on_state: called with (connected and subscribed, reason in one sentence or "") on each change.
     """
-    failures, told = 0, (False, "")
+    backoff, told = Backoff(), (False, "")
     while True:
         try:
             async with _client(address, client_id, keep_alive_s) as client:
                 await client.subscribe([(topic, qos) for topic in topics])
-                failures, told = 0, _tell(on_state, told, (True, ""))
+                backoff.succeeded()
+                told = _tell(on_state, told, (True, ""))
                 async for message in client.messages:
                     yield Message(str(message.topic), _payload(message), message.retain)
         except (aiomqtt.MqttError, OSError) as error:
             told = _tell(on_state, told, (False, _sentence(error, address)))
-        failures += 1
-        ceiling = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(failures - 1, 16))
-        await asyncio.sleep(random.uniform(0, ceiling))  # noqa: S311  # jitter, no secret
+        await asyncio.sleep(backoff.failed())
 
 
 async def publish_once(

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from bus.address import BrokerAddress
-from bus.wire import DISCONNECT, Hello
+from bus.backoff import Backoff
+from bus.packets import Hello
+from bus.wire import DISCONNECT, connect_bytes
 
 MAX_MESSAGE_BYTES: Final = 17 * 2**20
 """Of one packet; a client that sends a larger one is disconnected. Above what our own sessions publish (16 MiB)."""
@@ -31,7 +33,6 @@ _PROBE_EVERY_S: Final = 5.0
 _PROBE_TIMEOUT_S: Final = 5.0
 _PROBES_TO_FAIL: Final = 3
 _READY_TIMEOUT_S: Final = 20.0
-_LONGEST_DELAY_S: Final = 30.0
 _PROBE: Final = Hello("resilian-probe", None, None, None, keep_alive_s=10, session_expiry_s=0, receive_max=1)
 _CONNACK: Final = b"\x20"
 _CHILD: Final = """
@@ -146,23 +147,23 @@ class EmbeddedBroker:
             process.stdin.close()
 
     async def _watch_over(self) -> None:
-        delay = 0.2
         while True:
             reason = await self._trouble()
             await self._end()
             _log.error("the embedded broker %s; starting it again", reason)
-            while True:
-                try:
-                    await self._start()
-                    break
-                except BrokerUnavailable as error:
-                    _log.error("%s; next try in %.1f s", error, delay)
-                    await asyncio.sleep(delay)
-                    delay = min(2 * delay, _LONGEST_DELAY_S)
-            delay = 0.2
+            await self._start_at_last()
             self.restarts += 1
             if self.on_restart is not None:
                 self.on_restart(f"the embedded broker {reason} and was started again; what it held is gone")
+
+    async def _start_at_last(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._start()
+            except BrokerUnavailable as error:
+                _log.error("%s", error)
+                await asyncio.sleep(backoff.failed())
 
     async def _trouble(self) -> str:
         """Return what is wrong as soon as the process has ended or has failed several probes in a row."""
@@ -191,7 +192,7 @@ async def _probe(port: int, port_v4: int) -> bool:
             _, other = await asyncio.open_connection(_HOST, port_v4)
             other.close()
             reader, writer = await asyncio.open_connection(_HOST, port)
-            writer.write(_PROBE.to_bytes())
+            writer.write(connect_bytes(_PROBE))
             answer = await reader.read(1)
             writer.write(DISCONNECT)
             writer.close()

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from bus.client import Session
 from bus.outbox import OutboxFull
+from bus.packets import Will
 from bus.publisher import SessionClosed
-from bus.wire import Will
 from fleet.topics import HEALTH
 
 EVERY_S: Final = 15.0

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from bus.outbox import Done, Outbox, Outgoing, PacketTooLarge
+from bus.packets import Welcome
 from bus.reasons import REFUSED
-from bus.wire import Welcome, Wire, publish_bytes, publish_size
+from bus.wire import Wire, publish_bytes, publish_size
 
 MAX_PUBLISH_BYTES: Final = 16 * 2**20
 """Of one packet, even where the broker names no limit: one that hangs up instead would get it again and again."""
@@ -35,7 +36,7 @@ class Publisher:
         self._max_packet = MAX_PUBLISH_BYTES
         self._wire: Wire | None = None
         self._progress = asyncio.Event()
-        self._closed = False
+        self.closed = False
 
     def attach(self, wire: Wire, welcome: Welcome) -> None:
         """Send through ``wire`` from now on, first what the last connection left unanswered."""
@@ -51,6 +52,8 @@ class Publisher:
 
     def publish(self, topic: str, payload: bytes, *, retain: bool, done: Done | None) -> None:
         """Queue one message and send it when there is a connection.
+
+        ``done`` is called with the broker's reason code (refusals are 128 or more), or None if the session ended.
 
         Raises:
             OutboxFull: the bound on messages or bytes is reached.
@@ -120,7 +123,7 @@ class Publisher:
 
     def close(self) -> int:
         """Give up what is still queued, telling who waits; how many messages that were."""
-        self._closed = True
+        self.closed = True
         self.detach()
         left = self.outbox.abandon()
         for message in left:
@@ -130,7 +133,7 @@ class Publisher:
         return len(left)
 
     def _queue(self, message: Outgoing, *, pump: bool = True) -> None:
-        if self._closed:
+        if self.closed:
             raise SessionClosed("the session has ended")
         self.outbox.add(message)
         if pump and self._wire is not None:
@@ -155,7 +158,7 @@ class Publisher:
         return size
 
     async def _next_progress(self) -> None:
-        if self._closed:
+        if self.closed:
             raise SessionClosed(f"the session ended with {len(self.outbox):,} messages unacknowledged")
         self._progress.clear()
         await self._progress.wait()

@@ -1,9 +1,10 @@
-"""Why there is no connection, in one plain sentence that says what to do or look at."""
+"""Why there is no connection, in one plain sentence that says what to look at."""
 
 import errno
 import re
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import Final
 
 from bus.address import BrokerAddress
@@ -41,6 +42,9 @@ REFUSALS: Final = {
 }
 """By MQTT 5 reason code (MQTT 5.0, section 2.4), for CONNACK, DISCONNECT, SUBACK and PUBACK."""
 
+SESSION_LOST: Final = "the broker came back without our session: messages that it held for us may be lost"
+_NO_WORD: Final = "the broker hung up without an answer: wrong user name or password, wrong port, or no MQTT 5"
+
 _ERRNOS: Final = {
     errno.ECONNREFUSED: "nothing listens there (connection refused)",
     errno.EHOSTUNREACH: "the host cannot be reached",
@@ -57,6 +61,27 @@ def refusal(code: int, address: BrokerAddress, client_id: str, said: str | None 
     user = f"user {address.user!r}" if address.user else "a client without user name"
     text = REFUSALS.get(code, f"the broker gives reason code {code}").format(client_id=client_id, user=user)
     return f"{text}: {said}" if said else text
+
+
+def loss(
+    code: int | None, error: BaseException | None, address: BrokerAddress, client_id: str, *, welcomed: bool
+) -> str:
+    """Why a connection ended: by the broker's reason code, by an error, or without a word of the broker."""
+    if code is not None:
+        return located(refusal(code, address, client_id), address)
+    if error is not None:
+        return failure(error, address)
+    return located("the broker closed the connection" if welcomed else _NO_WORD, address)
+
+
+def refused_subscriptions(patterns: Sequence[str], codes: Sequence[int], address: BrokerAddress, client_id: str) -> str:
+    """Which topic filters a SUBACK refuses, and why; "" when none."""
+    refused = [
+        f"subscription {pattern!r}: {refusal(code, address, client_id)}"
+        for pattern, code in zip(patterns, codes, strict=False)
+        if code >= REFUSED
+    ]
+    return located("; ".join(refused), address) if refused else ""
 
 
 def failure(error: BaseException, address: BrokerAddress) -> str:

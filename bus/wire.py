@@ -7,11 +7,12 @@ nor a future. Sessions, reconnection and queues are :mod:`bus.client`'s.
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 import mqtt5
+
+from bus.packets import Delivery, Handlers, Hello, Welcome
 
 PUBACK_OK: Final = 0x40020000
 """A four-byte PUBACK of success as a number; the packet id goes into the low 16 bits (MQTT 5.0, section 3.4.2.1)."""
@@ -21,91 +22,22 @@ _PINGREQ: Final = mqtt5.PingReqPacket().write()
 _MAX_HEADER: Final = 5
 
 
-class Delivery(Protocol):
-    """A message as it came; ``packet_id`` is None with QoS 0, which needs no acknowledgement."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def payload(self) -> bytes: ...
-    @property
-    def packet_id(self) -> int | None: ...
-    @property
-    def retain(self) -> bool: ...
-    @property
-    def duplicate(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker publishes in our name when the connection breaks, with QoS 1."""
-
-    topic: str
-    payload: bytes
-    retain: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """What a CONNECT says. ``session_expiry_s`` is how long the broker keeps our session without us."""
-
-    client_id: str
-    user: str | None
-    password: str | None
-    will: Will | None
-    keep_alive_s: int
-    session_expiry_s: int
-    receive_max: int
-
-    def to_bytes(self) -> bytes:
-        """The CONNECT packet, with clean_start false: a session opened with true is never kept on disk by Mosquitto."""
-        will = None
-        if self.will is not None:
-            topic, payload, retain = self.will.topic, self.will.payload, self.will.retain
-            will = mqtt5.Will(topic, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=retain)
-        return mqtt5.ConnectPacket(
-            self.client_id,
-            username=self.user,
-            password=None if self.password is None else self.password.encode(),
-            clean_start=False,
-            will=will,
-            keep_alive=self.keep_alive_s,
-            session_expiry_interval=self.session_expiry_s,
-            receive_max=self.receive_max,
-        ).write()
-
-
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    """What a CONNACK says; ``code`` 0 is success, others are the broker's refusal."""
-
-    code: int
-    said: str | None
-    session_present: bool
-    receive_max: int
-    max_packet_bytes: int | None
-    keep_alive_s: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Handlers:
-    """Whom a connection tells what, always from the event loop.
-
-    Attributes:
-        welcome: the CONNACK came.
-        subscribed: the SUBACK came; one reason code a topic filter.
-        deliveries: every PUBLISH of one socket read.
-        acknowledged: every PUBACK of one socket read, as (packet id, reason code).
-        writable: the transport takes more again.
-        lost: the last call, with the broker's reason code of DISCONNECT or the error, or neither.
-    """
-
-    welcome: Callable[[Welcome], None]
-    subscribed: Callable[[Sequence[int]], None]
-    deliveries: Callable[[list[Delivery]], None]
-    acknowledged: Callable[[list[tuple[int, int]]], None]
-    writable: Callable[[], None]
-    lost: "Callable[[Wire, int | None, BaseException | None], None]"
+def connect_bytes(hello: Hello) -> bytes:
+    """A CONNECT packet, with clean_start false: a session opened with true is never kept on disk by Mosquitto."""
+    will = None
+    if hello.will is not None:
+        topic, payload, retain = hello.will.topic, hello.will.payload, hello.will.retain
+        will = mqtt5.Will(topic, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=retain)
+    return mqtt5.ConnectPacket(
+        hello.client_id,
+        username=hello.user,
+        password=None if hello.password is None else hello.password.encode(),
+        clean_start=False,
+        will=will,
+        keep_alive=hello.keep_alive_s,
+        session_expiry_interval=hello.session_expiry_s,
+        receive_max=hello.receive_max,
+    ).write()
 
 
 def publish_bytes(topic: str, payload: bytes, *, packet_id: int, retain: bool, duplicate: bool) -> bytes:
@@ -219,7 +151,7 @@ class Wire(asyncio.Protocol):
         self._transport = None
         if self._timer is not None:
             self._timer.cancel()
-        self._handlers.lost(self, self._code, self._error or error)
+        self._handlers.lost(self.epoch, self._code, self._error or error)
 
     def pause_writing(self) -> None:
         self.writable = False

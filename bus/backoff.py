@@ -1,0 +1,24 @@
+"""How long to wait before the next attempt: exponential, with full jitter, so that many clients do not come as one."""
+
+import random
+from typing import Final
+
+FIRST_S: Final = 0.2
+LONGEST_S: Final = 30.0
+
+
+class Backoff:
+    """Doubles the ceiling with each failure, from ``FIRST_S`` to ``LONGEST_S``."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    def succeeded(self) -> None:
+        """Start anew."""
+        self._failures = 0
+
+    def failed(self) -> float:
+        """Seconds to wait now: uniform between 0 and the ceiling."""
+        ceiling = min(LONGEST_S, FIRST_S * 2 ** min(self._failures, 16))
+        self._failures += 1
+        return random.uniform(0, ceiling)  # noqa: S311  # jitter, no secret
