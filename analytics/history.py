@@ -87,6 +87,8 @@ class History:
         busy_last: whether the last second of the hour that is not free is busy, shape (n,).
         basis: what the newest derived states rest on.
         model: version of the newest state model.
+        last_state: code of the state in which the newest derived hour ends; None without hours.
+        last_since: epoch seconds since when, as far as the hours tell.
     """
 
     clock: LocalHours
@@ -97,6 +99,8 @@ class History:
     busy_last: NDArray[np.bool_]
     basis: str = "none"
     model: str = ""
+    last_state: int | None = None
+    last_since: int = 0
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -176,7 +180,8 @@ class History:
             column[rows[inside]] = values[inside]
         newest = max((b for b in buckets if b.basis != "none"), key=attrgetter("hour"), default=None)
         basis, model = (newest.basis, newest.model) if newest else ("none", "")
-        return cls(clock, timezone, seconds, head, tail, busy_last, basis, model)
+        state, since = _present(sorted(buckets, key=attrgetter("hour")))
+        return cls(clock, timezone, seconds, head, tail, busy_last, basis, model, state, since)
 
     @classmethod
     def from_columns(cls, start: int, timezone: str, busy: NDArray[np.float64], observed: NDArray[np.float64]) -> Self:
@@ -195,6 +200,21 @@ class History:
 def utc(seconds: float) -> datetime:
     """Epoch seconds as an instant."""
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def _present(buckets: Sequence[HourBucket]) -> tuple[int | None, int]:
+    """State at the end of the newest bucket and since when, by following unbroken hours back."""
+    if not buckets or not buckets[-1].segments:
+        return None, 0
+    state = buckets[-1].segments[-1][1]
+    since = following = buckets[-1].hour + HOUR_SECONDS
+    for bucket in reversed(buckets):
+        if bucket.hour + HOUR_SECONDS != following or not bucket.segments or bucket.segments[-1][1] != state:
+            break
+        since, following = bucket.hour + bucket.segments[-1][0], bucket.hour
+        if bucket.segments[-1][0]:
+            break
+    return state, since
 
 
 def _offset(at: int, zone: ZoneInfo) -> int:

@@ -1,17 +1,42 @@
 """What is derived of one machine beyond its hours: figures of its weeks, the 168-hour grid, free windows to come."""
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any, Final, NamedTuple
 
-from analytics.availability import FleetProfile
-from analytics.history import History
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics import capacity, utilisation
+from analytics.availability import FleetProfile, free_probabilities
+from analytics.history import WEEK_HOURS, History, local_hours, monday, utc, week_of, week_start
+from fleet.calendars import CalendarHours, calendar_hours
 from fleet.network import Machine, Member, Network
-from fleet.records import HourBucket, Outlook
+from fleet.records import HOUR_SECONDS, FreeWindow, HourBucket, Outlook
+from fleet.states import STATES, UNKNOWN
+from fleet.trades import changeover_hours, hold_after_hours, minimum_hours
+
+WEEKS: Final = 12
+"""Local weeks that the figures rest on, the running one not counted."""
+AHEAD_HOURS: Final = 14 * 24
+LEARNED_HOURS: Final = 14 * 24
+"""Observed hours below which no chance is told: two weeks, so that most hours of the week were seen twice."""
+OFFERED_COVERAGE: Final = 0.7
+"""A week's shareable hours count when this share of its offered hours was observed."""
+
+
+class Live(NamedTuple):
+    """The present, from whoever knows it better than the newest hour: the ledger's carry."""
+
+    state: str
+    since: datetime | None
+    last_reading: datetime | None
 
 
 def fleet_profile(histories: Iterable[History]) -> FleetProfile:
     """The shape of the week of these machines; make one a member, of its own machines (``fleet.consent``)."""
-    return FleetProfile(tuple(histories))
+    return FleetProfile(histories)
 
 
 def build(
@@ -23,6 +48,160 @@ def build(
     now: datetime,
     *,
     window_hours: float | None = None,
+    live: Live | None = None,
 ) -> Outlook:
-    """The outlook of one machine at ``now``."""
-    raise NotImplementedError
+    """The outlook of one machine at ``now``.
+
+    Args:
+        hours: its hours on the member's clock, or its buckets in any order; what begins at ``now`` or later is ignored.
+        profile: the shape of the week of the member's own machines; None for a flat one.
+        window_hours: length of the windows, rounded up to whole hours; L_min + b of the machine when None.
+        live: the present; when None it is read off the newest hour, and the newest reading is not known.
+
+    Raises:
+        ValueError: buckets of two machines, or an hour twice.
+    """
+    timezone = member.timezone or network.timezone
+    history = hours if isinstance(hours, History) else History.from_buckets(hours, timezone)
+    history = history.between(week_start(week_of(now, timezone) - WEEKS, timezone), math.ceil(now.timestamp()))
+    history = _from_first_observed(history)
+    calendar = calendar_hours(member, machine, network, history.start, len(history))
+    at = now.timestamp()
+    calendar_use = utilisation.use(history, ~calendar.lent, at)
+    staffed_use = utilisation.use(history, calendar.staffed & ~calendar.lent, at)
+    least, weekly = _weeks(history, calendar, machine, now)
+    grid, grid_coverage = utilisation.by_hour_of_week(history)
+    length = _length(machine, window_hours)
+    live = live or _newest(history, machine, at)
+    return Outlook(
+        member=member.slug,
+        machine=machine.id,
+        as_of=now,
+        weeks=len(weekly),
+        state=live.state,
+        state_since=live.since,
+        last_reading=live.last_reading,
+        basis=history.basis,
+        utilisation=staffed_use.share if calendar.staffed_known else None,
+        utilisation_calendar=calendar_use.share,
+        coverage=utilisation.use(history, None, at).coverage or 0.0,
+        shareable_hours_per_week=least.hours if least else None,
+        shareable_in_weeks=(least.weeks, least.of) if least else None,
+        weekly=weekly,
+        grid=grid,
+        grid_coverage=grid_coverage,
+        free=free_windows(member, machine, network, history, profile, now, length),
+        window_hours=float(length),
+        model=history.model,
+    )
+
+
+def free_windows(
+    member: Member,
+    machine: Machine,
+    network: Network,
+    history: History,
+    profile: FleetProfile | None,
+    now: datetime,
+    length: int,
+    *,
+    anywhere: bool = False,
+) -> list[FreeWindow]:
+    """Windows of ``length`` hours from the next whole hour to 14 days on, one a start hour, with their chances.
+
+    A window lies wholly inside the offered hours and touches no reservation. Nothing is listed when nothing is offered
+    (with ``anywhere``, all hours but closed days are taken instead), for machines that are not shared, or when less
+    than two weeks were observed.
+    """
+    if not machine.shareable or float(history.observed.sum()) < LEARNED_HOURS * HOUR_SECONDS:
+        return []
+    start = -(-math.ceil(now.timestamp()) // HOUR_SECONDS) * HOUR_SECONDS
+    ahead = calendar_hours(member, machine, network, start, AHEAD_HOURS + length)
+    if not ahead.offered_known and not anywhere:
+        return []
+    possible = (ahead.offered if ahead.offered_known else ~ahead.closed) & ~ahead.reserved
+    inside = np.convolve(possible, np.ones(length, np.int64), "valid")[:AHEAD_HOURS] == length
+    past = calendar_hours(member, machine, network, history.start, len(history))
+    chances = free_probabilities(history, length, week_of(now, history.timezone), profile, past.closed)
+    clock = local_hours(start, AHEAD_HOURS, history.timezone)
+    return [
+        FreeWindow.model_construct(
+            start=utc(start + HOUR_SECONDS * hour),
+            end=utc(start + HOUR_SECONDS * (hour + length)),
+            probability=round(float(chances[clock.hour_of_week[hour]]), 4),
+        )
+        for hour in np.flatnonzero(inside).tolist()
+    ]
+
+
+def job_of(machine: Machine) -> capacity.Job:
+    """What a job on the machine needs: its own figures, else its trade's."""
+    return capacity.Job(minimum_hours(machine), changeover_hours(machine), hold_after_hours(machine))
+
+
+def shareable(
+    history: History, offered: NDArray[np.bool_], reserved: NDArray[np.bool_], machine: Machine, now: datetime
+) -> NDArray[np.float64]:
+    """Shareable hours of each local week, shape (weeks,).
+
+    NaN for weeks that are not whole or not over, that were too little observed, or that closed days left with less than
+    half the usual offered hours.
+    """
+    weeks, found = capacity.weekly(history, offered, reserved, job_of(machine))
+    if not len(weeks):
+        return found
+    seen = utilisation.weekly(history, offered)
+    usual = float(np.median(seen.total[seen.total > 0])) if seen.total.any() else np.inf
+    hours = np.bincount(history.clock.week - weeks[0], minlength=len(weeks))
+    whole = (weeks < week_of(now, history.timezone)) & (hours >= WEEK_HOURS - 1)  # 167 when the clocks go forward
+    return np.where(whole & (seen.total >= usual / 2) & (seen.coverage >= OFFERED_COVERAGE), found, np.nan)
+
+
+def _weeks(
+    history: History, calendar: CalendarHours, machine: Machine, now: datetime
+) -> tuple[capacity.AtLeast | None, list[dict[str, Any]]]:
+    """The promise of shareable hours, and one entry a local week, the running one last."""
+    at = now.timestamp()
+    whole = utilisation.weekly(history, None, at)
+    open_hours = utilisation.weekly(history, ~calendar.lent, at)
+    staffed = utilisation.weekly(history, calendar.staffed & ~calendar.lent, at)
+    hours = shareable(history, calendar.offered, calendar.reserved, machine, now)
+    entries = [
+        {
+            "monday": monday(int(week)).isoformat(),
+            "utilisation": _known(staffed.share[index]) if calendar.staffed_known else None,
+            "utilisation_calendar": _known(open_hours.share[index]),
+            "coverage": _known(whole.coverage[index]) or 0.0,
+            "shareable_hours": _known(hours[index]),
+        }
+        for index, week in enumerate(whole.week)
+    ]
+    told = hours[~np.isnan(hours)] if machine.shareable and calendar.offered_known else hours[:0]
+    return capacity.at_least(told), entries
+
+
+def _from_first_observed(history: History) -> History:
+    """Without the hours before anything was heard of the machine: they are not a gap in its feed."""
+    heard = np.flatnonzero(history.observed > 0)
+    first = int(heard[0]) if len(heard) else len(history)
+    return history.between(history.start + HOUR_SECONDS * first, history.end)
+
+
+def _length(machine: Machine, window_hours: float | None) -> int:
+    asked = minimum_hours(machine) + changeover_hours(machine) if window_hours is None else window_hours
+    return max(1, math.ceil(asked))
+
+
+def _newest(history: History, machine: Machine, now: float) -> Live:
+    """The state that the newest hour ends in; UNKNOWN when three of the feed's periods have passed since."""
+    heard = np.flatnonzero(history.observed > 0)
+    if history.last_state is None or not len(heard):
+        return Live(STATES[UNKNOWN].value, None, None)
+    ended = history.start + HOUR_SECONDS * (int(heard[-1]) + 1)
+    if now - ended > 3 * machine.every:
+        return Live(STATES[UNKNOWN].value, utc(ended), None)
+    return Live(STATES[history.last_state].value, utc(history.last_since), None)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

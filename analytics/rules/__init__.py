@@ -7,8 +7,9 @@ does not apply to.
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from analytics.level import BUILT_IN_PRIOR, WeeklyPrior
 from analytics.rules import structural_underuse
-from analytics.rules.context import BUILT_IN_PRIOR, RuleContext, WeeklyPrior
+from analytics.rules.context import RuleContext
 from fleet.records import Finding
 
 __all__ = ["BUILT_IN_PRIOR", "RULES", "RuleContext", "WeeklyPrior", "judge"]

@@ -1,0 +1,147 @@
+"""Back-test of the under-use flag: set at each local Monday from history only, judged on the weeks after.
+
+A recording knows no calendar, so the flag stands on utilisation of the calendar, and of the conditions of
+``analytics.rules.structural_underuse`` those that a recording can answer: history, life, coverage, change, certainty.
+The truth is the mean utilisation of the horizon below the threshold, told when 80 % of it was observed.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from analytics import utilisation
+from analytics.change import last_change
+from analytics.evaluate.files import Intervals, timelines
+from analytics.evaluate.grid import Grid
+from analytics.history import History, monday, week_start
+from analytics.level import WeeklyPrior, level_of, prior_of
+from analytics.rules.structural_underuse import CHANGE_WEEKS, COVERAGE, LIFE_DAYS, SET
+
+MISSING: Final = ("history", "life", "coverage", "change")
+"""Conditions without which nothing is said; a mere lack of certainty is a flag not set."""
+
+
+class Verdict(NamedTuple):
+    """One machine at one Monday. ``said`` is "flagged", "unflagged" or what was missing."""
+
+    machine: int
+    week: int
+    said: str
+    true: bool
+
+
+def evaluate(
+    intervals: Intervals,
+    observed: Intervals | None = None,
+    threshold: float = 0.15,
+    history_weeks: int = 6,
+    horizon_weeks: int = 4,
+    timezone: str = "UTC",
+) -> dict[str, Any]:
+    """Precision and recall of the flag on a recording; keys as ``docs/commands.md`` says, shares null when of nothing.
+
+    ``recall`` is over the machine-weeks on which something was said, ``recall_insufficient_missed`` over all; ``true``
+    counts those truly below the threshold, ``contested`` tells the machines whose utilisation lies between a third of
+    it and its double.
+
+    Args:
+        intervals: the file of busy intervals, read in the same ``timezone``.
+        observed: when feeds were alive; None takes silence as idle.
+        threshold: utilisation of the calendar, 0..1, both excluded.
+        history_weeks: weeks that a flag looks back, at least 2.
+        horizon_weeks: weeks that it is judged on, at least 1.
+        timezone: IANA name of the clock of the weeks.
+
+    Raises:
+        ValueError: an argument out of range, nothing observed, or too few weeks to judge one.
+    """
+    if not 0.0 < threshold < 1.0:
+        raise ValueError(f"threshold {threshold}: between 0 and 1")
+    if history_weeks < 2 or horizon_weeks < 1:
+        raise ValueError(f"{history_weeks} weeks of history, {horizon_weeks} of horizon: at least 2 and 1")
+    grid = Grid.of(timelines(intervals, observed), timezone)
+    histories = [
+        History.from_columns(grid.clock.start, timezone, used, seen)
+        for used, seen in zip(grid.used, grid.observed, strict=True)
+    ]
+    origins = grid.weeks[history_weeks : len(grid.weeks) - horizon_weeks + 1]
+    verdicts = [
+        verdict
+        for week in origins
+        for verdict in _judge_week(histories, week, timezone, threshold, history_weeks, horizon_weeks)
+    ]
+    if not verdicts:
+        raise ValueError(
+            f"{len(grid.weeks)} weeks: no flag can be judged with {history_weeks} weeks of history"
+            f" and {horizon_weeks} after it"
+        )
+    contested = [
+        index
+        for index, history in enumerate(histories)
+        if threshold / 3 < (utilisation.use(history).share or 0.0) < 2 * threshold
+    ]
+    narrow = [verdict for verdict in verdicts if verdict.machine in set(contested)]
+    return {
+        "threshold": threshold,
+        **_figures(verdicts),
+        "contested": {"machines": [grid.machines[index] for index in contested], **_figures(narrow)},
+        "by_week": [_week([v for v in verdicts if v.week == week], week) for week in origins],
+    }
+
+
+def say(history: History, prior: WeeklyPrior, threshold: float, horizon_weeks: int) -> str:
+    """What is said of a machine whose ``history`` ends now: "flagged", "unflagged", or the evidence that is missing."""
+    weekly = utilisation.stratified(history)
+    if not len(weekly.week) or not (weekly.observed > 0).all():
+        return "history"
+    if not history.used[-LIFE_DAYS * 24 :].any():
+        return "life"
+    if (utilisation.use(history).coverage or 0.0) < COVERAGE:
+        return "coverage"
+    changed = last_change(weekly.share)
+    if changed is not None and changed <= CHANGE_WEEKS:
+        return "change"
+    level = level_of(weekly.share, weekly.coverage, prior)
+    return "flagged" if level.below(threshold, horizon_weeks) >= SET else "unflagged"
+
+
+def _judge_week(
+    histories: Sequence[History], week: int, timezone: str, threshold: float, history_weeks: int, horizon_weeks: int
+) -> list[Verdict]:
+    origin = week_start(week, timezone)
+    pasts = [history.between(week_start(week - history_weeks, timezone), origin) for history in histories]
+    weeklies = (utilisation.stratified(past) for past in pasts)
+    prior = prior_of([weekly.share[weekly.observed > 0] for weekly in weeklies])
+    verdicts = []
+    for machine, history in enumerate(histories):
+        ahead = utilisation.use(history.between(origin, week_start(week + horizon_weeks, timezone)))
+        if ahead.share is not None and (ahead.coverage or 0.0) >= COVERAGE:
+            said = say(pasts[machine], prior, threshold, horizon_weeks)
+            verdicts.append(Verdict(machine, week, said, ahead.share < threshold))
+    return verdicts
+
+
+def _figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    flagged = [verdict for verdict in verdicts if verdict.said == "flagged"]
+    true = [verdict for verdict in verdicts if verdict.true]
+    told = [verdict for verdict in true if verdict.said not in MISSING]
+    hits = sum(verdict.true for verdict in flagged)
+    return {
+        "precision": _share(hits, len(flagged)),
+        "recall": _share(hits, len(told)),
+        "recall_insufficient_missed": _share(hits, len(true)),
+        "prevalence": _share(len(true), len(verdicts)),
+        "n": len(verdicts),
+        "flagged": len(flagged),
+        "true": len(true),
+        "insufficient": sum(verdict.said in MISSING for verdict in verdicts),
+    }
+
+
+def _week(verdicts: Sequence[Verdict], week: int) -> dict[str, Any]:
+    missing = Counter(verdict.said for verdict in verdicts if verdict.said in MISSING)
+    return {"monday": monday(week).isoformat(), **_figures(verdicts), "missing": dict(sorted(missing.items()))}
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
