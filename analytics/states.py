@@ -27,8 +27,8 @@ HYSTERESIS: Final = 0.7
 """The machine stops working below this share of the threshold at which it starts."""
 LEARN_SPAN_MS: Final = 86_400_000
 LEARN_SAMPLES: Final = 100
-LEARN_SIDE: Final = 0.02
-"""Thresholds need a day of power, 100 samples, and 2 % of the observed time on either side of them."""
+LEARN_SIDE: Final = 0.005
+"""Thresholds need a day of power, 100 samples, and half a percent of the observed time on either side of them."""
 RARE: Final = 3.0
 """When the 99.5th percentile is this many times the 95th, the machine works less than one hour in twenty and the 95th
 percentile is its idling: the 99.5th stands in for it."""

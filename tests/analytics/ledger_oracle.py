@@ -1,5 +1,6 @@
 """The ledger said again, slowly: every second of every hour by itself, from the rules and nothing of the ledger."""
 
+import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -148,7 +149,7 @@ class Oracle:
 
     def watts(self, second: int) -> float | None:
         energies = [one for one in self.said if one.energy_wh is not None]
-        for left, right in zip(energies[:-1], energies[1:], strict=True):
+        for left, right in itertools.pairwise(energies):
             rise = right.energy_wh - left.energy_wh  # type: ignore[operator]  # both are there
             if left.at <= second < right.at and right.at - left.at <= self.silence and rise >= 0:
                 return rise * 3600 / (right.at - left.at)
@@ -161,7 +162,7 @@ class Oracle:
         """Energy of gaps that ended in the hour."""
         energies = [one for one in self.said if one.energy_wh is not None]
         found = []
-        for left, right in zip(energies[:-1], energies[1:], strict=True):
+        for left, right in itertools.pairwise(energies):
             rise = right.energy_wh - left.energy_wh  # type: ignore[operator]  # both are there
             if not hour <= right.at < hour + 3600 or right.at - left.at <= self.silence or rise < 0:
                 continue
@@ -203,11 +204,11 @@ class Oracle:
         energies = [one for one in self.said if one.energy_wh is not None]
         if any(one.counter is not None for one in inside):
             expected.pieces = 0
-        for left, right in zip(counts[:-1], counts[1:], strict=True):
+        for left, right in itertools.pairwise(counts):
             if hour <= right.at < end:
                 rise = right.counter - left.counter  # type: ignore[operator]  # both are there
                 expected.pieces = (expected.pieces or 0) + max(rise, 0)
                 expected.resets += rise < 0
-        for left, right in zip(energies[:-1], energies[1:], strict=True):
+        for left, right in itertools.pairwise(energies):
             expected.resets += hour <= right.at < end and right.energy_wh < left.energy_wh  # type: ignore[operator]
         return expected
