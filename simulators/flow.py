@@ -16,6 +16,7 @@ from fleet.topics import HEALTH, TOUCHED
 WINDOW: Final = 800
 """Messages of up to 16 kB ahead of the collector; Mosquitto by default keeps 1,000 for a client."""
 _SILENT_S: Final = 15.0  # a collector that said nothing for so long is not waited for
+_GONE_S: Final = 60.0
 _SETTLED: Final = 3  # healths in a row with an empty spool
 
 
@@ -104,14 +105,17 @@ class Flow:
         while self.alive and self.ahead > WINDOW:
             await self.news()
 
-    async def stored(self) -> None:
+    async def stored(self) -> bool:
         """Return when the store has the newest expected reading of every machine and the spool is empty.
 
-        A machine whose newest reading was rejected is never announced: then three healths in a row that show everything
-        received and an empty spool must do.
+        False when the collector has been gone for a minute meanwhile. A machine whose newest reading was rejected is
+        never announced: then three healths in a row that show everything received and an empty spool must do.
         """
         while self._settled < (1 if not self._waiting else _SETTLED):
             await self.news()
+            if time.monotonic() - self._heard_at > _GONE_S:
+                return False
+        return True
 
     async def news(self) -> None:
         """Return at the next burst, or after a second without one."""
