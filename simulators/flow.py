@@ -17,7 +17,7 @@ WINDOW: Final = 800
 """Messages of up to 16 kB ahead of the collector; Mosquitto by default keeps 1,000 for a client."""
 _SILENT_S: Final = 15.0  # a collector that said nothing for so long is not waited for
 _GONE_S: Final = 60.0
-_SETTLED: Final = 3  # healths in a row with an empty spool
+_SETTLED: Final = 3  # healths in a row
 
 
 class Flow:
@@ -32,6 +32,7 @@ class Flow:
         self._base: int | None = None
         self._sent = 0
         self._settled = 0
+        self._goal: int | None = None
         self._waiting: dict[tuple[str, str], int] = {}
         self._news = asyncio.Event()
 
@@ -48,19 +49,17 @@ class Flow:
             except ValueError:
                 continue
             if isinstance(body, dict):
-                self._take(delivery.topic, body, stored=delivery.retain)
+                self._take(delivery.topic, body)
         self._news.set()
 
-    def _take(self, topic: str, body: dict[str, Any], *, stored: bool) -> None:
+    def _take(self, topic: str, body: dict[str, Any]) -> None:
         if topic == self.TOPIC:
             received = _number(body, "received")
             if self._base is None or received < _number(self.health, "received"):  # it began anew
                 self._base, self._sent = received, 0
             self.health = body
             self._heard_at = time.monotonic()
-            if not stored:
-                empty = _number(body, "spool_readings") == 0 and self.ahead <= 0
-                self._settled = self._settled + 1 if empty else 0
+            self._settle(body)
         elif isinstance(machines := body.get("machines"), dict):
             member = topic.rsplit("/", 1)[-1]
             for machine, touched in machines.items():
@@ -70,9 +69,19 @@ class Flow:
         wanted = self._waiting.get(key)
         if wanted is None or not isinstance(touched, dict):
             return
-        hours = touched.get("hours") or []
-        if wanted // 3_600_000 * 3600 in hours or _number(touched, "at") >= wanted:
+        self._goal, self._settled = None, 0  # it still moves
+        if wanted // 3_600_000 * 3600 in (touched.get("hours") or ()) and _number(touched, "at") >= wanted:
             del self._waiting[key]
+
+    def _settle(self, health: dict[str, Any]) -> None:
+        """Count the healths after which the store has all that the spool held when everything had been received."""
+        stored, waiting = _number(health, "stored"), _number(health, "spool_readings")
+        if self.ahead > 0:
+            self._goal, self._settled = None, 0
+        elif self._goal is None:
+            self._goal = stored + waiting
+        elif stored >= self._goal or waiting == 0:
+            self._settled += 1
 
     @property
     def ahead(self) -> int:
@@ -82,7 +91,7 @@ class Flow:
     def sent(self, messages: int) -> None:
         """Count messages that the broker has taken."""
         self._sent += messages
-        self._settled = 0
+        self._goal, self._settled = None, 0
 
     def expect(self, key: tuple[str, str], at_ms: int) -> None:
         """The newest reading of this machine will have been at ``at_ms``."""
@@ -106,12 +115,13 @@ class Flow:
             await self.news()
 
     async def stored(self) -> bool:
-        """Return when the store has the newest expected reading of every machine and the spool is empty.
+        """Return when the store has the newest expected reading of every machine, and so all before it.
 
         False when the collector has been gone for a minute meanwhile. A machine whose newest reading was rejected is
-        never announced: then three healths in a row that show everything received and an empty spool must do.
+        never announced: then it must do that everything was received, what the spool held then is stored, and nothing
+        of ours moves any more.
         """
-        while self._settled < (1 if not self._waiting else _SETTLED):
+        while self._waiting and self._settled < _SETTLED:
             await self.news()
             if time.monotonic() - self._heard_at > _GONE_S:
                 return False
