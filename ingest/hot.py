@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bus.wire import Delivery
+from bus.client import Delivery
 from fleet.batch import READING, MachineKey, Reading, ReadingBatch, key_ns
 from fleet.registry import Registry, Route
 from fleet.topics import member_of
@@ -81,14 +81,14 @@ class Gathering:
             (``stale``: retained, without a time, of unknown age); ``repeated`` redeliveries; ``rejected``,
             ``unclaimed`` messages; ``ignored_fields``, ``claims`` (a name in a payload contradicts its topic).
         on_claim: told of a payload that names another member or machine than its topic: (topic, what, name).
+        on_other: told of a message that is no device's: (topic, payload).
     """
 
-    def __init__(
-        self, registry: Registry, redeliveries: Redeliveries, on_claim: Callable[[str, str, str], None] | None = None
-    ) -> None:
+    def __init__(self, registry: Registry, redeliveries: Redeliveries) -> None:
         self.machines: list[MachineKey] = []
         self.counts: Counter[str] = Counter()
-        self.on_claim = on_claim
+        self.on_claim: Callable[[str, str, str], None] = lambda *_: None
+        self.on_other: Callable[[str, bytes], None] = lambda *_: None
         self.redeliveries = redeliveries
         self._index: dict[MachineKey, int] = {}
         self._retained: dict[str, bytes] = {}
@@ -214,6 +214,9 @@ class Gathering:
         return repeated
 
     def _nobodys(self, delivery: Delivery, arrived_ms: int) -> None:
+        if not delivery.topic.startswith(("m/", "spBv1.0/")):
+            self.on_other(delivery.topic, bytes(delivery.payload))
+            return
         if self._is_repeat(delivery):
             return
         member = member_of(delivery.topic)
@@ -263,8 +266,7 @@ class Gathering:
         for kind, name in notes.pop("claims", ()):
             if name != getattr(target.key, kind):
                 self.counts["claims"] += 1
-                if self.on_claim is not None:
-                    self.on_claim(topic, kind, name)
+                self.on_claim(topic, kind, name)
         self.counts.update(notes)
         notes.clear()
 

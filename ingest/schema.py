@@ -19,6 +19,7 @@ CREATE TABLE batch (
     made_ms INTEGER NOT NULL,
     stored_ms INTEGER            -- when the store confirmed it
 );
+CREATE INDEX batch_waiting ON batch (id, made_ms) WHERE stored_ms IS NULL;
 CREATE INDEX batch_stored ON batch (stored_ms) WHERE stored_ms IS NOT NULL;
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY, data BLOB NOT NULL, readings INTEGER NOT NULL, made_ms INTEGER NOT NULL,

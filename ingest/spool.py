@@ -59,12 +59,13 @@ class Limits:
 
 @dataclass(slots=True)
 class Level:
-    """How full the spool is; ``bytes`` and ``readings`` count the waiting batches alone."""
+    """How full the spool is; ``stored_bytes`` apart, of the waiting batches alone. ``oldest_ms`` is 0 without one."""
 
     batches: int = 0
     bytes: int = 0
     readings: int = 0
     stored_bytes: int = 0
+    oldest_ms: int = 0
 
 
 class Spool:
@@ -119,6 +120,7 @@ class Spool:
             self.level.batches += 1
             self.level.bytes += len(data)
             self.level.readings += len(work.batch)
+            self.level.oldest_ms = self.level.oldest_ms or now_ms
         return batch_id
 
     def _make_room(self, size: int, now_ms: int) -> None:
@@ -192,6 +194,7 @@ class Spool:
                     self.level.bytes -= row[0]
                     self.level.stored_bytes += row[0]
                     self.level.readings -= row[1]
+        self.level.oldest_ms = self._oldest_ms()
 
     def forget_stored(self, now_ms: int) -> None:
         """Delete a slice of the batches whose grace period is over."""
@@ -277,4 +280,8 @@ class Spool:
             " total(readings) FILTER (WHERE stored_ms IS NULL), total(bytes) FILTER (WHERE stored_ms IS NOT NULL)"
             " FROM batch"
         ).fetchone()
-        return Level(*map(int, row))
+        return Level(int(row[0]), int(row[1]), int(row[2]), int(row[3]), self._oldest_ms())
+
+    def _oldest_ms(self) -> int:
+        row = self._db.execute("SELECT made_ms FROM batch WHERE stored_ms IS NULL ORDER BY id LIMIT 1").fetchone()
+        return int(row[0]) if row else 0

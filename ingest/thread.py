@@ -1,12 +1,13 @@
 """The one thread in which the spool lives; the event loop asks it and goes on."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from ingest.spool import Limits, Spool
+from ingest.spool import Level, Limits, Spool
 
 _T = TypeVar("_T")
 
@@ -32,12 +33,21 @@ class SpoolThread:
 
         self._spool = await loop.run_in_executor(self._executor, Spool, self._path, self._limits, damaged)
 
+    @property
+    def level(self) -> Level:
+        """How full the spool is; read from any thread."""
+        return Level() if self._spool is None else self._spool.level
+
     def submit(self, function: Callable[[Spool], _T]) -> "asyncio.Future[_T]":
         """Run ``function(spool)`` in the thread, after everything submitted before."""
         spool = self._spool
         if spool is None:
             raise RuntimeError("the spool is not open")
         return asyncio.get_running_loop().run_in_executor(self._executor, function, spool)
+
+    def query(self, function: Callable[[sqlite3.Connection], _T]) -> "asyncio.Future[_T]":
+        """Run ``function(connection)`` in one transaction of the thread."""
+        return self.submit(lambda spool: spool.call(lambda db, _: function(db)))
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""

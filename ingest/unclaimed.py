@@ -57,9 +57,9 @@ def _new_device(db: sqlite3.Connection, message: Unclaimed) -> None:
     )  # fmt: skip
 
 
-def forget_device(db: sqlite3.Connection, topic: str) -> None:
-    """The topic is claimed."""
-    db.execute("DELETE FROM device WHERE topic = ?", (topic,))
+def forget_devices(db: sqlite3.Connection, topics: list[str]) -> None:
+    """These topics are claimed."""
+    db.executemany("DELETE FROM device WHERE topic = ?", [(topic,) for topic in topics])
 
 
 def topics(db: sqlite3.Connection) -> list[tuple[str, str]]:

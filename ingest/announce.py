@@ -1,0 +1,58 @@
+"""What is kept of a member's messages, for its pages: ``net/v1/rejects/<member>`` and ``net/v1/unclaimed/<member>``."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final
+
+from fleet.clock import now_ms
+from fleet.topics import REJECTS, UNCLAIMED
+from ingest import rejects, unclaimed
+from ingest.rejects import Kind
+from ingest.thread import SpoolThread
+from ingest.trailing import Trailing
+
+EVERY_S: Final = 1.0
+_SAID: Final[dict[Kind, tuple[str, Callable[[sqlite3.Connection, str], dict[str, Any]]]]] = {
+    "reject": (REJECTS, rejects.summary),
+    "unclaimed": (UNCLAIMED, unclaimed.summary),
+}
+
+
+class Announcer:
+    """Publishes both, retained, at most once a second a member."""
+
+    def __init__(self, thread: SpoolThread, publish: Callable[[str, bytes], None]) -> None:
+        self._thread = thread
+        self._publish = publish
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._trailing = {kind: Trailing(EVERY_S, partial(self._say, kind)) for kind in _SAID}
+
+    async def everything(self) -> None:
+        """Say what an earlier run kept."""
+        for kind in _SAID:
+            self.changed(kind, await self._thread.query(partial(rejects.members, kind=kind)))
+
+    def changed(self, kind: Kind, members: Iterable[str]) -> None:
+        """What is kept of these members changed."""
+        for member in members:
+            if member:
+                self._trailing[kind].poke(member)
+
+    async def close(self) -> None:
+        """Say what waits."""
+        for trailing in self._trailing.values():
+            trailing.close()
+        await asyncio.gather(*self._tasks)
+
+    def _say(self, kind: Kind, member: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._summarise(kind, member))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _summarise(self, kind: Kind, member: str) -> None:
+        topic, summary = _SAID[kind]
+        body = await self._thread.query(lambda db: summary(db, member))
+        self._publish(topic.format(member=member), json.dumps({"at": now_ms(), **body}, separators=(",", ":")).encode())

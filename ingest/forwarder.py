@@ -1,0 +1,232 @@
+"""From the spool to the store: in order, in large writes, again until the store has it.
+
+New batches come from memory; after a restart, an outage or a flood they are read from the spool, so memory stays
+bounded however long the store was away.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from fleet.batch import ReadingBatch
+from fleet.clock import now_ms
+from ingest.errors import SpoolFull
+from ingest.merge import merge, refusals
+from ingest.rejects import Reject
+from ingest.thread import SpoolThread
+from store import Store, StoreRefused, StoreRejected, StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+_DISK_BYTES: Final = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When the forwarder writes and how it waits.
+
+    Attributes:
+        rows, linger_s: a write waits for so many rows, but no longer than this.
+        memory_rows: as many may wait in memory; beyond, they are read from the spool.
+        first_delay_s, longest_delay_s: backoff while the store is unavailable; with jitter.
+        refused_delay_s: while a person must act.
+        write_timeout_s: a store that says nothing for so long is unavailable.
+    """
+
+    rows: int = 10_000
+    linger_s: float = 0.25
+    memory_rows: int = 200_000
+    first_delay_s: float = 0.2
+    longest_delay_s: float = 10.0
+    refused_delay_s: float = 15.0
+    write_timeout_s: float = 120.0
+
+
+@dataclass(slots=True)
+class StoreState:
+    """How the store answers; ``since`` is epoch ms of the last change of ``ok``."""
+
+    ok: bool = True
+    since: int = 0
+    error: str | None = None
+
+
+class Forwarder:
+    """Writes batches to the store and marks them in the spool.
+
+    Attributes:
+        stored: readings confirmed since the start.
+        state: how the store answers.
+    """
+
+    def __init__(
+        self,
+        thread: SpoolThread,
+        store: Store,
+        *,
+        on_stored: Callable[[ReadingBatch], None],
+        on_refused: Callable[[list[Reject]], None],
+        on_state: Callable[[], None],
+        pace: Pace = Pace(),
+    ) -> None:
+        self.stored = 0
+        self.state = StoreState(since=now_ms())
+        self._thread, self._store, self._pace = thread, store, pace
+        self._on_stored, self._on_refused, self._on_state = on_stored, on_refused, on_state
+        self._memory: deque[tuple[int, ReadingBatch]] = deque()
+        self._memory_rows = 0
+        self._cursor = 0
+        self._newest = 0
+        self._behind = True  # what an earlier run left comes first
+        self._arrived = asyncio.Event()
+        self._arrived.set()
+        self._flushed = asyncio.Event()
+
+    def offer(self, batch_id: int, batch: ReadingBatch) -> None:
+        """A batch is in the spool now; ids grow."""
+        self._newest = max(self._newest, batch_id)
+        if not self._behind and batch_id > self._cursor:
+            if self._memory_rows + len(batch) > self._pace.memory_rows and self._memory:
+                self._behind = True
+                self._memory.clear()
+                self._memory_rows = 0
+            else:
+                self._memory.append((batch_id, batch))
+                self._memory_rows += len(batch)
+        self._flushed.clear()
+        self._arrived.set()
+
+    def again(self) -> None:
+        """Batches of the past wait again: read the spool from its beginning."""
+        self._behind = True
+        self._memory.clear()
+        self._memory_rows = 0
+        self._cursor = 0
+        self._flushed.clear()
+        self._arrived.set()
+
+    async def flushed(self) -> None:
+        """Return when everything offered is in the store."""
+        await self._flushed.wait()
+
+    async def run(self) -> None:
+        """Forward until cancelled.
+
+        Raises:
+            Exception: whatever a store raises that is no ``StoreError``: a bug.
+        """
+        while True:
+            group = await self._next_group()
+            await self._deliver([batch_id for batch_id, _ in group], merge([batch for _, batch in group]))
+
+    # --- what to write next
+
+    async def _next_group(self) -> list[tuple[int, ReadingBatch]]:
+        """At least one batch; more until there are rows enough or the linger is over."""
+        loop = asyncio.get_running_loop()
+        group: list[tuple[int, ReadingBatch]] = []
+        rows, deadline = 0, 0.0
+        while rows < self._pace.rows:
+            found = await self._take(self._pace.rows - rows)
+            if found:
+                deadline = deadline or loop.time() + self._pace.linger_s
+                group += found
+                rows += sum(len(batch) for _, batch in found)
+                continue
+            if not group:
+                self._flushed.set()
+                await self._arrived.wait()
+                continue
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._arrived.wait()
+            except TimeoutError:
+                break
+        return group
+
+    async def _take(self, rows: int) -> list[tuple[int, ReadingBatch]]:
+        """Batches in order, about ``rows`` of them; empty when nothing waits (and then ``_arrived`` is clear)."""
+        if self._behind:
+            cursor = self._cursor
+            found = await self._thread.submit(lambda spool: spool.waiting(cursor, _DISK_BYTES))
+            if cursor != self._cursor:  # told to begin again meanwhile
+                return []
+            if found:
+                self._cursor = found[-1][0]
+                return found
+            if self._newest > self._cursor:
+                self._cursor = self._newest  # committed before the question, and not waiting: put aside
+            self._behind = False
+        found = []
+        while self._memory and rows > 0:
+            batch_id, batch = self._memory.popleft()
+            self._memory_rows -= len(batch)
+            if batch_id > self._cursor:
+                found.append((batch_id, batch))
+                self._cursor = batch_id
+                rows -= len(batch)
+        if not found:
+            self._arrived.clear()
+        return found
+
+    # --- writing
+
+    async def _deliver(self, ids: list[int], batch: ReadingBatch) -> None:
+        rejects: list[Reject] = []
+        refused: set[int] = set()
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(self._pace.write_timeout_s):
+                    await self._store.write_readings(batch)
+            except StoreRejected as error:
+                rejects = refusals(batch, error.rows)
+                refused = set(error.rows)
+            except (StoreUnavailable, StoreRefused, TimeoutError) as error:
+                failures += 1
+                await self._wait_for_store(error, failures)
+                continue
+            break
+        self._store_answers()
+        kept = batch.take([row for row in range(len(batch)) if row not in refused]) if refused else batch
+        self.stored += len(kept)
+        if len(kept):
+            self._on_stored(kept)
+        await self._mark(ids, rejects)
+        if rejects:
+            _log.warning("the store refused readings", readings=len(refused), reason=rejects[0].faults[0].rule)
+            self._on_refused(rejects)
+
+    async def _mark(self, ids: list[int], rejects: list[Reject]) -> None:
+        while True:
+            try:
+                await self._thread.submit(lambda spool: spool.mark_stored(ids, now_ms(), rejects))
+            except SpoolFull:
+                await asyncio.sleep(1.0)  # the collector says so; written twice is written once
+            else:
+                return
+
+    async def _wait_for_store(self, error: Exception, failures: int) -> None:
+        text = str(error) or f"no answer within {self._pace.write_timeout_s:g} s"
+        if self.state.ok or self.state.error != text:
+            since = now_ms() if self.state.ok else self.state.since
+            self.state = StoreState(ok=False, since=since, error=text)
+            if isinstance(error, StoreRefused):
+                _log.error("the store refuses; readings wait in the spool until someone acts", reason=text)
+            else:
+                _log.warning("the store is unavailable; readings wait in the spool", reason=text)
+            self._on_state()
+        delay = min(self._pace.longest_delay_s, self._pace.first_delay_s * 2 ** min(failures - 1, 16))
+        if isinstance(error, StoreRefused):
+            delay = self._pace.refused_delay_s
+        await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+
+    def _store_answers(self) -> None:
+        if not self.state.ok:
+            self.state = StoreState(ok=True, since=now_ms())
+            _log.info("the store takes readings again")
+            self._on_state()

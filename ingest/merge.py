@@ -1,0 +1,64 @@
+"""Batches put together and, when a store refuses rows, taken apart."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fleet.batch import NO_INT, QUANTITIES, MachineKey, ReadingBatch
+from fleet.states import NO_STATE, STATES
+from ingest.decoders.base import Fault, show
+from ingest.rejects import Reject
+
+_ROWS_AT_ONCE = 500  # of a refusal, so that it is kept whole
+
+
+def merge(batches: Sequence[ReadingBatch]) -> ReadingBatch:
+    """The rows of all batches, in order, with one table of machines."""
+    if len(batches) == 1:
+        return batches[0]
+    index: dict[MachineKey, int] = {}
+    for batch in batches:
+        for key in batch.machines:
+            index.setdefault(key, len(index))
+    rows = np.concatenate([batch.rows for batch in batches])
+    metrics: dict[int, str] = {}
+    start = 0
+    for batch in batches:
+        end = start + len(batch)
+        places = np.array([index[key] for key in batch.machines], dtype=np.uint32)
+        rows["machine"][start:end] = places[batch.rows["machine"]]
+        metrics.update({start + row: text for row, text in batch.metrics.items()})
+        start = end
+    return ReadingBatch(tuple(index), rows, metrics)
+
+
+def refusals(batch: ReadingBatch, reasons: Mapping[int, str]) -> list[Reject]:
+    """Rejects for the rows that the store will never take, one for each machine and reason.
+
+    Their payload is the rows as ``ReadingBatch.to_bytes()``, so they can be tried again.
+    """
+    groups: dict[tuple[MachineKey, str], list[int]] = {}
+    for row, reason in sorted(reasons.items()):
+        groups.setdefault((batch.machines[int(batch.rows["machine"][row])], reason), []).append(row)
+    found = []
+    for (key, reason), rows in groups.items():
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
+            shown = described(batch, some[0])
+            faults = tuple(Fault("store", "", show(shown), reason, element) for element in range(len(some)))
+            arrived = int(batch.rows["arrived_ms"][some[0]])
+            payload = batch.take(some).to_bytes()
+            found.append(Reject(key.member, key.machine, "", arrived, faults, payload, shown.encode()))
+    return found
+
+
+def described(batch: ReadingBatch, row: int) -> str:
+    """One reading as JSON, for people."""
+    values = batch.rows[row]
+    said: dict[str, object] = {"at": int(values["at_ns"]) // 1_000_000}
+    for name in QUANTITIES:
+        value = values[name].item()
+        if value == value and value not in (NO_INT, NO_STATE):
+            said[name] = STATES[value].value if name == "state" else value
+    return json.dumps(said)

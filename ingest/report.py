@@ -1,0 +1,102 @@
+"""What the collector says of itself: the figures of ``net/v1/health/ingest``, and the errors worth a person's look."""
+
+from collections import Counter, deque
+from typing import Any
+
+import numpy as np
+import structlog
+
+from fleet.batch import ReadingBatch
+from fleet.clock import now_ms
+from fleet.registry import Watcher
+from ingest.collector import Collector
+from ingest.forwarder import Forwarder
+from ingest.hot import Gathering
+from ingest.thread import SpoolThread
+
+_log = structlog.get_logger(__name__)
+_CLAIMS_SAID = 1_000
+
+
+class Report:
+    """Gathers figures; :meth:`figures` is what ingest adds to a health message.
+
+    Attributes:
+        errors: the newest sentences for people.
+        last_command: what the last command came to.
+    """
+
+    def __init__(self) -> None:
+        self.errors: deque[str] = deque(maxlen=10)
+        self.last_command: dict[str, Any] | None = None
+        self._claims: set[tuple[str, str, str]] = set()
+        self._dropped: int | None = None
+        self._loads: Counter[str] = Counter()
+        self._received = 0
+        self._rate = 0.0
+        self._loudest: dict[str, Any] | None = None
+
+    def damaged(self, report: str) -> None:
+        """Part of the spool could not be read."""
+        _log.error("the spool was damaged", report=report)
+        self.errors.append(report)
+
+    def batch(self, batch: ReadingBatch) -> None:
+        """Count readings by member."""
+        counts = np.bincount(batch.rows["machine"], minlength=len(batch.machines)).tolist()
+        for key, count in zip(batch.machines, counts, strict=True):
+            self._loads[key.member] += count
+
+    def claim(self, topic: str, kind: str, name: str) -> None:
+        """A payload names another member or machine than its topic; the topic won."""
+        if len(self._claims) < _CLAIMS_SAID and (topic, kind, name) not in self._claims:
+            self._claims.add((topic, kind, name))
+            _log.warning("security: a payload contradicts its topic", topic=topic, field=kind, name=name)
+            self.errors.append(f"security: a payload on {topic} names {kind} {name!r}; the topic counts")
+
+    def dropped(self, payload: bytes) -> None:
+        """The broker's count of messages that it threw away."""
+        before, self._dropped = self._dropped, int(payload) if payload.isdigit() else None
+        if before is not None and self._dropped is not None and self._dropped > before:
+            _log.error("the broker threw messages away: a queue is full", messages=self._dropped - before)
+            self.errors.append(f"the broker threw {self._dropped - before} messages away: a queue was full")
+
+    def beat(self, received: int, seconds: float) -> None:
+        """So many messages were received since the start; ``seconds`` since the last call."""
+        self._rate = round((received - self._received) / seconds, 1)
+        self._received = received
+        loads, self._loads = self._loads, Counter()
+        self._loudest = None
+        if loads:
+            member, readings = loads.most_common(1)[0]
+            share = round(readings / loads.total(), 2)
+            self._loudest = {"member": member, "rate": round(readings / seconds, 1), "share": share}
+
+    def figures(
+        self, gathering: Gathering, thread: SpoolThread, collector: Collector, forwarder: Forwarder, watcher: Watcher
+    ) -> dict[str, Any]:
+        """The figures now; ``loudest`` names the member that sends most."""
+        level, state = thread.level, forwarder.state
+        errors = list(self.errors)
+        errors += [f"the spool takes nothing: {collector.full}"] if collector.full else []
+        errors += [f"registry: {problem}" for problem in watcher.current.problems[:5]]
+        counts = {
+            name: gathering.counts[name]
+            for name in (
+                "received", "rejected", "unclaimed", "repeated", "stale", "quiet", "empty", "ignored_fields", "claims",
+            )
+        }  # fmt: skip
+        return {
+            "store": {"ok": state.ok, "since": state.since, "error": state.error},
+            **counts,
+            "stored": forwarder.stored,
+            "spool_batches": level.batches,
+            "spool_bytes": level.bytes,
+            "spool_readings": level.readings,
+            "lag_ms": now_ms() - level.oldest_ms if level.oldest_ms else 0,
+            "rate": self._rate,
+            "loudest": self._loudest,
+            "broker_dropped": self._dropped,
+            "last_command": self.last_command,
+            "errors": errors,
+        }

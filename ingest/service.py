@@ -1,0 +1,310 @@
+"""The collector as a program: broker to spool to store, until told to stop."""
+
+import asyncio
+import json
+import zlib
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from bus.client import BrokerAddress, OutboxFull, PacketTooLarge, Session, SessionClosed
+from bus.health import HealthReport, health_message, health_will
+from fleet.batch import ReadingBatch
+from fleet.clock import now_ms
+from fleet.registry import Registry, Watcher
+from fleet.topics import COMMAND, DEVICES
+from ingest import seen, unclaimed
+from ingest.announce import Announcer
+from ingest.collector import Collector
+from ingest.forwarder import Forwarder, Pace
+from ingest.hot import Gathering
+from ingest.losses import SessionLosses
+from ingest.rejects import Reject
+from ingest.report import Report
+from ingest.retry import retry
+from ingest.spool import Limits, Work
+from ingest.thread import SpoolThread
+from ingest.touched import Touched
+from store import Store
+
+_log = structlog.get_logger(__name__)
+SPOOL_FILE: Final = "spool.sqlite"
+DROPPED: Final = "$SYS/broker/publish/messages/dropped"
+"""Mosquitto's count of messages that it threw away because a queue was full."""
+_BEAT_S: Final = 2.0
+_PURGE_BEATS: Final = 15
+
+
+@dataclass(frozen=True)
+class IngestConfig:
+    """A collector.
+
+    Attributes:
+        broker: where devices publish.
+        fleet_dir: folder of ``network.toml`` and ``members/``.
+        data_dir: folder of the spool; of one collector alone.
+        members: collect only below these members' names; None is all.
+        program: name in ``net/v1/health/<program>``.
+        client_id: at the broker; by default of the program and the members, so that collectors of other members differ.
+        limits: of the spool.
+        pace: of the forwarder.
+        flush_s: how long a stop waits for the store; what it does not take stays in the spool.
+    """
+
+    broker: BrokerAddress
+    fleet_dir: Path
+    data_dir: Path
+    members: frozenset[str] | None = None
+    program: str = "ingest"
+    client_id: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    pace: Pace = field(default_factory=Pace)
+    flush_s: float = 5.0
+
+    @property
+    def session_id(self) -> str:
+        """The client id in use."""
+        if self.client_id:
+            return self.client_id
+        suffix = "" if self.members is None else f"-{zlib.crc32(' '.join(sorted(self.members)).encode()):08x}"
+        return f"resilian-{self.program}{suffix}"
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Topic filters of the devices, of commands, and of the broker's own word on full queues."""
+        devices: tuple[str, ...] = DEVICES
+        if self.members is not None:
+            devices = tuple(f"{root}/{member}/#" for member in sorted(self.members) for root in ("m", "spBv1.0"))
+        return (*devices, COMMAND.format(program=self.program), DROPPED)
+
+
+async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> None:
+    """Collect until ``stop`` is set; then everything that was acknowledged is in the spool or the store.
+
+    Raises:
+        RegistryMissing: there is no network in ``fleet_dir``.
+        SpoolNewer, SpoolFull: the spool cannot be opened.
+        Exception: a bug; nothing that was acknowledged is lost by it.
+    """
+    watcher, report = Watcher(config.fleet_dir), Report()
+    thread = SpoolThread(config.data_dir / SPOOL_FILE, config.limits, report.damaged)
+    await thread.open()
+    try:
+        base = await thread.query(seen.next_epochs)
+        entries = await thread.query(seen.load)
+        known = await thread.query(_had_session)
+        gathering = Gathering(watcher.current, seen.Redeliveries(entries, base))
+        await _Service(config, store, thread, watcher, gathering, report).run(stop, expect_session=known)
+    finally:
+        await thread.close()
+
+
+def _had_session(db: Any) -> bool:
+    return db.execute("SELECT 1 FROM meta WHERE name = 'session'").fetchone() is not None
+
+
+class _Service:
+    def __init__(
+        self,
+        config: IngestConfig,
+        store: Store,
+        thread: SpoolThread,
+        watcher: Watcher,
+        gathering: Gathering,
+        report: Report,
+    ) -> None:
+        self.config = config
+        self._report = report
+        self._thread, self._watcher, self._gathering = thread, watcher, gathering
+        self._collector = Collector(gathering, thread, self._on_batch, self._on_kept)
+        self._touched = Touched(self._publish)
+        self._announcer = Announcer(thread, self._retain)
+        self._losses = SessionLosses(config.program, thread, store, self._publish)
+        self._forwarder = Forwarder(
+            thread, store, on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
+            pace=config.pace,
+        )  # fmt: skip
+        self._jobs: set[asyncio.Task[None]] = set()
+        gathering.on_claim = report.claim
+        gathering.on_other = self._on_other
+
+    # --- life
+
+    async def run(self, stop: asyncio.Event, *, expect_session: bool) -> None:
+        config = self.config
+        self._session = Session(
+            config.broker, client_id=config.session_id, subscriptions=config.subscriptions,
+            on_burst=self._collector.on_burst, on_state=self._on_state, on_session_lost=self._on_session_lost,
+            will=health_will(config.program), expect_session=expect_session,
+        )  # fmt: skip
+        self._collector.session = self._session
+        self._health = HealthReport(config.program, self._session, self._compose)
+        self._health.start()
+        session_stop = asyncio.Event()
+        work: list[Coroutine[Any, Any, None]] = [
+            self._session.run(session_stop),
+            self._forwarder.run(),
+            self._losses.run(),
+            self._beat(),
+            self._follow(stop),
+        ]
+        tasks = [asyncio.create_task(coroutine) for coroutine in work]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await self._until({stopping}, tasks)
+            await self._until({asyncio.create_task(self._finish())}, tasks)
+            session_stop.set()
+            await self._until({tasks[0]}, tasks[1:])
+        finally:
+            for task in (*tasks, *self._jobs, stopping):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._jobs, stopping, return_exceptions=True)
+
+    async def _until(self, wanted: set[asyncio.Task[Any]], tasks: list[asyncio.Task[None]]) -> None:
+        """Wait for ``wanted``; raise what a task or the collector failed with."""
+        waiting = {task for task in tasks if not task.done()} - wanted
+        while not all(task.done() for task in wanted):
+            watched: set[asyncio.Future[Any]] = {*wanted, *waiting, self._collector.failed}
+            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            waiting -= done
+        for task in wanted:
+            task.result()
+
+    async def _finish(self) -> None:
+        """Stop reading, commit, acknowledge, flush to the store for a while, say the last words."""
+        self._session.pause()
+        try:
+            async with asyncio.timeout(self.config.flush_s):
+                await self._collector.drained()
+                if self._forwarder.state.ok:
+                    await self._forwarder.flushed()
+        except TimeoutError:
+            pass  # it stays in the spool, or at the broker
+        self._touched.close()
+        await self._announcer.close()
+        self._health.stop()
+
+    async def _follow(self, stop: asyncio.Event) -> None:
+        """Route by the registry as it changes."""
+        await self._announcer.everything()
+        await self._claim(self._watcher.current)
+        async for registry in self._watcher.changes(stop):
+            self._gathering.use(registry)
+            _log.info("the registry changed", digest=registry.digest, problems=len(registry.problems))
+            self._changed()
+            await self._claim(registry)
+
+    async def _claim(self, registry: Registry) -> None:
+        """What was sent on topics that a machine has now becomes readings."""
+        found = await self._thread.query(unclaimed.topics)
+        claimed = [(member, topic) for member, topic in found if self._gathering.is_claimed(topic)]
+        if claimed:
+            repaired = await retry(self._thread, self._collector, registry, "unclaimed")
+            await self._thread.query(partial(unclaimed.forget_devices, topics=[topic for _, topic in claimed]))
+            _log.info("devices were claimed", topics=len(claimed), messages=repaired)
+            self._announcer.changed("unclaimed", {member for member, _ in claimed})
+
+    async def _beat(self) -> None:
+        beats, then = 0, asyncio.get_running_loop().time()
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            beats, now = beats + 1, asyncio.get_running_loop().time()
+            self._report.beat(self._gathering.counts["received"], now - then)
+            then = now
+            self._changed()
+            if beats % _PURGE_BEATS == 0:
+                await self._thread.submit(lambda spool: spool.forget_stored(now_ms()))
+
+    # --- what happens
+
+    def _on_batch(self, batch_id: int, batch: ReadingBatch) -> None:
+        self._forwarder.offer(batch_id, batch)
+        self._report.batch(batch)
+
+    def _on_kept(self, work: Work) -> None:
+        self._announcer.changed("reject", {reject.member for reject in work.rejects})
+        self._announcer.changed("unclaimed", {message.member for message in work.unclaimed})
+
+    def _on_refused(self, rejects: list[Reject]) -> None:
+        self._gathering.counts["rejected"] += sum(len(reject.faults) for reject in rejects)
+        self._announcer.changed("reject", {reject.member for reject in rejects})
+
+    def _on_state(self, connected: bool, session_present: bool, reason: str) -> None:
+        if connected and not session_present:
+            self._start(self._remember_session())
+        if reason:
+            _log.warning("the broker", connected=connected, reason=reason)
+        self._changed()
+
+    def _on_session_lost(self, reason: str) -> None:
+        self._gathering.redeliveries.forget()
+        self._losses.add(reason)
+
+    async def _remember_session(self) -> None:
+        await self._thread.query(lambda db: db.execute("INSERT OR IGNORE INTO meta VALUES ('session', 1)").rowcount)
+
+    def _on_other(self, topic: str, payload: bytes) -> None:
+        if topic == DROPPED:
+            self._report.dropped(payload)
+        elif topic == COMMAND.format(program=self.config.program):
+            self._start(self._obey(payload))
+
+    # --- commands
+
+    async def _obey(self, payload: bytes) -> None:
+        try:
+            order = json.loads(payload)
+            what = order["do"]
+            if what == "retry-rejects":
+                result = await self._retry_rejects(order.get("member"))
+            elif what == "repush":
+                result = await self._repush(int(order.get("since") or 0))
+            else:
+                raise ValueError(f"do: {what!r}: one of retry-rejects, repush")
+        except (ValueError, KeyError, TypeError) as error:
+            _log.warning("a command cannot be obeyed", reason=str(error))
+            self._report.last_command = {"at": now_ms(), "error": str(error)}
+        else:
+            _log.info("obeyed", command=what, messages=result)
+            self._report.last_command = {"at": now_ms(), "do": what, "result": result}
+        self._changed()
+
+    async def _retry_rejects(self, member: str | None) -> int:
+        repaired = await retry(self._thread, self._collector, self._watcher.current, "reject", member)
+        await self._announcer.everything()
+        return repaired
+
+    async def _repush(self, since_ms: int) -> int:
+        batches = await self._thread.submit(lambda spool: spool.repush(since_ms))
+        self._forwarder.again()
+        return batches
+
+    # --- what is said
+
+    def _publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
+        try:
+            self._session.publish(topic, payload, retain=retain)
+        except (OutboxFull, PacketTooLarge, SessionClosed) as error:
+            _log.warning("not published", topic=topic, reason=str(error) or type(error).__name__)
+
+    def _retain(self, topic: str, payload: bytes) -> None:
+        self._publish(topic, payload, retain=True)
+
+    def _changed(self) -> None:
+        self._health.changed()
+
+    def _start(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+
+    def _compose(self) -> dict[str, Any]:
+        more = self._report.figures(self._gathering, self._thread, self._collector, self._forwarder, self._watcher)
+        digest = self._watcher.current.digest
+        return health_message(self.config.program, self._session, registry_digest=digest, more=more)
