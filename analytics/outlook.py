@@ -71,7 +71,7 @@ def build(
     staffed_use = utilisation.use(history, calendar.staffed & ~calendar.lent, at)
     least, weekly = _weeks(history, calendar, machine, now)
     grid, grid_coverage = utilisation.by_hour_of_week(history)
-    length = _length(machine, window_hours)
+    length = window_length(machine, window_hours)
     live = live or _newest(history, machine, at)
     return Outlook(
         member=member.slug,
@@ -134,6 +134,11 @@ def free_windows(
     ]
 
 
+def window_length(machine: Machine, asked: float | None = None) -> int:
+    """Whole hours of a window: those asked for, rounded up, else a useful job and its changeover (L_min + b)."""
+    return max(1, math.ceil(minimum_hours(machine) + changeover_hours(machine) if asked is None else asked))
+
+
 def job_of(machine: Machine) -> capacity.Job:
     """What a job on the machine needs: its own figures, else its trade's."""
     return capacity.Job(minimum_hours(machine), changeover_hours(machine), hold_after_hours(machine))
@@ -185,11 +190,6 @@ def _from_first_observed(history: History) -> History:
     heard = np.flatnonzero(history.observed > 0)
     first = int(heard[0]) if len(heard) else len(history)
     return history.between(history.start + HOUR_SECONDS * first, history.end)
-
-
-def _length(machine: Machine, window_hours: float | None) -> int:
-    asked = minimum_hours(machine) + changeover_hours(machine) if window_hours is None else window_hours
-    return max(1, math.ceil(asked))
 
 
 def _newest(history: History, machine: Machine, now: float) -> Live:
