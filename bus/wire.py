@@ -53,8 +53,13 @@ def publish_size(topic: str, payload: bytes) -> int:
 
 
 def subscribe_bytes(packet_id: int, patterns: Sequence[str]) -> bytes:
-    """A SUBSCRIBE packet: QoS 1, ``retain`` as published; retained messages come with every SUBSCRIBE."""
-    filters = [mqtt5.TopicFilter(pattern, max_qos=mqtt5.QoS.AT_LEAST_ONCE) for pattern in patterns]
+    """A SUBSCRIBE packet: QoS 1; retained messages come with every SUBSCRIBE, and they alone have ``retain`` set.
+
+    Not as published: a message that comes live could then not be told from one of unknown age.
+    """
+    filters = [
+        mqtt5.TopicFilter(pattern, max_qos=mqtt5.QoS.AT_LEAST_ONCE, retain_as_published=False) for pattern in patterns
+    ]
     return mqtt5.SubscribePacket(packet_id, filters).write()
 
 
@@ -144,7 +149,6 @@ class Wire(asyncio.Protocol):
     # --- what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # narrows the type: streams give nothing else
         self._transport = transport
 
     def connection_lost(self, error: Exception | None) -> None:
