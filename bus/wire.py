@@ -8,7 +8,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 
 import mqtt5
 
@@ -149,7 +149,7 @@ class Wire(asyncio.Protocol):
     # --- what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one without being a subclass
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
