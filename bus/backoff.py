@@ -8,17 +8,17 @@ LONGEST_S: Final = 30.0
 
 
 class Backoff:
-    """Doubles the ceiling with each failure, from ``FIRST_S`` to ``LONGEST_S``."""
+    """Doubles the ceiling with each failure, from ``FIRST_S`` to ``LONGEST_S``; ``failures`` counts those in a row."""
 
     def __init__(self) -> None:
-        self._failures = 0
+        self.failures = 0
 
     def succeeded(self) -> None:
         """Start anew."""
-        self._failures = 0
+        self.failures = 0
 
     def failed(self) -> float:
         """Seconds to wait now: uniform between 0 and the ceiling."""
-        ceiling = min(LONGEST_S, FIRST_S * 2 ** min(self._failures, 16))
-        self._failures += 1
+        ceiling = min(LONGEST_S, FIRST_S * 2 ** min(self.failures, 16))
+        self.failures += 1
         return random.uniform(0, ceiling)  # noqa: S311  # jitter, no secret

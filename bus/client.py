@@ -36,6 +36,8 @@ __all__ = [
 WEEK_S: Final = 7 * 86_400
 _STABLE_S: Final = 10.0
 """A connection that lived so long starts the backoff anew; a shorter one (another client of our name) does not."""
+_OFTEN: Final = 2
+"""So many short connections before this one: then not chance closes them."""
 _SUBSCRIBE_ID: Final = 65_535
 
 
@@ -109,6 +111,7 @@ class Session:
         self._present = False
         self._closing = False
         self._inbox = Inbox()
+        self._backoff = Backoff()
         self._paused = False
         self._bug: Exception | None = None
 
@@ -193,15 +196,14 @@ class Session:
             Exception: whatever a callback raised. Never for a broker that is away.
         """
         stopping = asyncio.create_task(stop.wait())
-        backoff = Backoff()
         try:
             while not stop.is_set():
                 lived_s = await self._connection(stopping)
                 if self._bug is not None:
                     raise self._bug
                 if lived_s >= _STABLE_S:
-                    backoff.succeeded()
-                await asyncio.wait({stopping}, timeout=backoff.failed())
+                    self._backoff.succeeded()
+                await asyncio.wait({stopping}, timeout=self._backoff.failed())
         finally:
             stopping.cancel()
             if self._wire is not None:
@@ -275,8 +277,8 @@ class Session:
         self._publisher.detach()
         if isinstance(error, Exception) and not isinstance(error, OSError):
             self._bug = self._bug or error
-        told = self._link.welcomed.done()
-        reason = reasons.loss(code, error, self.address, self.client_id, welcomed=told)
+        welcomed, often = self._link.welcomed.done(), self._backoff.failures >= _OFTEN
+        reason = reasons.loss(code, error, self.address, self.client_id, welcomed=welcomed, often=often)
         self._set_state(connected=False, reason="the session was closed" if self._closing else reason)
         self._link.lost.set_result(None)
 

@@ -64,14 +64,27 @@ def refusal(code: int, address: BrokerAddress, client_id: str, said: str | None 
 
 
 def loss(
-    code: int | None, error: BaseException | None, address: BrokerAddress, client_id: str, *, welcomed: bool
+    code: int | None,
+    error: BaseException | None,
+    address: BrokerAddress,
+    client_id: str,
+    *,
+    welcomed: bool,
+    often: bool = False,
 ) -> str:
-    """Why a connection ended: by the broker's reason code, by an error, or without a word of the broker."""
+    """Why a connection ended: by the broker's reason code, by an error, or without a word of the broker.
+
+    ``often`` says that the connections before ended after seconds, too: what Mosquitto does, without a word, to two
+    clients of one client id.
+    """
     if code is not None:
         return located(refusal(code, address, client_id), address)
     if error is not None:
         return failure(error, address)
-    return located("the broker closed the connection" if welcomed else _NO_WORD, address)
+    if not welcomed:
+        return located(_NO_WORD, address)
+    hint = f", again after seconds: does another client connect as {client_id!r}?" if often else ""
+    return located(f"the broker closed the connection{hint}", address)
 
 
 def refused_subscriptions(patterns: Sequence[str], codes: Sequence[int], address: BrokerAddress, client_id: str) -> str:

@@ -1,0 +1,213 @@
+"""Real brokers, a proxy that misbehaves on demand, and clients that remember, for the tests of the bus."""
+
+import asyncio
+import os
+import signal
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from bus.client import BrokerAddress, Burst, Session
+from bus.embedded import EmbeddedBroker
+
+MOSQUITTO = "/usr/sbin/mosquitto"
+PATIENCE_S = 60.0
+"""How long a condition may take before the test fails; never how long it takes."""
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Return when the condition holds; TimeoutError when it does not come true."""
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in iter(int, 1):
+            if condition():
+                return
+            await asyncio.sleep(0.005)
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Mosquitto:
+    """A Mosquitto process; ``extra`` lines go into its configuration."""
+
+    def __init__(self, folder: Path, *extra: str, persistence: bool = False, anonymous: bool = True) -> None:
+        self.folder = folder
+        self.address = BrokerAddress("127.0.0.1", free_port())
+        self.database = folder / "mosquitto.db"
+        lines = [
+            f"listener {self.address.port} 127.0.0.1",
+            f"allow_anonymous {str(anonymous).lower()}",
+            "max_inflight_messages 1000",
+            "max_queued_messages 0",
+            f"persistence {str(persistence).lower()}",
+            f"persistence_location {folder}/",
+            "user root",
+            *extra,
+        ]
+        (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                MOSQUITTO, "-c", str(self.folder / "mosquitto.conf"), stdout=log, stderr=log
+            )
+        await until(self._listens)
+
+    def _listens(self) -> bool:
+        assert self._process is not None
+        assert self._process.returncode is None, (self.folder / "mosquitto.log").read_text()
+        with socket.socket() as sock:
+            return sock.connect_ex((self.address.host, self.address.port)) == 0
+
+    async def kill(self, number: int = signal.SIGKILL) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+            await self._process.wait()
+
+    async def save(self) -> None:
+        """Write the database now."""
+        assert self._process is not None
+        before = self.database.stat().st_mtime_ns if self.database.exists() else 0
+        self._process.send_signal(signal.SIGUSR1)
+        await until(lambda: self.database.exists() and self.database.stat().st_mtime_ns > before)
+
+    async def restart(self) -> None:
+        """Kill and start again."""
+        await self.kill()
+        await self.start()
+
+
+class Embedded(EmbeddedBroker):
+    """The embedded broker with the same ``restart`` as Mosquitto."""
+
+    async def restart(self) -> None:
+        """Kill it; its own watch starts it again."""
+        before = self.restarts
+        assert self.pid is not None
+        os.kill(self.pid, signal.SIGKILL)
+        await until(lambda: self.restarts > before)
+
+
+class Proxy:
+    """TCP in front of a broker: can cut, swallow, dribble, and cut after a number of bytes."""
+
+    def __init__(self, target: BrokerAddress) -> None:
+        self._target = target
+        self.swallow = False
+        self.dribble = False
+        self.cut_after: int | None = None
+        self.to_broker = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.address = target
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.address = BrokerAddress("127.0.0.1", self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        self._server.close()
+        self.cut()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def cut(self) -> None:
+        """Reset every connection, both sides."""
+        for writer in self._writers:
+            with suppress(OSError):
+                sock = writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            other_reader, other_writer = await asyncio.open_connection(self._target.host, self._target.port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, other_writer}
+        for source, sink, upward in ((reader, other_writer, True), (other_reader, writer, False)):
+            task = asyncio.create_task(self._pipe(source, sink, upward=upward))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pipe(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, upward: bool) -> None:
+        with suppress(OSError):
+            while data := await source.read(65_536):
+                if upward:
+                    self.to_broker += len(data)
+                if self.swallow:
+                    continue
+                await self._forward(data, sink, upward=upward)
+            sink.close()
+
+    async def _forward(self, data: bytes, sink: asyncio.StreamWriter, *, upward: bool) -> None:
+        if not upward and self.cut_after is not None:
+            data, self.cut_after = data[: self.cut_after], self.cut_after - len(data)
+        if self.dribble and not upward:
+            for index in range(len(data)):
+                sink.write(data[index : index + 1])
+                await asyncio.sleep(0)
+        else:
+            sink.write(data)
+            await sink.drain()
+        if self.cut_after is not None and self.cut_after <= 0:
+            self.cut_after = None
+            self.cut()
+
+
+class Subscriber:
+    """A session that remembers what came; acknowledges at once unless told to ``hold``."""
+
+    def __init__(self, address: BrokerAddress, *topics: str, client_id: str = "subscriber", **options: Any) -> None:
+        self.hold = False
+        self.bursts: list[Burst] = []
+        self.states: list[tuple[bool, bool, str]] = []
+        self.losses: list[str] = []
+        self.session = Session(
+            address,
+            client_id=client_id,
+            subscriptions=topics or ("m/#",),
+            on_burst=self._burst,
+            on_state=lambda *state: self.states.append(state),
+            on_session_lost=self.losses.append,
+            **options,
+        )
+
+    def _burst(self, burst: Burst) -> None:
+        self.bursts.append(burst)
+        if not self.hold:
+            self.session.acknowledge(burst)
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [one.payload for burst in self.bursts for one in burst.deliveries]
+
+    def of_epoch(self, epoch: int) -> list[bytes]:
+        return [one.payload for burst in self.bursts if burst.epoch == epoch for one in burst.deliveries]
+
+
+@asynccontextmanager
+async def running(*sessions: Session, connected: bool = True) -> AsyncIterator[None]:
+    """Run sessions, by default from when they are connected; ends them in good order and raises what they raised."""
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(session.run(stop)) for session in sessions]
+    try:
+        if connected:
+            async with asyncio.timeout(PATIENCE_S):
+                for session in sessions:
+                    await session.wait_connected()
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)

@@ -1,0 +1,44 @@
+"""Brokers of each kind, fresh for each test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.bus.brokers import Embedded, Mosquitto, Proxy
+
+
+@pytest.fixture
+async def mosquitto_here(tmp_path: Path) -> AsyncIterator[Mosquitto]:
+    broker = Mosquitto(tmp_path)
+    await broker.start()
+    yield broker
+    await broker.kill()
+
+
+@pytest.fixture
+async def embedded(tmp_path: Path) -> AsyncIterator[Embedded]:
+    async with Embedded(tmp_path / "broker") as broker:
+        yield broker
+
+
+@pytest.fixture(params=[pytest.param("mosquitto", marks=pytest.mark.mosquitto), "embedded"])
+async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Mosquitto | Embedded]:
+    """Each kind of broker in turn."""
+    if request.param == "embedded":
+        async with Embedded(tmp_path / "broker") as one:
+            yield one
+        return
+    mosquitto = Mosquitto(tmp_path)
+    await mosquitto.start()
+    yield mosquitto
+    await mosquitto.kill()
+
+
+@pytest.fixture
+async def proxy(broker: Mosquitto | Embedded) -> AsyncIterator[Proxy]:
+    """A proxy in front of that broker."""
+    one = Proxy(broker.address)
+    await one.start()
+    yield one
+    await one.stop()
