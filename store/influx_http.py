@@ -56,7 +56,8 @@ class InfluxHttp:
         self._address = address
         self._org = org
         self._compress = compress
-        self._headers = {"Authorization": f"Token {token}"}
+        encoding = "gzip" if compress else "identity"  # aiohttp asks for gzip by default, at the server's cost
+        self._headers = {"Authorization": f"Token {token}", "Accept-Encoding": encoding}
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=10)
         self._session: aiohttp.ClientSession | None = None
         self._quiet_until = 0.0

@@ -4,7 +4,6 @@ The escaped beginning of its lines is made once a machine, and one format per pa
 for each line is one ``%``, about a microsecond. A missing quantity is an absent field.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -171,7 +170,7 @@ def readings_of(machines: Sequence[MachineKey], columns: Columns) -> ReadingBatc
     order = np.lexsort((rows["at_ns"], rows["machine"]))
     order = order[rows["machine"][order] < len(machines)]
     texts = columns["metrics"]
-    metrics = {place: texts[row] for place, row in enumerate(order.tolist()) if texts[row]}
+    metrics = {place: texts[row] for place, row in enumerate(order.tolist()) if texts[row]} if any(texts) else {}
     return ReadingBatch(tuple(machines), rows[order], metrics)
 
 
@@ -213,9 +212,13 @@ def documents_of(columns: Columns) -> list[Document]:
 
 def floats(texts: Sequence[str]) -> NDArray[np.float64]:
     """NaN where there is no text."""
-    return np.array([float(text) if text else math.nan for text in texts], dtype=np.float64)
+    if not any(texts):
+        return np.full(len(texts), np.nan)
+    return np.array([text or "nan" for text in texts], dtype=object).astype(np.float64)
 
 
 def integers(texts: Sequence[str], missing: int = NO_INT) -> NDArray[np.int64]:
     """``missing`` where there is no text."""
+    if not any(texts):
+        return np.full(len(texts), missing, dtype=np.int64)
     return np.array([int(text) if text else missing for text in texts], dtype=np.int64)
