@@ -1,0 +1,125 @@
+"""What the other programs say on ``net/v1/...``, as the gateway reads it; further fields are kept aside."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Moment = Annotated[int, Field(ge=0)]
+
+
+class Heard(BaseModel):
+    """Base: unknown fields are allowed, since a newer program may say more."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TouchedMachine(Heard):
+    """The newest reading of one machine; times in epoch ms."""
+
+    at: Moment
+    arrived: Moment
+    state: str | int | None = None
+    power_w: float | None = None
+    utilisation: float | None = None
+    counter: int | None = None
+    hours: list[int] = []
+
+
+class Touched(Heard):
+    """``net/v1/touched/<member>``."""
+
+    at: Moment
+    machines: dict[str, TouchedMachine]
+
+
+class Reject(Heard):
+    """One refused message: which field, which value, which rule."""
+
+    at: Moment = 0
+    topic: str = ""
+    reason: str = ""
+    field: str | None = None
+    value: Any = None
+    prefix: str | None = None
+    sha256: str | None = None
+
+
+class Rejects(Heard):
+    """``net/v1/rejects/<member>``."""
+
+    at: Moment = 0
+    total: int = 0
+    by_reason: dict[str, int] = {}
+    newest: list[Reject] = []
+
+
+class Guess(Heard):
+    """What format an unclaimed device seems to speak."""
+
+    format: str
+    score: float = 0.0
+    reason: str = ""
+
+
+class Device(Heard):
+    """A device that speaks but belongs to no machine."""
+
+    topic: str
+    first: Moment = 0
+    last: Moment = 0
+    messages: int = 0
+    prefix: str | None = None
+    guess: Guess | None = None
+
+
+class Unclaimed(Heard):
+    """``net/v1/unclaimed/<member>``."""
+
+    at: Moment = 0
+    total: int = 0
+    devices: list[Device] = []
+
+
+class BrokerHealth(Heard):
+    """The program's link to the broker."""
+
+    connected: bool = False
+    since: Any = None
+    session_losses: int = 0
+
+
+class StoreHealth(Heard):
+    """The program's link to the store."""
+
+    ok: bool = True
+    since: Any = None
+    error: str | None = None
+
+
+class Health(BaseModel):
+    """``net/v1/health/<program>``; figures of one program alone stay in ``model_extra``."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    program: str
+    alive: bool = False
+    at: Moment = 0
+    version: str | None = None
+    pid: int | None = None
+    registry_digest: str | None = None
+    broker: BrokerHealth = BrokerHealth()
+    store: StoreHealth = StoreHealth()
+
+    def figure(self, name: str) -> float | None:
+        """A number that this program alone tells, such as ``lag_ms``; None when it does not."""
+        value = (self.model_extra or {}).get(name)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+class SessionLoss(Heard):
+    """``net/v1/session/<program>``: the broker came back without our session."""
+
+    at: Moment = 0
+    program: str = ""
+    lost: bool = True
+    reason: str = ""

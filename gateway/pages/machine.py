@@ -1,0 +1,251 @@
+"""``/machines/<member>/<machine>``: everything an owner may know of one machine."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from fleet import calendars
+from fleet.batch import MachineKey
+from fleet.network import Calendar
+from fleet.records import HOUR_SECONDS, FindingStatus, HourBucket, Outlook
+from gateway import evidence
+from gateway.access import Audience, Hidden, OwnMachine, Scope
+from gateway.draw.bar import Half, in_words, window_bar
+from gateway.draw.grid import week_grid
+from gateway.draw.runs import Run, runs_of, seconds_by_state
+from gateway.draw.strip import strip
+from gateway.picture import STORE_PATIENCE_S, Picture
+from gateway.present import bridged, patience, present
+from gateway.publish import halves
+from gateway.web import Page, page_of
+from gateway.words import Words
+from store.base import StoreError
+
+router = APIRouter(include_in_schema=False)
+_DAY_S: Final = 86_400
+_SPANS: Final = {"24h": _DAY_S, "7d": 7 * _DAY_S}
+_OWNER_DAYS: Final = 14
+_A_MONDAY: Final = 4 * _DAY_S  # 5 January 1970, UTC: hours of a typical week, without holidays
+_BEST: Final = 5
+
+Power = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the store says of the last seven days; ``runs`` is None when it did not answer."""
+
+    now: float
+    runs: list[Run] | None
+    power: Power | None
+
+
+@router.get("/machines/{machine_id}")
+async def by_id(page: Annotated[Page, Depends(page_of)], machine_id: str) -> Response:
+    """``member.machine``, or a machine's id alone when only one of those this visitor may see has it."""
+    member, dot, machine = machine_id.partition(".")
+    keys = [MachineKey(m.slug, x.id) for m, x in page.site.picture.registry.machines()]
+    wanted = [key for key in keys if (key == (member, machine) if dot else key.machine == machine_id)]
+    visible = [key for key in wanted if page.visitor.may(Audience.OWNER, key.member)]
+    if len(visible) != 1:
+        raise Hidden(machine_id)
+    return RedirectResponse(f"/machines/{visible[0].member}/{visible[0].machine}", 307)
+
+
+@router.get("/machines/{member}/{machine}")
+async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, machine: str) -> Response:
+    """The owner's page of one machine."""
+    scope = page.scope(Audience.OWNER, member)
+    own = scope.own(MachineKey(member, machine))
+    past = await read_past(scope.picture, own)
+    runs = past.runs or []
+    heard = scope.live.machines.get(own.key)
+    if runs:
+        own = _with_present(own, present(own.machine, own.outlook, heard, page.now, runs))
+    words = page.words
+    return page.render(
+        "machine.html",
+        own=own,
+        id=f"{member}.{machine}",
+        past=past,
+        day=draw(past, "24h", own, words),
+        week=draw(past, "7d", own, words),
+        day_rows=_rows(runs, past.now - _DAY_S, words),
+        week_rows=_days(runs, past.now, words),
+        grid=_grid(own, scope),
+        grid_days=_day_names(words),
+        outlook=own.outlook,
+        findings=[_finding(own, rule, words) for rule in sorted(own.findings)],
+        consents=_consents(own, scope),
+        calendar=calendar_lines(scope.picture.registry.calendar(own.key), words),
+        **_windows(own.outlook, scope, words),
+    )
+
+
+@router.get("/machines/{member}/{machine}/strip/{span}")
+async def strip_fragment(
+    page: Annotated[Page, Depends(page_of)], member: str, machine: str, span: Literal["24h", "7d"]
+) -> Response:
+    """The drawing alone, for the page that is open to renew itself."""
+    scope = page.scope(Audience.OWNER, member)
+    own = scope.own(MachineKey(member, machine))
+    past = await read_past(scope.picture, own)
+    return HTMLResponse(draw(past, span, own, page.words) or "")
+
+
+async def read_past(picture: Picture, own: OwnMachine) -> Past:
+    """Seven days of states and one of power, as the store has them now."""
+    now = picture.now()
+    end = int(now.timestamp())
+    hours = range((end - 7 * _DAY_S) // HOUR_SECONDS * HOUR_SECONDS, end + 1)
+    try:
+        async with asyncio.timeout(STORE_PATIENCE_S):
+            buckets = await picture.store.read_hours([own.key], hours.start, hours.stop)
+            readings = await picture.store.read_readings([own.key], (end - _DAY_S) * 1000, end * 1000)
+    except (StoreError, TimeoutError) as error:
+        picture.failed(error)
+        return Past(end, None, None)
+    picture.answered()
+    watts = readings.rows["power_w"]
+    power = (readings.rows["at_ns"] / 1e9, watts) if np.isfinite(watts).any() else None
+    return Past(end, _known(buckets, end, own), power)
+
+
+def draw(past: Past, span: str, own: OwnMachine, words: Words) -> Markup | None:
+    """The strip of ``24h`` or ``7d``; None when the store did not answer."""
+    if past.runs is None:
+        return None
+    start = past.now - _SPANS[span]
+    runs = [run._replace(start=max(run.start, start)) for run in past.runs if run.end > start]
+    title = words.say("États de %(name)s", name=own.machine.name)
+    power = past.power if span == "24h" else None
+    return strip(runs, start, past.now, words=words, title=title, power=power, basis=_basis(own))
+
+
+def _known(buckets: list[HourBucket], end: int, own: OwnMachine) -> list[Run]:
+    return bridged(runs_of(buckets, end - 7 * _DAY_S, end), patience(own.machine).total_seconds())
+
+
+def _basis(own: OwnMachine) -> str:
+    return own.outlook.basis if own.outlook else "state"
+
+
+def _with_present(own: OwnMachine, now: Any) -> OwnMachine:
+    return OwnMachine(own.member, own.machine, own.key, own.outlook, own.findings, now)
+
+
+def _rows(runs: list[Run], start: float, words: Words) -> list[tuple[str, str, str]]:
+    """The last day's runs, newest first: from, state, length."""
+    rows = []
+    for run in reversed(runs):
+        if run.end <= start:
+            break
+        begins = datetime.fromtimestamp(max(run.start, start), words.zone)
+        rows.append((words.moment(begins), words.state(run.state), words.duration(run.end - max(run.start, start))))
+    return rows
+
+
+def _days(runs: list[Run], now: float, words: Words) -> list[tuple[str, list[str]]]:
+    """Hours in each state, day by day, newest first."""
+    rows = []
+    today = datetime.fromtimestamp(now, words.zone).date()
+    for back in range(7):
+        day = today - timedelta(days=back)
+        start = datetime(day.year, day.month, day.day, tzinfo=words.zone).timestamp()
+        after = day + timedelta(days=1)
+        end = min(now, datetime(after.year, after.month, after.day, tzinfo=words.zone).timestamp())
+        inside = [
+            Run(max(run.start, start), min(run.end, end), run.state)
+            for run in runs
+            if run.end > start and run.start < end
+        ]
+        totals = seconds_by_state(inside)
+        rows.append((words.date(day), [words.number(seconds / 3600, 1) for seconds in totals]))
+    return rows
+
+
+def _grid(own: OwnMachine, scope: Scope) -> Any:
+    if own.outlook is None or len(own.outlook.grid) != 168:
+        return None
+    calendar = scope.picture.registry.calendar(own.key)
+    usual = calendar.model_copy(update={"closures": (), "works_on_holidays": True})
+    staffed = calendars.staffed_hours(usual, None, "UTC", _A_MONDAY, 168)
+    closed = [bool(calendar.staffed) and not open_ for open_ in staffed]
+    return week_grid(own.outlook.grid, own.outlook.grid_coverage, closed)
+
+
+def _day_names(words: Words) -> list[tuple[str, str]]:
+    monday = date(2024, 1, 1)
+    days = [monday + timedelta(days=number) for number in range(7)]
+    return [(words.date(day, "EEEE"), words.date(day, "EEE").rstrip(".")) for day in days]
+
+
+def _windows(outlook: Outlook | None, scope: Scope, words: Words) -> dict[str, Any]:
+    if outlook is None or not outlook.free:
+        return {"bar": None, "best": [], "free_rows": []}
+    found = [
+        Half(start, end, outlook.window_hours, chance)
+        for start, end, chance in halves(outlook.free, outlook.window_hours, words.zone)
+    ]
+    sure = sorted((half for half in found if half.chance >= 0.5), key=lambda half: (-round(half.chance, 1), half.start))
+    return {
+        "bar": window_bar(found, scope.today, _OWNER_DAYS + 1, words, exact=True),
+        "best": [in_words(half, words) for half in sure[:_BEST]],
+        "free_rows": [(words.span(half.start, half.end), words.percent(half.chance)) for half in found],
+    }
+
+
+def _finding(own: OwnMachine, rule: str, words: Words) -> dict[str, Any]:
+    finding = own.findings[rule]
+    return {
+        "name": evidence.rule_name(rule, words),
+        "status": evidence.status_name(finding.status, words),
+        "flagged": finding.status is FindingStatus.FLAGGED,
+        "why": evidence.why(finding, words),
+        "since": finding.since,
+        "rows": evidence.rows(finding, words),
+    }
+
+
+def _consents(own: OwnMachine, scope: Scope) -> list[dict[str, Any]]:
+    names = scope.picture.registry.members
+    today = scope.today
+    return [
+        {
+            "recipient": entry.recipient,
+            "member": names[slug].name if (slug := entry.recipient.removeprefix("member:")) in names else None,
+            "level": entry.level.value,
+            "purpose": entry.purpose,
+            "since": entry.since,
+            "until": entry.until,
+            "now": entry.since <= today and (entry.until is None or today <= entry.until),
+        }
+        for entry in own.member.consents
+        if entry.machine == own.machine.id
+    ]
+
+
+def calendar_lines(calendar: Calendar, words: Words) -> dict[str, Any]:
+    """Staffed and offered shifts and closures in words."""
+    monday = date(2024, 1, 1)
+    order = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+    def shift(one: Any) -> str:
+        days = ", ".join(words.date(monday + timedelta(days=order.index(day)), "EEE") for day in one.days)
+        times = [words.clock(datetime.combine(monday, at, words.zone)) for at in (one.start, one.end)]
+        return f"{days} {times[0]} – {times[1]}"
+
+    return {
+        "staffed": [shift(one) for one in calendar.staffed],
+        "offered": [shift(one) for one in calendar.offered],
+        "closures": [
+            (words.date(c.first, "d MMMM y"), words.date(c.last, "d MMMM y"), c.reason) for c in calendar.closures
+        ],
+    }

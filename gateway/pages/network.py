@@ -1,0 +1,214 @@
+"""``/network``: what is wrong now, in order of what it costs. Plumbing only."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+
+from fleet.registry import Registry
+from gateway import status
+from gateway.access import Audience, Scope
+from gateway.live import Live
+from gateway.messages import Health
+from gateway.web import Page, page_of
+from gateway.words import Words
+
+router = APIRouter(include_in_schema=False)
+_NEWEST: Final = 12
+_SILENT_SHOWN: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something wrong: the higher ``cost``, the more it loses."""
+
+    cost: int
+    text: str
+    todo: str
+
+
+@router.get("/network")
+async def network(page: Annotated[Page, Depends(page_of)]) -> Response:
+    """The operator's page."""
+    scope = page.scope(Audience.OPERATOR)
+    words, live = page.words, page.site.live
+    return page.render(
+        "network.html",
+        troubles=troubles(scope, page.site.connected, words),
+        programs=[_program(name, live.health.get(name), page) for name in status.PROGRAMS],
+        figures=ingest_figures(live.health.get("ingest"), words),
+        reasons=_reasons(live, words),
+        newest=_newest_rejects(live),
+        devices=_devices(live),
+        silent=scope.silent_feeds()[:_SILENT_SHOWN],
+        silent_total=scope.silent(),
+        connected=scope.connected(),
+        losses=list(live.losses)[:10],
+        progress=status.progress(live),
+        problems=scope.picture.registry.problems,
+        machines=sum(1 for _ in scope.picture.registry.machines()),
+    )
+
+
+def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
+    """What is wrong now, dearest first: data that are being lost, then late, then unread."""
+    picture, live = scope.picture, scope.live
+    found: list[Trouble] = []
+    if not connected:
+        found.append(
+            Trouble(
+                100,
+                words.say("Le courtier de messages ne répond pas à cette passerelle."),
+                words.say("Vérifiez que le courtier tourne et que l'adresse et le mot de passe sont justes."),
+            )
+        )
+    if picture.error:
+        found.append(
+            Trouble(
+                95,
+                words.say("La base de données ne répond pas : %(error)s", error=picture.error),
+                words.say("La collecte garde tout sur disque en attendant ; rétablissez la base."),
+            )
+        )
+    for name in ("ingest", "analytics"):
+        found += _program_troubles(name, live.health.get(name), connected, scope, words)
+    found += [
+        Trouble(
+            40,
+            words.say("Fichier %(file)s : %(rule)s", file=problem.file, rule=problem.rule),
+            words.say("La dernière version juste de ce fichier reste en vigueur ; corrigez le fichier."),
+        )
+        for problem in picture.registry.problems
+    ]
+    rejected = sum(rejects.total for rejects in live.rejects.values())
+    if rejected:
+        text = words.count("%(num)s message refusé.", "%(num)s messages refusés.", rejected)
+        found.append(
+            Trouble(30, text, words.say("Les motifs sont plus bas ; le contenu est gardé et peut être repris."))
+        )
+    unclaimed = sum(len(unclaimed.devices) for unclaimed in live.unclaimed.values())
+    if unclaimed:
+        text = words.count("%(num)s appareil à identifier.", "%(num)s appareils à identifier.", unclaimed)
+        found.append(Trouble(25, text, words.say("Son membre doit dire à quelle machine il appartient.")))
+    if silent := scope.silent():
+        text = words.count("%(num)s liaison muette.", "%(num)s liaisons muettes.", silent)
+        found.append(Trouble(20, text, words.say("Vérifiez alimentation, réseau et mot de passe de l'appareil.")))
+    return sorted(found, key=lambda trouble: -trouble.cost)
+
+
+def _program_troubles(name: str, health: Health | None, connected: bool, scope: Scope, words: Words) -> list[Trouble]:
+    if not connected:
+        return []
+    if not status.alive(health, scope.picture.now()):
+        text = words.say("Le programme %(name)s ne donne pas signe de vie.", name=name)
+        return [Trouble(90 if name == "ingest" else 60, text, words.say("Relancez-le et lisez son journal."))]
+    found = []
+    if health is not None and not health.store.ok:
+        text = words.say("%(name)s n'atteint pas la base : %(error)s", name=name, error=health.store.error or "?")
+        found.append(
+            Trouble(80, text, words.say("La collecte garde tout sur disque en attendant ; rétablissez la base."))
+        )
+    if health is not None and (lag := health.figure("lag_ms")) is not None and lag > status.LAG_AFTER_MS:
+        text = words.say("%(name)s a %(lag)s de retard.", name=name, lag=words.duration(lag / 1000))
+        found.append(Trouble(50, text, words.say("Il rattrape de lui-même si rien d'autre n'est signalé.")))
+    if health is not None and health.broker.session_losses:
+        text = words.count(
+            "%(name)s : %(num)s session perdue au courtier.",
+            "%(name)s : %(num)s sessions perdues au courtier.",
+            health.broker.session_losses,
+            name=name,
+        )
+        todo = words.say("Des messages ont pu être perdus ; activez la persistance du courtier.")
+        found.append(Trouble(70, text, todo))
+    return found
+
+
+def _program(name: str, health: Health | None, page: Page) -> dict[str, Any]:
+    return {
+        "name": name,
+        "alive": status.alive(health, page.now),
+        "at": datetime.fromtimestamp(health.at / 1000, UTC) if health and health.at else None,
+        "version": health.version if health else None,
+        "store": health.store.ok if health else None,
+        "broker": health.broker.connected if health else None,
+        "stale_registry": _stale(health, page.site.picture.registry),
+        "losses": health.broker.session_losses if health else 0,
+    }
+
+
+def _stale(health: Health | None, registry: Registry) -> bool:
+    return health is not None and health.registry_digest not in (None, "", registry.digest)
+
+
+def ingest_figures(health: Health | None, words: Words) -> list[tuple[str, str, str]]:
+    """Name, value and definition of the collector's figures."""
+    figure = health.figure if health else lambda _: None
+    lag = figure("lag_ms")
+    size = figure("spool_bytes")
+    return [
+        (
+            words.say("Débit"),
+            words.unit(figure("rate"), words.say("messages/s"), 1),
+            words.say("Messages reçus par seconde, moyenne récente."),
+        ),
+        (
+            words.say("Retard"),
+            words.unit(lag / 1000, "s", 1) if lag is not None else "—",
+            words.say("Âge du plus ancien relevé qui attend encore la base."),
+        ),
+        (
+            words.say("En attente sur disque"),
+            words.unit(size / 1e6, words.say("Mo"), 1) if size is not None else "—",
+            words.say("Relevés gardés sur disque jusqu'à la confirmation de la base."),
+        ),
+        (
+            words.say("Relevés en base"),
+            words.number(figure("stored")),
+            words.say("Relevés confirmés par la base depuis le démarrage de la collecte."),
+        ),
+        (
+            words.say("Messages refusés"),
+            words.number(figure("rejected")),
+            words.say("Messages refusés avec leur motif depuis le démarrage de la collecte."),
+        ),
+    ]
+
+
+def _reasons(live: Live, words: Words) -> list[tuple[str, str]]:
+    totals: dict[str, int] = {}
+    for rejects in live.rejects.values():
+        for reason, count in rejects.by_reason.items():
+            totals[reason] = totals.get(reason, 0) + count
+    return [(reason, words.number(count)) for reason, count in sorted(totals.items(), key=lambda item: -item[1])]
+
+
+def _newest_rejects(live: Live) -> list[dict[str, Any]]:
+    """Topic, reason, field and rule; the payload itself is its member's alone."""
+    entries = [(member, reject) for member, rejects in live.rejects.items() for reject in rejects.newest]
+    entries.sort(key=lambda entry: -entry[1].at)
+    return [
+        {
+            "member": member,
+            "at": datetime.fromtimestamp(reject.at / 1000, UTC),
+            "topic": reject.topic,
+            "reason": reject.reason,
+            "field": reject.field,
+        }
+        for member, reject in entries[:_NEWEST]
+    ]
+
+
+def _devices(live: Live) -> list[dict[str, Any]]:
+    return [
+        {
+            "member": member,
+            "topic": device.topic,
+            "messages": device.messages,
+            "last": datetime.fromtimestamp(device.last / 1000, UTC),
+            "guess": device.guess.format if device.guess else None,
+        }
+        for member, unclaimed in sorted(live.unclaimed.items())
+        for device in unclaimed.devices
+    ]

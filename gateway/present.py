@@ -1,0 +1,92 @@
+"""What a machine does now, since when, and how old that is. Silence is UNKNOWN, never idle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from fleet.network import Machine
+from fleet.records import Outlook
+from fleet.states import STATE_CODE, UNKNOWN
+from gateway.draw.runs import Run
+from gateway.live import Now
+
+PERIODS_ALIVE: Final = 3
+"""A feed is alive for so many of its longest normal distances between two readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The machine's present.
+
+    Attributes:
+        state: code of ``fleet.states``.
+        since: since when it is in that state; None when that is not known.
+        last: device time of the newest reading; None when there never was one.
+        silent: the feed is late: what it said last is no longer shown as the present.
+        basis: what the state rests on: ``state``, ``counter``, ``power``, ``none``.
+    """
+
+    state: int
+    since: datetime | None
+    last: datetime | None
+    silent: bool
+    basis: str
+    power_w: float | None = None
+    utilisation: float | None = None
+
+
+def patience(machine: Machine) -> timedelta:
+    """How long the machine may be silent before its state is unknown."""
+    return timedelta(seconds=PERIODS_ALIVE * machine.every)
+
+
+def present(
+    machine: Machine, outlook: Outlook | None, heard: Now | None, now: datetime, runs: Sequence[Run] = ()
+) -> Present:
+    """The present by the newest of: the state the machine says, its derived runs, its outlook."""
+    last = newest(outlook, heard)
+    basis = outlook.basis if outlook else "state" if heard and heard.state is not None else "none"
+    if last is None:
+        return Present(UNKNOWN, None, None, silent=True, basis=basis)
+    if now - last > patience(machine):
+        return Present(UNKNOWN, last, last, silent=True, basis=basis)
+    state, since = _state(outlook, heard, runs)
+    return Present(
+        state,
+        since,
+        last,
+        silent=False,
+        basis=basis,
+        power_w=heard.power_w if heard else None,
+        utilisation=heard.utilisation if heard else None,
+    )
+
+
+def newest(outlook: Outlook | None, heard: Now | None) -> datetime | None:
+    """Device time of the newest reading known of."""
+    times = [outlook.last_reading] if outlook and outlook.last_reading else []
+    if heard is not None:
+        times.append(datetime.fromtimestamp(heard.at / 1000, UTC))
+    return max(times, default=None)
+
+
+def bridged(runs: Sequence[Run], longest: float) -> list[Run]:
+    """The runs without a last UNKNOWN of at most ``longest`` seconds: hours are derived a moment after a reading."""
+    if len(runs) < 2 or runs[-1].state != UNKNOWN or runs[-1].end - runs[-1].start > longest:
+        return list(runs)
+    return [*runs[:-2], runs[-2]._replace(end=runs[-1].end)]
+
+
+def _state(outlook: Outlook | None, heard: Now | None, runs: Sequence[Run]) -> tuple[int, datetime | None]:
+    derived: tuple[int, datetime | None] | None = None
+    if runs:
+        derived = (runs[-1].state, datetime.fromtimestamp(runs[-1].start, UTC))
+    elif outlook is not None:
+        derived = (STATE_CODE.get(outlook.state, UNKNOWN), outlook.state_since)
+    if heard is None or heard.state is None:
+        return derived or (UNKNOWN, None)
+    if derived is not None and derived[0] == heard.state:
+        return derived  # the derived beginning is the older and the truer one
+    since = datetime.fromtimestamp(heard.state_since / 1000, UTC) if heard.state_since is not None else None
+    return heard.state, since

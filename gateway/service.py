@@ -1,0 +1,216 @@
+"""Runs the gateway: hears ``net/v1/#``, keeps the picture fresh, serves pages until told to stop."""
+
+import asyncio
+import contextlib
+import errno
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import uvicorn
+
+from bus.client import Burst, Session, Will
+from fleet import clock, topics
+from fleet.batch import MachineKey
+from fleet.registry import Watcher
+from gateway.app import create_app
+from gateway.config import GatewayConfig, NotLoopback
+from gateway.live import SUBSCRIPTION, Change, Live
+from gateway.metrics import Metrics
+from gateway.picture import Picture
+from gateway.web import Site
+from store.base import Store
+
+__all__ = ["GatewayConfig", "NotLoopback", "PortTaken", "run"]
+
+log: Final = logging.getLogger(__name__)
+_HEALTH: Final = topics.HEALTH.format(program="gateway")
+_HEALTH_EVERY_S: Final = 10.0
+_REFRESH_AT_MOST_EVERY_S: Final = 2.0
+_STORE_AGAIN_S: Final = 2.0
+_NETWORK: Final = MachineKey("", "")
+_CAUSES: Final = frozenset({"state", "finding", "registry"})
+
+
+class PortTaken(OSError):
+    """The port is not free, or may not be used: the message says what to do."""
+
+
+async def run(config: GatewayConfig, store: Store, *, stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set; streams end, answers under way are finished.
+
+    Raises:
+        PortTaken: another program listens there, or the port needs rights this program does not have.
+        fleet.registry.RegistryMissing: there is no network in ``fleet_dir``.
+    """
+    watcher = Watcher(config.fleet_dir)
+    site = Site(config, Picture(store, watcher.current), Live(), Metrics(), stop=stop, version=_version())
+    session = _session(site)
+    with _bound(config) as listener:
+        async with asyncio.TaskGroup() as tasks:
+            for helper in (
+                session.run(stop),
+                _follow_registry(site, watcher),
+                _follow_changes(site),
+                _tell_health(site, session),
+            ):
+                tasks.create_task(helper)
+            try:
+                await _serve(site, listener)
+            finally:
+                stop.set()
+
+
+@contextlib.contextmanager
+def _bound(config: GatewayConfig) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in config.listen else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((config.listen, config.port))
+            listener.listen(128)
+        except OSError as error:
+            raise PortTaken(_why(error, config)) from error
+        yield listener
+    finally:
+        listener.close()
+
+
+def _why(error: OSError, config: GatewayConfig) -> str:
+    where = f"port {config.port} of {config.listen}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is in use by another program: stop it, or choose another with --port or RESILIAN_PORT"
+    if error.errno == errno.EACCES:
+        return f"{where} needs rights this program does not have: choose one from 1024 on with --port or RESILIAN_PORT"
+    return f"{where} cannot be listened on: {error.strerror or error}"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: whoever started the gateway decides when it ends."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
+
+
+async def _serve(site: Site, listener: socket.socket) -> None:
+    def ready() -> None:
+        if site.config.on_ready is not None:
+            site.config.on_ready(f"http://{site.config.host}:{listener.getsockname()[1]}/")
+
+    config = uvicorn.Config(
+        create_app(site), log_config=None, access_log=False, ws="none", lifespan="off", timeout_graceful_shutdown=5
+    )
+    server = _Server(config, ready)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopped = asyncio.create_task(site.stop.wait())
+    try:
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+    finally:
+        stopped.cancel()
+
+
+def _session(site: Site) -> Session:
+    def heard(burst: Burst) -> None:
+        for delivery in burst.deliveries:
+            site.live.hear(delivery.topic, bytes(delivery.payload))
+        session.acknowledge(burst)
+
+    def changed(connected: bool, session_present: bool, reason: str) -> None:
+        del session_present
+        site.connected, site.broker_reason = connected, reason
+        site.live.tell(Change("health", MachineKey("gateway", "")))
+
+    session = Session(
+        site.config.broker,
+        client_id="resilian-gateway",
+        subscriptions=(SUBSCRIPTION,),
+        on_burst=heard,
+        on_state=changed,
+        will=Will(topic=_HEALTH, payload=json.dumps({"program": "gateway", "alive": False}).encode(), retain=True),
+        session_expiry_s=0,  # what was said while we were away is in the store, or retained
+    )
+    return session
+
+
+async def _follow_registry(site: Site, watcher: Watcher) -> None:
+    async for current in watcher.changes(site.stop):
+        site.picture.registry = current
+        site.live.tell(Change("registry", _NETWORK))
+
+
+async def _follow_changes(site: Site) -> None:
+    """Read the documents again when something happened, at most every two seconds; soon again while it fails."""
+    async with site.live.changes() as queue:
+        while not site.stop.is_set():
+            answered = await site.picture.refresh()
+            if answered:
+                site.live.tell(Change("picture", _NETWORK))
+            await _sleep(site, _REFRESH_AT_MOST_EVERY_S if answered else _STORE_AGAIN_S)
+            while answered and not site.stop.is_set():
+                change = await _next(site, queue)
+                if change is not None and (change.kind in _CAUSES or change.key.member == "analytics"):
+                    break
+            while not queue.empty():
+                queue.get_nowait()
+
+
+async def _next(site: Site, queue: "asyncio.Queue[Change]") -> Change | None:
+    getting, stopped = asyncio.ensure_future(queue.get()), asyncio.ensure_future(site.stop.wait())
+    done, pending = await asyncio.wait({getting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    return getting.result() if getting in done else None
+
+
+async def _tell_health(site: Site, session: Session) -> None:
+    while not site.stop.is_set():
+        session.publish(_HEALTH, json.dumps(_health(site)).encode(), retain=True)
+        await _sleep(site, _HEALTH_EVERY_S)
+
+
+def _health(site: Site) -> dict[str, Any]:
+    picture = site.picture
+    return {
+        "program": "gateway",
+        "alive": True,
+        "at": clock.now_ms(),
+        "version": site.version,
+        "pid": os.getpid(),
+        "registry_digest": picture.registry.digest,
+        "broker": {"connected": site.connected, "session_losses": 0},
+        "store": {
+            "ok": picture.error is None,
+            "since": picture.since.isoformat() if picture.since else None,
+            "error": picture.error,
+        },
+        "streams": site.live.listening,
+    }
+
+
+async def _sleep(site: Site, seconds: float) -> None:
+    """Until the stop, at most so long."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(site.stop.wait(), seconds)
+
+
+def _version() -> str:
+    try:
+        return version("resilian")
+    except PackageNotFoundError:
+        return "0"

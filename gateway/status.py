@@ -1,0 +1,89 @@
+"""What is late or away, said at the top of every page instead of showing old values as new."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from gateway.live import Live
+from gateway.messages import Health
+from gateway.picture import Picture
+from gateway.words import Words
+
+PROGRAMS: Final = ("ingest", "analytics", "gateway")
+LATE_AFTER: Final = timedelta(seconds=60)
+LAG_AFTER_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """One line above the page."""
+
+    level: Literal["warn", "bad", "info"]
+    text: str
+    progress: float | None = None
+
+
+def banners(picture: Picture, live: Live, connected: bool, words: Words) -> list[Banner]:
+    """The lines that hold for every page, worst first."""
+    found: list[Banner] = []
+    if picture.error is not None:
+        since = words.clock(picture.since) if picture.since else ""
+        found.append(
+            Banner(
+                "bad",
+                words.say(
+                    "La base de données ne répond pas depuis %(since)s. "
+                    "Cette page montre ce qui était connu avant ; rien n'est perdu.",
+                    since=since,
+                ),
+            )
+        )
+    if not connected:
+        found.append(
+            Banner("bad", words.say("Sans liaison avec le courtier de messages : cette page n'est pas en direct."))
+        )
+    else:
+        found += _programs(picture, live, words)
+    arriving = progress(live)
+    if arriving is not None and arriving < 1:
+        text = words.say("L'historique est en cours d'arrivée : %(share)s.", share=words.percent(arriving))
+        found.append(Banner("info", text, arriving))
+    return found
+
+
+def alive(health: Health | None, now: datetime) -> bool:
+    """Whether the program said so within the last minute, and no will said otherwise."""
+    return health is not None and health.alive and now - datetime.fromtimestamp(health.at / 1000, UTC) <= LATE_AFTER
+
+
+def progress(live: Live) -> float | None:
+    """How much of the history analytics has derived, 0 to 1; None when it does not say."""
+    health = live.health.get("analytics")
+    said = (health.model_extra or {}).get("progress") if health else None
+    if isinstance(said, dict):
+        done, total = said.get("done"), said.get("total")
+        return min(1.0, done / total) if isinstance(done, int | float) and isinstance(total, int) and total else None
+    return float(said) if isinstance(said, int | float) and 0 <= said <= 1 else None
+
+
+def _programs(picture: Picture, live: Live, words: Words) -> list[Banner]:
+    now = picture.now()
+    found = []
+    ingest = live.health.get("ingest")
+    if ingest is not None and not alive(ingest, now):
+        when = words.moment(datetime.fromtimestamp(ingest.at / 1000, UTC))
+        text = words.say(
+            "La collecte est arrêtée (dernier signe : %(when)s) : les états ne sont plus à jour.", when=when
+        )
+        found.append(Banner("bad", text))
+    elif ingest is not None and (lag := ingest.figure("lag_ms")) is not None and lag > LAG_AFTER_MS:
+        text = words.say("Les relevés arrivent avec %(lag)s de retard.", lag=words.duration(lag / 1000))
+        found.append(Banner("warn", text))
+    analytics = live.health.get("analytics")
+    if analytics is not None and not alive(analytics, now):
+        when = words.moment(datetime.fromtimestamp(analytics.at / 1000, UTC))
+        text = words.say(
+            "L'analyse est arrêtée (dernier signe : %(when)s) : heures et offres datent d'avant.", when=when
+        )
+        found.append(Banner("warn", text))
+    return found

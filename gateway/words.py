@@ -1,0 +1,160 @@
+"""Figures, times and states as a person reads them: in one language, in the network's time zone, with their unit."""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_timedelta
+from babel.numbers import format_decimal
+
+from fleet import states
+from fleet.network import Mode, Trade
+from fleet.trades import TRADES, Language
+from gateway.catalog import LOCALES, french, later, translations
+
+NARROW: Final = "\u202f"
+DASH: Final = "\u2013"
+NOTHING: Final = "\u2014"
+
+_STATE_WORDS: Final = {
+    states.PRODUCING: later("en production"),
+    states.SETUP: later("en réglage"),
+    states.STANDBY: later("en attente, sous tension"),
+    states.OFF: later("éteinte"),
+    states.FAULT: later("en panne"),
+    states.MAINTENANCE: later("en maintenance"),
+    states.UNKNOWN: later("inconnu (sans données)"),
+}
+_LETTERS: Final = {"fr": "PRAÉDM?", "de": "PRBASI?", "en": "PSBOFM?"}
+"""One letter a state, in the order of ``fleet.states.STATES``."""
+_POWER_WORDS: Final = {states.PRODUCING: later("travaille"), states.STANDBY: later("ne travaille pas")}
+_MODES: Final = {
+    Mode.TOLL: later("travail à façon"),
+    Mode.WITH_OPERATOR: later("mise à disposition avec opérateur"),
+    Mode.WITHOUT_OPERATOR: later("mise à disposition sans opérateur"),
+}
+_CHANCES: Final = ((0.9, 9, 10), (0.8, 8, 10), (2 / 3, 2, 3), (0.5, 1, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How one page speaks. ``zone`` is the network's; no method shows UTC."""
+
+    language: Language
+    zone: ZoneInfo
+
+    @property
+    def locale(self) -> str:
+        """Babel's name of the locale."""
+        return LOCALES[self.language]
+
+    def say(self, message: str, **values: object) -> str:
+        """The message in this language, ``%(name)s`` filled in when values are given."""
+        text: str = translations(self.language).gettext(message)
+        return text % values if values else text
+
+    def count(self, one: str, many: str, number: int, **values: object) -> str:
+        """The singular or the plural form; ``%(num)s`` is the number."""
+        text: str = translations(self.language).ngettext(one, many, number)
+        return text % {"num": self.number(number), **values}
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """A decimal number with at most ``digits`` decimals; a dash for None."""
+        if value is None or not math.isfinite(value):
+            return NOTHING
+        return format_decimal(value, format="#,##0" + ("." + "#" * digits if digits else ""), locale=self.locale)
+
+    def unit(self, value: float | None, unit: str, digits: int = 0) -> str:
+        """A number and its unit, never torn apart at the end of a line."""
+        return NOTHING if value is None else f"{self.number(value, digits)}{NARROW}{unit}"
+
+    def percent(self, share: float | None, digits: int = 0) -> str:
+        """A share of 1 as per cent."""
+        if share is None:
+            return NOTHING
+        return f"{self.number(100 * share, digits)}{'' if self.language == 'en' else NARROW}%"
+
+    def power(self, watts: float | None) -> str:
+        """Watts, from 1,000 W on as kilowatts."""
+        if watts is None or not math.isfinite(watts):
+            return NOTHING
+        return self.unit(watts / 1000, "kW", 1) if abs(watts) >= 1000 else self.unit(watts, "W")
+
+    def local(self, moment: datetime) -> datetime:
+        """The moment on the network's clock; a naive one is taken as UTC."""
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(self.zone)
+
+    def clock(self, moment: datetime) -> str:
+        """Time of day: ``13 h``, ``13 h 05``; German ``13:05``; British ``13:05``."""
+        local = self.local(moment)
+        if self.language != "fr":
+            return f"{local:%H:%M}"
+        return f"{local.hour}{NARROW}h" + (f"{NARROW}{local:%M}" if local.minute else "")
+
+    def date(self, day: date, form: str = "EEEE d MMMM") -> str:
+        """A day by its name: ``mardi 3 mars``."""
+        text = format_date(day, form, locale=self.locale)
+        return text.replace(" 1 ", " 1er ") if self.language == "fr" else text
+
+    def moment(self, moment: datetime | None) -> str:
+        """Day and time: ``mardi 3 mars, 13 h 05``."""
+        if moment is None:
+            return NOTHING
+        return f"{self.date(self.local(moment).date())}, {self.clock(moment)}"
+
+    def span(self, start: datetime, end: datetime, form: str = "EEEE d MMMM") -> str:
+        """A window in words: ``mardi 3 mars 13 h - 21 h``; the end names its day when it is another one."""
+        first, last = self.local(start), self.local(end)
+        until = self.clock(end)
+        if first.date() != (last - timedelta(microseconds=1)).date():
+            until = f"{self.date(last.date(), 'EEEE')} {until}"
+        return f"{self.date(first.date(), form)} {self.clock(start)} {DASH} {until}".replace("\u00a0", NARROW)
+
+    def ago(self, moment: datetime | None, now: datetime) -> str:
+        """How old: ``il y a 12 secondes``."""
+        if moment is None:
+            return NOTHING
+        age = max(timedelta(0), now - moment)
+        return format_timedelta(-age, add_direction=True, granularity="second", threshold=1.5, locale=self.locale)
+
+    def duration(self, seconds: float) -> str:
+        """A length of time: ``3 h 20 min``, ``12 min``."""
+        minutes = round(seconds / 60)
+        hours, rest = divmod(minutes, 60)
+        parts = [f"{self.number(hours)}{NARROW}h"] * bool(hours) + [f"{rest}{NARROW}min"] * bool(rest or not hours)
+        return NARROW.join(parts)
+
+    def state(self, code: int, basis: str = "state") -> str:
+        """The state by its name; known by power alone, only whether the machine works."""
+        word = _POWER_WORDS.get(code) if basis == "power" else None
+        return self.say(word or _STATE_WORDS[code])
+
+    def letter(self, code: int) -> str:
+        """One letter for the state, explained in every legend."""
+        return _LETTERS[self.language][code]
+
+    def trade(self, trade: Trade) -> str:
+        """The trade's name, with a capital."""
+        name = TRADES[trade].name(self.language)
+        name = french(name) if self.language == "fr" else name
+        return name[0].upper() + name[1:]
+
+    def mode(self, mode: Mode) -> str:
+        """How a machine is lent."""
+        return self.say(_MODES[mode])
+
+    def chance(self, probability: float) -> str:
+        """A probability in words people use, never rounded up: ``9 fois sur 10``."""
+        for least, of, total in _CHANCES:
+            if probability >= least - 1e-9:
+                return self.say("%(of)s fois sur %(total)s", of=of, total=total)
+        return self.say("moins d'une fois sur deux")
+
+
+@lru_cache(maxsize=32)
+def words(language: Language, zone: str) -> Words:
+    """The words of a language in a time zone of the IANA database."""
+    return Words(language, ZoneInfo(zone))
