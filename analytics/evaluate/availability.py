@@ -6,15 +6,15 @@ at the last local Monday 00:00 before that: every window learned from has ended 
 same windows.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.availability import Cells, Windows, posterior, shape_of, tally, weights, windows
+from analytics.availability import posterior, shape_of
 from analytics.evaluate import scores
 from analytics.evaluate.files import Intervals, timelines
+from analytics.evaluate.folds import Fold, Model, Past, folds
 from analytics.evaluate.grid import Grid
 from analytics.history import WEEK_HOURS
 
@@ -22,33 +22,15 @@ Floats = NDArray[np.float64]
 OURS: Final = "resilian"
 
 
-class Past(NamedTuple):
-    """All that a model may know at an origin: outcomes of windows that had ended by then.
-
-    Attributes:
-        outcomes: shape (machines, starts).
-        hour_of_week: of each start, shape (starts,).
-        weight: that our model gives to each start by its age, shape (starts,).
-    """
-
-    outcomes: Windows
-    hour_of_week: NDArray[np.int64]
-    weight: Floats
-
-
-Model = Callable[[Past], Floats]
-"""P(free) by machine and hour of week, shape (machines, 168), for the windows forecast from one origin."""
-
-
 def climatology(past: Past) -> Floats:
     """One share for all."""
-    cells = _plain(past)
+    cells = past.cells()
     return np.full_like(cells.free, _share(cells.free.sum(), cells.known.sum(), 0.5))
 
 
 def machine_mean(past: Past) -> Floats:
     """One share a machine; a machine never observed gets the one of all."""
-    cells = _plain(past)
+    cells = past.cells()
     whole = float(_share(cells.free.sum(), cells.known.sum(), 0.5))
     mean = _share(cells.free.sum(axis=1, keepdims=True), cells.known.sum(axis=1, keepdims=True), whole)
     return np.broadcast_to(mean, cells.free.shape)
@@ -57,26 +39,26 @@ def machine_mean(past: Past) -> Floats:
 def last_week(past: Past) -> Floats:
     """The outcome of the newest observed window at the same hour of week; the machine's mean without one."""
     forecast = np.array(machine_mean(past))
-    machine, start = np.nonzero(past.outcomes.known)  # by start within a machine: the newest is written last
-    forecast[machine, past.hour_of_week[start]] = past.outcomes.free[machine, start]
+    for free, known in zip(past.free, past.known, strict=True):
+        forecast = np.where(known > 0, free == known, forecast)
     return forecast
 
 
 def raw_hour_of_week(past: Past) -> Floats:
     """The share at the same hour of week; the machine's mean where never observed."""
-    cells = _plain(past)
+    cells = past.cells()
     return _share(cells.free, cells.known, machine_mean(past))
 
 
 def smoothed_hour_of_week(past: Past) -> Floats:
     """The same with four weeks of the machine's mean added: the honest rival."""
-    cells = _plain(past)
+    cells = past.cells()
     return (cells.free + 4.0 * machine_mean(past)) / (cells.known + 4.0)
 
 
 def resilian(past: Past) -> Floats:
     """What the product says: :mod:`analytics.availability`."""
-    cells = tally(past.outcomes, past.hour_of_week, past.weight)
+    cells = past.cells(aged=True)
     return posterior(cells, shape_of(cells))
 
 
@@ -126,19 +108,19 @@ def report(grid: Grid, models: dict[str, Model], window_h: int, lead_h: int, fir
     Raises:
         ValueError: no window can be scored.
     """
-    folds = list(_folds(grid, window_h, lead_h, first_weeks))
-    scored = sum(int(fold.scored.sum()) for fold in folds)
+    rounds = list(folds(grid, window_h, lead_h, first_weeks))
+    scored = sum(int(fold.scored.sum()) for fold in rounds)
     if not scored:
         raise ValueError(
             f"no window of {window_h} h can be scored: {len(grid.weeks)} weeks, {first_weeks} of them to learn from"
         )
-    outcome = np.concatenate([fold.free[fold.scored] for fold in folds])
-    forecasts = {name: [model(fold.past)[:, fold.hour_of_week] for fold in folds] for name, model in models.items()}
+    outcome = np.concatenate([fold.free[fold.scored] for fold in rounds])
+    forecasts = {name: [model(fold.past)[:, fold.hour_of_week] for fold in rounds] for name, model in models.items()}
     flat = {
-        name: np.concatenate([cast[fold.scored] for cast, fold in zip(casts, folds, strict=True)])
+        name: np.concatenate([cast[fold.scored] for cast, fold in zip(casts, rounds, strict=True)])
         for name, casts in forecasts.items()
     }
-    losses = {name: _losses(casts, folds) for name, casts in forecasts.items()}
+    losses = {name: _losses(casts, rounds) for name, casts in forecasts.items()}
     gains = {name: scores.gain(losses[OURS], losses[name]) for name in models if name != OURS}
     return {
         "window": f"{window_h}h",
@@ -150,33 +132,6 @@ def report(grid: Grid, models: dict[str, Model], window_h: int, lead_h: int, fir
     }
 
 
-class _Fold(NamedTuple):
-    """The windows forecast from one origin, and what was known then; (machines, windows) arrays."""
-
-    past: Past
-    hour_of_week: NDArray[np.int64]
-    free: NDArray[np.bool_]
-    scored: NDArray[np.bool_]
-
-
-def _folds(grid: Grid, window_h: int, lead_h: int, first_weeks: int) -> Iterator[_Fold]:
-    outcomes = windows(grid.busy > 0, grid.observed, window_h)
-    starts = outcomes.free.shape[1]
-    hour_of_week = grid.clock.hour_of_week[:starts]
-    made_in = grid.clock.week[np.maximum(np.arange(starts) - lead_h, 0)]  # the week in which the forecast is made
-    for week in grid.weeks[first_weeks:]:
-        origin = int(np.searchsorted(grid.clock.week, week))
-        ended = max(0, min(starts, origin - window_h + 1))
-        past = Past(
-            Windows(outcomes.free[:, :ended], outcomes.known[:, :ended]),
-            hour_of_week[:ended],
-            weights(grid.clock, ended, week),
-        )
-        asked = np.flatnonzero(made_in == week)
-        if len(asked):
-            yield _Fold(past, hour_of_week[asked], outcomes.free[:, asked], outcomes.known[:, asked])
-
-
 def _scores(probability: Floats, outcome: NDArray[np.bool_]) -> dict[str, float]:
     return {
         "brier": scores.brier(probability, outcome),
@@ -185,14 +140,10 @@ def _scores(probability: Floats, outcome: NDArray[np.bool_]) -> dict[str, float]
     }
 
 
-def _losses(casts: list[Floats], folds: list[_Fold]) -> Floats:
+def _losses(casts: list[Floats], rounds: list[Fold]) -> Floats:
     """Squared error by machine and origin, shape (machines, origins)."""
-    summed = [(((cast - fold.free) ** 2) * fold.scored).sum(axis=1) for cast, fold in zip(casts, folds, strict=True)]
+    summed = [(((cast - fold.free) ** 2) * fold.scored).sum(axis=1) for cast, fold in zip(casts, rounds, strict=True)]
     return np.stack(summed, axis=1)
-
-
-def _plain(past: Past) -> Cells:
-    return tally(past.outcomes, past.hour_of_week, np.ones(len(past.hour_of_week)))
 
 
 def _share(free: Floats, known: Floats, otherwise: Floats | float) -> Floats:
