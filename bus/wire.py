@@ -13,6 +13,7 @@ from typing import Final, cast
 import mqtt5
 
 from bus.packets import Delivery, Handlers, Hello, Welcome
+from bus.salvage import packet_length, salvage
 
 PUBACK_OK: Final = 0x40020000
 """A four-byte PUBACK of success as a number; the packet id goes into the low 16 bits (MQTT 5.0, section 3.4.2.1)."""
@@ -20,6 +21,8 @@ PUBACK_OK: Final = 0x40020000
 DISCONNECT: Final = mqtt5.DisconnectPacket().write()
 _PINGREQ: Final = mqtt5.PingReqPacket().write()
 _MAX_HEADER: Final = 5
+_PANIC: Final = "PanicException"
+"""A failure inside the library; it derives from BaseException and has no name to import."""
 
 
 def connect_bytes(hello: Hello) -> bytes:
@@ -66,18 +69,6 @@ def subscribe_bytes(packet_id: int, patterns: Sequence[str]) -> bytes:
 def puback_bytes(packet_ids: Sequence[int]) -> bytes:
     """The PUBACKs of all these messages, in this order."""
     return struct.pack(f">{len(packet_ids)}I", *[PUBACK_OK | packet_id for packet_id in packet_ids])
-
-
-def packet_length(head: bytes | memoryview) -> int | None:
-    """Whole length of the packet that begins here, or None while its length field is incomplete."""
-    length, shift = 0, 0
-    for index in range(1, min(len(head), _MAX_HEADER)):
-        byte = head[index]
-        length |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return 1 + index + length
-        shift += 7
-    return None
 
 
 class Wire(asyncio.Protocol):
@@ -181,22 +172,11 @@ class Wire(asyncio.Protocol):
     def _parse(self, view: memoryview) -> None:
         deliveries: list[Delivery] = []
         acknowledged: list[tuple[int, int]] = []
-        read, publish = mqtt5.read, mqtt5.PublishPacket
-        malformed: Exception | None = None
+        malformed = None
         try:
-            while view:
-                packet, length = read(view)
-                view = view[length:]
-                if type(packet) is publish:
-                    deliveries.append(packet)
-                elif type(packet) is mqtt5.PubAckPacket:
-                    acknowledged.append((packet.packet_id, int(packet.reason_code)))
-                else:
-                    self._control(packet)
-        except IndexError:
-            malformed = self._keep(view)
-        except ValueError as error:
-            malformed = MalformedPacket(f"the broker sent a malformed packet: {error}")
+            self._read_all(view, deliveries, acknowledged)
+        except MalformedPacket as error:  # after what was good before it
+            malformed = error
         if acknowledged:
             self._handlers.acknowledged(acknowledged)
         if deliveries:
@@ -204,13 +184,36 @@ class Wire(asyncio.Protocol):
         if malformed is not None:
             self.abort(malformed)
 
-    def _keep(self, view: memoryview) -> Exception | None:
-        needed = packet_length(view)
-        if needed is not None and needed <= len(view):
-            return MalformedPacket("the broker sent a packet that ends inside a field")
-        self._needed = needed or len(view) + 1
-        self._tail += view
-        return None
+    def _read_all(self, view: memoryview, deliveries: list[Delivery], acknowledged: list[tuple[int, int]]) -> None:
+        read, publish = mqtt5.read, mqtt5.PublishPacket
+        while view:
+            try:
+                packet, length = read(view)
+            except BaseException as error:
+                if not isinstance(error, IndexError | ValueError) and type(error).__name__ != _PANIC:
+                    raise
+                view = self._unreadable(view, deliveries)
+                continue
+            view = view[length:]
+            if type(packet) is publish:
+                deliveries.append(packet)
+            elif type(packet) is mqtt5.PubAckPacket:
+                acknowledged.append((packet.packet_id, int(packet.reason_code)))
+            else:
+                self._control(packet)
+
+    def _unreadable(self, view: memoryview, deliveries: list[Delivery]) -> memoryview:
+        """Keep the begun packet until its rest comes; salvage a whole one. The bytes after it."""
+        try:
+            length = packet_length(view)
+            if length is None or length > len(view):
+                self._needed = length or len(view) + 1
+                self._tail += view
+                return view[:0]
+            deliveries.append(salvage(bytes(view[:length])))
+        except ValueError as error:
+            raise MalformedPacket(f"the broker sent a malformed packet: {error}") from None
+        return view[length:]
 
     def _control(self, packet: mqtt5.Packet) -> None:
         if isinstance(packet, mqtt5.ConnAckPacket):
@@ -231,7 +234,7 @@ class Wire(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.close()
         elif not isinstance(packet, mqtt5.PingRespPacket):
-            raise ValueError(f"{type(packet).__name__} is not what a broker sends to us")
+            raise MalformedPacket(f"the broker sent us a {type(packet).__name__}")
 
     def _tick(self) -> None:
         now, limit = self._loop.time(), self._keep_alive_s

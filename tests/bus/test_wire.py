@@ -1,6 +1,7 @@
 """Bytes to bursts: every way to split them, every way to spoil them."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import mqtt5
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from bus.inbox import Burst, Inbox
 from bus.packets import Delivery, Handlers
-from bus.wire import Wire, packet_length, puback_bytes, publish_bytes, publish_size
+from bus.salvage import packet_length, salvage
+from bus.wire import Wire, puback_bytes, publish_bytes, publish_size
 
 
 class Heard:
@@ -22,7 +24,7 @@ class Heard:
         self.errors: list[BaseException] = []
         nothing: Any = lambda *_: None  # noqa: E731  # a handler that is not looked at here
         self.wire = Wire(1, Handlers(nothing, nothing, self.bursts.append, self.acknowledged.extend, nothing, nothing))
-        self.wire.abort = self.errors.append  # type: ignore[method-assign]  # there is no socket to drop
+        self.wire.abort = self.errors.append  # type: ignore[method-assign, assignment]  # there is no socket to drop
 
     @property
     def messages(self) -> list[tuple[str, bytes, int | None]]:
@@ -40,7 +42,7 @@ STREAM = b"".join(
 async def test_any_split_gives_the_same_messages(cuts: list[int]) -> None:
     heard = Heard()
     edges = [0, *sorted(cuts), len(STREAM)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         heard.wire.data_received(STREAM[start:end])
     assert heard.messages == MESSAGES
     assert heard.acknowledged == [(7, 0), (9, 0)]
@@ -67,7 +69,8 @@ async def test_one_read_is_one_burst() -> None:
         pytest.param(b"\x32\xff\xff\xff\xff\xff", id="length of five bytes"),
         pytest.param(b"\x32\x05\x00\x09abc", id="topic longer than the packet"),
         pytest.param(b"\x36\x05\x00\x01a\x00\x01\x00", id="QoS 3"),
-        pytest.param(b"\x32\x06\x00\x01\xff\x00\x01\x00", id="topic is no UTF-8"),
+        pytest.param(b"\x32\x05\x00\x01a\x00\x01", id="no length of the properties"),
+        pytest.param(b"\x20\x01\x00", id="CONNACK cut short"),
         pytest.param(b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x00", id="CONNECT from a broker"),
     ],
 )
@@ -77,6 +80,35 @@ async def test_malformed_packets_end_the_connection_after_the_good_ones(spoiled:
     assert heard.messages == MESSAGES
     assert len(heard.errors) == 1
     assert isinstance(heard.errors[0], ConnectionError)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_topic_that_is_no_text_is_delivered_all_the_same() -> None:
+    heard = Heard()
+    spoiled = b"\x3b\x0b\x00\x03m/\xff\x00\x05\x02\x01\x01h"
+    for index in range(len(spoiled)):
+        heard.wire.data_received(spoiled[index : index + 1])
+    heard.wire.data_received(STREAM)
+    assert heard.messages == [("m/\\xff", b"h", 5), *MESSAGES]
+    assert heard.errors == []
+
+
+@given(st.sampled_from(MESSAGES), st.booleans())
+def test_salvage_reads_what_the_library_wrote(message: tuple[str, bytes, int], retain: bool) -> None:
+    topic, payload, packet_id = message
+    data = publish_bytes(topic, payload, packet_id=packet_id, retain=retain, duplicate=True)
+    assert salvage(data) == (topic, payload, packet_id, retain, True)
+    for end in range(2, len(data) - len(payload)):
+        with pytest.raises(ValueError):
+            salvage(data[:end])
+
+
+@given(st.binary(max_size=200))
+async def test_no_bytes_raise(noise: bytes) -> None:
+    heard = Heard()
+    heard.wire.data_received(STREAM + noise)
+    assert heard.messages[:3] == MESSAGES
+    assert all(isinstance(error, ConnectionError) for error in heard.errors)
 
 
 def test_an_exception_of_a_handler_is_not_swallowed() -> None:
