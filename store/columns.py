@@ -1,6 +1,7 @@
 """What every store shares: which rows none can keep, hours as columns, the newest of several documents."""
 
 import math
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -19,6 +20,7 @@ SECONDS: Final = tuple(f"seconds_{state.value.lower()}" for state in STATES)
 _AFTER_SECONDS: Final = ("energy_wh", "pieces", "readings", "conflicts", "resets", "power_max_w", "basis")
 
 _LAST_MS: Final = (2**63 - 1) // 1_000_000
+_NAME: Final = re.compile(r"[^\x00-\x1f\x7f\\]+")
 Objects = NDArray[np.object_]
 
 
@@ -35,8 +37,12 @@ class ArrivalClock:
 
 
 def refused_rows(batch: ReadingBatch) -> dict[int, str]:
-    """Row index -> reason, for rows that no store can keep: infinite floats and states that do not exist."""
+    """Row index -> reason, for rows that no store can keep: of impossible machines, infinite, of unknown states."""
     rows, refused = batch.rows, dict[int, str]()
+    for index, key in enumerate(batch.machines):
+        if not all(map(_NAME.fullmatch, key)):
+            reason = f"machine {key}: names have a character or more, none of them a control character or backslash"
+            refused |= {int(row): reason for row in np.flatnonzero(rows["machine"] == index)}
     for name in FLOATS:
         for row in np.flatnonzero(np.isinf(rows[name])):
             refused.setdefault(int(row), f"{name} is {rows[name][row]}: not a finite number")

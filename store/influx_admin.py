@@ -20,10 +20,17 @@ class InfluxAdmin:
     def __init__(self, address: str, org: str, token: str, timeout_s: float) -> None:
         self._address = address
         self._org = org
-        self._client: Any = _api.InfluxDBClient(
-            address, token=token, org=org, timeout=int(timeout_s * 1000), retries=False
-        )
-        self._org_id = ""
+        self._token = token
+        self._timeout_ms = int(timeout_s * 1000)
+        self._opened: Any = None
+
+    @property
+    def _client(self) -> Any:
+        if self._opened is None:
+            self._opened = _api.InfluxDBClient(
+                self._address, token=self._token, org=self._org, timeout=self._timeout_ms, retries=False
+            )
+        return self._opened
 
     def buckets(self) -> set[str]:
         """Names of the organisation's buckets."""
@@ -75,7 +82,10 @@ class InfluxAdmin:
         self._asked(lambda: self._client.delete_api().delete(start, stop, predicate, bucket=bucket, org=self._org))
 
     def close(self) -> None:
-        self._client.close()
+        """Let go of its connections; the next request opens new ones."""
+        client, self._opened = self._opened, None
+        if client is not None:
+            client.close()
 
     def _asked(self, request: Callable[[], Any]) -> Any:
         try:

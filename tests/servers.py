@@ -1,0 +1,177 @@
+"""Real servers for tests: started on a free port of 127.0.0.1, killed and started again on the same one."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_S = 30.0
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def cache_dir() -> Path:
+    """Where what is built once for the tests is kept."""
+    return Path(os.environ.get("RESILIAN_CACHE") or Path.home() / ".cache" / "resilian")
+
+
+def find_mosquitto() -> str | None:
+    """The broker's program, which Debian keeps out of an ordinary user's path."""
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def find_influxd() -> str | None:
+    """The server that ``scripts/build-influxd`` builds, else one on the path."""
+    version = (Path(__file__).parents[1] / "scripts" / "lib" / "influxd.version").read_text().strip()
+    built = cache_dir() / f"influxd-{version}" / "influxd"
+    return str(built) if built.is_file() else shutil.which("influxd")
+
+
+class Server:
+    """A program that listens on ``port``; what it prints goes to ``log``."""
+
+    def __init__(self, command: list[str], port: int, log: Path) -> None:
+        self.port = port
+        self.log = log
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, or start again on the same port, and wait until it accepts connections."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_S
+        while not self.ready():
+            assert self._process.poll() is None, self.log.read_text(errors="replace")[-2000:]
+            assert time.monotonic() < deadline, f"{self._command[0]} does not answer on port {self.port}"
+            time.sleep(0.01)
+
+    def ready(self) -> bool:
+        """Whether it accepts connections."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=START_S)
+
+
+class Broker(Server):
+    """Mosquitto with its persistence in ``folder`` and no limit on what it queues."""
+
+    def __init__(self, program: str, folder: Path, extra: str = "") -> None:
+        port = free_port()
+        lines = [
+            f"listener {port} 127.0.0.1",
+            "allow_anonymous true",
+            "persistence true",
+            f"persistence_location {folder}/",
+            "autosave_interval 1",
+            "autosave_on_changes true",
+            "max_queued_messages 0",
+            "max_queued_bytes 0",
+            "max_inflight_messages 1000",
+            "queue_qos0_messages true",
+            *(["user root"] if os.geteuid() == 0 else []),
+            extra,
+        ]
+        config = folder / "mosquitto.conf"
+        config.write_text("\n".join(lines) + "\n")
+        super().__init__([program, "-c", str(config)], port, folder / "mosquitto.log")
+
+    @property
+    def url(self) -> str:
+        """As ``bus.client.BrokerAddress.parse`` takes it."""
+        return f"mqtt://127.0.0.1:{self.port}"
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """One organisation of an InfluxDB server and an all-access token in it."""
+
+    name: str
+    id: str
+    token: str
+    url: str
+    """As ``store.connect`` takes it."""
+
+
+class InfluxServer(Server):
+    """A real InfluxDB 2 with its data in ``folder``; each test takes an organisation of its own."""
+
+    token = "operator-token-of-the-tests"
+
+    def __init__(self, program: str, folder: Path) -> None:
+        port = free_port()
+        command = [
+            program, "run", "--reporting-disabled", "--log-level", "error", "--http-bind-address", f"127.0.0.1:{port}",
+            "--bolt-path", str(folder / "influxd.bolt"), "--sqlite-path", str(folder / "influxd.sqlite"),
+            "--engine-path", str(folder / "engine"),
+        ]  # fmt: skip
+        super().__init__(command, port, folder / "influxd.log")
+
+    @property
+    def address(self) -> str:
+        """``http://host:port``."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ready(self) -> bool:
+        """Whether it answers."""
+        try:
+            return self._answer("GET", "/health", None)[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def set_up(self) -> None:
+        """The first user, organisation and token of a fresh server."""
+        self.call(
+            "POST",
+            "/api/v2/setup",
+            {"username": "tests", "password": "tests-tests", "org": "resilian", "bucket": "first", "token": self.token},
+        )
+
+    def organisation(self, name: str | None = None) -> Organisation:
+        """A new organisation with a token that may do all inside it and nothing outside."""
+        name = name or f"org-{uuid.uuid4().hex[:12]}"
+        identity = self.call("POST", "/api/v2/orgs", {"name": name})["id"]
+        kinds = [{"type": kind, "orgID": identity} for kind in ("buckets", "dbrp")]
+        kinds.append({"type": "orgs", "id": identity})
+        permissions = [{"action": action, "resource": kind} for kind in kinds for action in ("read", "write")]
+        made = self.call("POST", "/api/v2/authorizations", {"orgID": identity, "permissions": permissions})
+        return Organisation(name, identity, made["token"], f"influxdb+{self.address}?org={name}")
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """A request of the server's own API with the operator's token; the answer's JSON, or None."""
+        status, text = self._answer(method, path, None if body is None else json.dumps(body).encode())
+        assert status < 300, (method, path, status, text)
+        return json.loads(text) if text else None
+
+    def _answer(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_S)
+        try:
+            connection.request(method, path, body, {"Authorization": f"Token {self.token}"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()

@@ -1,0 +1,58 @@
+"""Every store in turn, empty, and readings, hours and documents to put in it."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fleet.batch import MachineKey, ReadingBatch, empty_rows
+from fleet.records import Document, HourBucket
+from store import Store, connect
+from tests.servers import InfluxServer
+
+HOUR = 489_000 * 3600
+"""An hour of October 2025, epoch seconds."""
+MS = HOUR * 1000
+A, B, C = MachineKey("alpha", "lathe-1"), MachineKey("alpha", "press"), MachineKey("beta", "lathe-1")
+
+
+@pytest.fixture(params=["duck", pytest.param("influx", marks=pytest.mark.influxd)])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """Each kind of store, open and empty."""
+    if request.param == "duck":
+        opened = connect(f"duckdb://{tmp_path}/store.duckdb")
+    else:
+        server: InfluxServer = request.getfixturevalue("influxd")
+        place = server.organisation()
+        opened = connect(place.url, token=place.token)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def batch(machines: Sequence[MachineKey], at_ms: Sequence[int], **columns: object) -> ReadingBatch:
+    """One reading a device time, of the machines in turn; columns as keyword arguments, ``arrived_ms`` 1 s later."""
+    rows = empty_rows(len(at_ms))
+    rows["machine"] = np.arange(len(at_ms)) % len(machines)
+    rows["at_ns"] = np.array(at_ms, dtype=np.int64) * 1_000_000 + 17
+    rows["arrived_ms"] = np.array(at_ms, dtype=np.int64) + 1000
+    metrics = columns.pop("metrics", {})
+    for name, column in columns.items():
+        rows[name] = column
+    assert isinstance(metrics, dict)
+    return ReadingBatch(tuple(machines), rows, metrics)
+
+
+def bucket(key: MachineKey, hour: int, **changes: object) -> HourBucket:
+    """A plain hour with some fields changed."""
+    fields: dict[str, object] = {
+        "seconds": (3600.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), "energy_wh": 1500.5, "pieces": 12, "readings": 60,
+        "conflicts": 0, "resets": 0, "power_max_w": 2100.25, "basis": "power", "segments": ((0, 0),),
+        "carry": '{"state": 0}', "model": "1",
+    }  # fmt: skip
+    return HourBucket(member=key.member, machine=key.machine, hour=hour, **(fields | changes))  # type: ignore[arg-type]  # any field
+
+
+def document(key: MachineKey, kind: str, at: int, body: str) -> Document:
+    return Document(member=key.member, machine=key.machine, kind=kind, at=at, body=body)
