@@ -24,7 +24,7 @@ from ingest.spool import Work
 from ingest.unclaimed import Unclaimed
 
 _REMEMBERED: Final = 65_536  # topics; devices choose them, so memory must be bounded
-_COLUMNS: Final = ("state", "utilisation", "power_w", "energy_wh", "counter", "seq", "boot")
+_COLUMNS: Final = tuple(Reading._field_defaults.items())[:-1]  # name and "missing" of each number; metrics apart
 
 
 class Target:
@@ -42,20 +42,24 @@ class Target:
 
 @dataclass(slots=True)
 class Columns:
-    """Readings gathered row by row: the reading, its machine, its topic's checksum, its arrival (epoch ms)."""
+    """Readings gathered row by row: the reading, its machine, its topic's checksum; and for runs of rows (the count of
+    rows so far) their arrival, epoch ms.
+    """
 
     readings: list[Reading] = field(default_factory=list)
     machine: list[int] = field(default_factory=list)
     crc: list[int] = field(default_factory=list)
-    arrived: list[int] = field(default_factory=list)
+    arrived: list[tuple[int, int]] = field(default_factory=list)
 
-    def extend(self, readings: Sequence[Reading], target: Target, arrived_ms: int) -> None:
+    def extend(self, readings: Sequence[Reading], target: Target) -> None:
         """Add readings of one message."""
-        count = len(readings)
         self.readings += readings
-        self.machine += [target.machine] * count
-        self.crc += [target.crc] * count
-        self.arrived += [arrived_ms] * count
+        self.machine += [target.machine] * len(readings)
+        self.crc += [target.crc] * len(readings)
+
+    def arrive(self, arrived_ms: int) -> None:
+        """All readings since the last call arrived at that time."""
+        self.arrived.append((len(self.readings), arrived_ms))
 
     def batch(self, machines: Sequence[MachineKey]) -> ReadingBatch | None:
         """Everything gathered as a batch, keyed; None of nothing."""
@@ -63,9 +67,11 @@ class Columns:
             return None
         at, *columns, texts = zip(*self.readings, strict=True)
         rows = np.empty(len(at), dtype=READING)
-        for name, column in zip(_COLUMNS, columns, strict=True):
-            rows[name] = column
-        rows["arrived_ms"] = self.arrived
+        for (name, missing), column in zip(_COLUMNS, columns, strict=True):
+            # Most columns of most bursts are wholly missing; counting identical objects is cheaper than converting them.
+            rows[name] = missing if column.count(missing) == len(at) else column
+        ends, times = zip(*self.arrived, strict=True)
+        rows["arrived_ms"] = np.repeat(np.array(times, dtype=np.int64), np.diff(ends, prepend=0))
         used, rows["machine"] = np.unique(np.array(self.machine, dtype=np.intp), return_inverse=True)
         metrics = {row: text for row, text in enumerate(texts) if text} if any(texts) else {}
         rows["at_ns"] = key_ns(rows, np.array(at, dtype=np.int64), np.array(self.crc, dtype=np.uint32), metrics)
@@ -127,7 +133,7 @@ class Gathering:
         contexts: dict[Any, Context] = {}
         columns = self._columns
         add_reading, add_machine = columns.readings.append, columns.machine.append
-        add_crc, add_arrived = columns.crc.append, columns.arrived.append
+        add_crc = columns.crc.append
         for delivery in deliveries:
             topic, payload = delivery.topic, delivery.payload
             self.bytes += len(payload)
@@ -150,9 +156,9 @@ class Gathering:
                 add_reading(reading)
                 add_machine(target.machine)
                 add_crc(target.crc)
-                add_arrived(arrived_ms)
             elif found:
                 self._add(delivery, target, found, arrived_ms)
+        columns.arrive(arrived_ms)
 
     def _unusual(
         self, delivery: Delivery, targets: tuple[Target, ...], contexts: dict[Any, Context], arrived_ms: int
@@ -197,7 +203,7 @@ class Gathering:
                     for reading in found
                     if reading.at_ms is not None or not repeated
                 ]
-        self._columns.extend(found, target, arrived_ms)
+        self._columns.extend(found, target)
         return repeated
 
     def _refuse(
@@ -215,6 +221,7 @@ class Gathering:
 
     def _nobodys(self, delivery: Delivery, arrived_ms: int) -> None:
         if not delivery.topic.startswith(("m/", "spBv1.0/")):
+            self.counts["received"] -= 1
             self.on_other(delivery.topic, bytes(delivery.payload))
             return
         if self._is_repeat(delivery):

@@ -128,6 +128,7 @@ class _Service:
             thread, store, on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
             pace=config.pace,
         )  # fmt: skip
+        self._stopping = False
         self._jobs: set[asyncio.Task[None]] = set()
         gathering.on_claim = report.claim
         gathering.on_other = self._on_other
@@ -178,6 +179,7 @@ class _Service:
 
     async def _finish(self) -> None:
         """Stop reading, commit, acknowledge, flush to the store for a while, say the last words."""
+        self._stopping = True
         self._session.pause()
         try:
             async with asyncio.timeout(self.config.flush_s):
@@ -238,7 +240,7 @@ class _Service:
     def _on_state(self, connected: bool, session_present: bool, reason: str) -> None:
         if connected and not session_present:
             self._start(self._remember_session())
-        if reason:
+        if reason and not self._stopping:
             _log.warning("the broker", connected=connected, reason=reason)
         self._changed()
 

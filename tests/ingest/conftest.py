@@ -1,0 +1,151 @@
+"""A network of two members on disk, a Mosquitto, and a running collector."""
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bus.client import BrokerAddress
+from fleet.registry import Registry, load
+from ingest.service import IngestConfig, run
+from store import Store, connect
+
+NETWORK = """
+name = "Essai"
+timezone = "Europe/Paris"
+[place]
+commune = "Belfort"
+"""
+MEMBER = """
+slug = "{slug}"
+name = "{slug}"
+[place]
+commune = "Belfort"
+[[machines]]
+id = "booth"
+name = "Cabine"
+[[machines]]
+id = "saw"
+name = "Scie"
+[[machines.feeds]]
+topic = "m/{slug}/saw-plug/tele/SENSOR"
+format = "tasmota"
+[[machines]]
+id = "left"
+name = "Gauche"
+[[machines.feeds]]
+topic = "m/{slug}/twin/SENSOR"
+format = "tasmota"
+channel = "1"
+[[machines]]
+id = "right"
+name = "Droite"
+[[machines.feeds]]
+topic = "m/{slug}/twin/SENSOR"
+format = "tasmota"
+channel = "2"
+"""
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    """A fleet's folder with the members acme and zeta."""
+    folder = tmp_path / "fleet"
+    (folder / "members").mkdir(parents=True)
+    (folder / "network.toml").write_text(NETWORK, encoding="utf-8")
+    for slug in ("acme", "zeta"):
+        (folder / "members" / f"{slug}.toml").write_text(MEMBER.format(slug=slug), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def registry(fleet: Path) -> Registry:
+    """The registry of that fleet."""
+    return load(fleet)
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Mosquitto:
+    """A real broker that can be stopped, killed and started again on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._config = folder / "mosquitto.conf"
+        self._log = folder / "mosquitto.log"
+        self._config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_inflight_messages 0\n"
+            "max_queued_messages 0\nsys_interval 1\nqueue_qos0_messages true\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = BrokerAddress.parse(f"mqtt://127.0.0.1:{self.port}")
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self._config], stdout=log, stderr=log)
+        while self._process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+        raise RuntimeError(f"mosquitto ended: {self._log.read_text()}")
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running Mosquitto of this test alone."""
+    if not Path("/usr/sbin/mosquitto").exists():
+        pytest.skip("mosquitto is not installed")
+    one = Mosquitto(tmp_path)
+    one.start()
+    yield one
+    one.kill()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """An open DuckDB store."""
+    one = connect(f"duckdb://{tmp_path}/store.duckdb")
+    await one.open()
+    yield one
+    await one.close()
+
+
+@contextlib.asynccontextmanager
+async def collecting(config: IngestConfig, store: Store) -> AsyncIterator[None]:
+    """A collector that runs inside the block, stopped in good order at its end."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run(config, store, stop=stop))
+    try:
+        yield
+        if task.done():
+            task.result()
+    finally:
+        stop.set()
+        await task
+
+
+async def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait for a condition; a test that waits in vain says for what."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        pytest.fail(f"waited {seconds} s for: {what}")
