@@ -47,6 +47,7 @@ Rows = NDArray[np.void]
 QUANTITIES: Final = ("state", "utilisation", "power_w", "energy_wh", "counter")
 
 
+_HOURS_BIAS: Final = 1 << 24  # hours before 1970 are negative; times of int64 nanoseconds stay within 2^22 hours
 _FNV_OFFSET: Final = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME: Final = np.uint64(0x100000001B3)
 
@@ -90,8 +91,10 @@ def key_ns(
             column = column.astype(np.int64)
         mixed = (mixed ^ column.view(np.uint64)) * _FNV_PRIME
         mixed ^= mixed >> np.uint64(29)
-    for row, text in metrics.items():
-        mixed[row] = (mixed[row] ^ np.uint64(zlib.crc32(text.encode()))) * _FNV_PRIME
+    if metrics:
+        texts = np.zeros(len(rows), dtype=np.uint64)
+        texts[list(metrics)] = [zlib.crc32(text.encode()) + 1 for text in metrics.values()]
+        mixed = np.where(texts > 0, (mixed ^ texts) * _FNV_PRIME, mixed)
     key: NDArray[np.int64] = at_ms * 1_000_000 + (mixed % np.uint64(1_000_000)).astype(np.int64)
     return key
 
@@ -122,8 +125,9 @@ class ReadingBatch:
     def dirty_hours(self) -> list[tuple[MachineKey, int]]:
         """Each (machine, start of the hour in epoch seconds UTC) touched, once, sorted."""
         hours = self.rows["at_ns"] // 3_600_000_000_000
-        pairs = np.unique(np.stack([self.rows["machine"].astype(np.int64), hours]), axis=1)
-        return [(self.machines[int(machine)], int(hour) * 3600) for machine, hour in pairs.T]
+        packed = np.unique((self.rows["machine"].astype(np.int64) << 32) + hours + _HOURS_BIAS)
+        machines, hours = packed >> 32, (packed & 0xFFFFFFFF) - _HOURS_BIAS
+        return [(self.machines[m], h * 3600) for m, h in zip(machines.tolist(), hours.tolist(), strict=True)]
 
     def to_bytes(self) -> bytes:
         """Self-describing form: one line of JSON, then the rows as .npy; its checksum leads."""
