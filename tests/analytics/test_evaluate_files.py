@@ -1,0 +1,162 @@
+"""Readers of users' files: what is united, ignored and counted, and errors that name line, field and rule."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analytics.evaluate.files import (
+    FileProblem,
+    read_intervals,
+    read_observed,
+    read_readings,
+    silence_note,
+    timelines,
+)
+from fleet.batch import NO_INT
+from fleet.states import FAULT, NO_STATE, PRODUCING, STANDBY
+
+DAY = 1_772_409_600.0  # 2026-03-02T00:00:00Z
+
+
+def file(folder: Path, *lines: str, name: str = "f.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_overlaps_are_united_empty_ones_ignored_and_both_counted(tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        "note,Machine,start,end",
+        "x,saw,2026-03-02T00:00:00Z,2026-03-02T02:00:00Z",
+        "x,saw,2026-03-02T01:00:00Z,2026-03-02T03:00:00Z",
+        "x,saw,2026-03-02T05:00:00Z,2026-03-02T05:00:00Z",
+        "",
+        "x,mill,2026-03-02T09:00:00Z,2026-03-02T09:00:00Z",
+    )
+    found = read_intervals(path)
+    assert found.machines == ["mill", "saw"]
+    assert (found.of("saw") - DAY).tolist() == [[0, 10_800]]
+    assert len(found.of("mill")) == 0
+    assert (found.rows, found.empty, found.overlapping) == (4, 2, 1)
+    assert [note.split(": ")[1] for note in found.notes()] == [
+        "2 of 4 intervals are empty; they were ignored",
+        "1 of 4 intervals overlap; they were united",
+    ]
+
+
+def test_times_without_an_offset_are_local_to_the_timezone(tmp_path: Path) -> None:
+    path = file(tmp_path, "machine,start,end", "saw,2026-03-02 06:00,2026-03-02T06:00:00+00:00")
+    assert read_intervals(path, "Europe/Paris").of("saw").tolist() == [[DAY + 5 * 3600, DAY + 6 * 3600]]
+
+
+def test_states_decide_busy_used_and_observed(tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        "machine,start,end,state",
+        "saw,2026-03-02T00:00Z,2026-03-02T01:00Z,",
+        "saw,2026-03-02T01:00Z,2026-03-02T02:00Z,fault",
+        "saw,2026-03-02T02:00Z,2026-03-02T03:00Z,STANDBY",
+        "saw,2026-03-02T03:00Z,2026-03-02T04:00Z,UNKNOWN",
+        "saw,2026-03-02T04:00Z,2026-03-02T05:00Z,SETUP",
+    )
+    found = read_intervals(path)
+    assert set(found.spans["saw"]) == {PRODUCING, FAULT, STANDBY, 6, 1}
+    line = timelines(found, None)["saw"]
+    hours = [((spans - DAY) / 3600).tolist() for spans in line]
+    assert hours == [[[0, 2], [4, 5]], [[0, 1], [4, 5]], [[0, 3], [4, 5]]]
+
+
+def test_observed_time_bounds_everything_and_brings_machines_that_never_ran(tmp_path: Path) -> None:
+    busy = read_intervals(file(tmp_path, "machine,start,end", "saw,2026-03-02T00:00Z,2026-03-02T04:00Z"))
+    alive = read_observed(
+        file(
+            tmp_path,
+            "machine,start,end",
+            "*,2026-03-02T02:00Z,2026-03-02T06:00Z",
+            "idle,2026-03-02T08:00Z,2026-03-02T09:00Z",
+            name="observed.csv",
+        )
+    )
+    lines = timelines(busy, alive)
+    assert list(lines) == ["idle", "saw"]
+    assert ((lines["saw"].busy - DAY) / 3600).tolist() == [[2, 4]]
+    assert ((lines["saw"].observed - DAY) / 3600).tolist() == [[2, 6]]
+    assert ((lines["idle"].observed - DAY) / 3600).tolist() == [[2, 6], [8, 9]]
+    assert silence_note(alive) == []
+    assert "silence was taken as idle" in silence_note(None)[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("machine,start",), "line 1: no column end; found machine, start"),
+        (("machine;start;end",), "no column machine or start or end; found machine;start;end"),
+        (("machine,start,end", ",2026-03-02T00:00Z,2026-03-02T01:00Z"), "line 2: machine is empty"),
+        (("machine,start,end", "saw,2026-03-02T00:00Z"), "line 2: end is empty"),
+        (("machine,start,end", "saw,yesterday,2026-03-02T00:00Z"), "line 2: start 'yesterday': not an ISO 8601 time"),
+        (("machine,start,end", "saw,2026-03-02,2026-03-03"), "line 2: start '2026-03-02': not an ISO 8601 time"),
+        (
+            ("machine,start,end", "saw,2026-03-02T02:00Z,2026-03-02T01:00Z"),
+            "line 2: end 2026-03-02T01:00Z is before start 2026-03-02T02:00Z",
+        ),
+        (
+            ("machine,start,end,state", "saw,2026-03-02T00:00Z,2026-03-02T01:00Z,BUSY"),
+            "line 2: state 'BUSY': not a state; one of PRODUCING",
+        ),
+        (("machine,start,end",), "no interval of any length"),
+        ((), "no column machine"),
+        (("machine,start,end", '"saw,2026-03-02T00:00Z'), "not CSV"),
+    ],
+)
+def test_errors_name_line_field_and_rule(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+    with pytest.raises(FileProblem) as caught:
+        read_intervals(file(tmp_path, *lines))
+    assert message in str(caught.value)
+    assert "f.csv" in str(caught.value)
+
+
+def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
+    with pytest.raises(FileProblem, match="cannot be read"):
+        read_intervals(tmp_path / "absent.csv")
+    binary = tmp_path / "binary.csv"
+    binary.write_bytes(b"machine,start,end\n\xff\xfe")
+    with pytest.raises(FileProblem, match="not UTF-8"):
+        read_intervals(binary)
+    with pytest.raises(FileProblem, match="timezone 'Mars/Olympus'"):
+        read_intervals(binary, "Mars/Olympus")
+
+
+def test_readings_are_columns_by_machine_and_time(tmp_path: Path) -> None:
+    path = file(
+        tmp_path,
+        "machine,at,power_w,count,state,label",
+        "saw,2026-03-02T00:00:00.250Z,,12,,",
+        "mill,2026-03-02T00:01Z,1500.5,,PRODUCING,standby",
+        "mill,2026-03-02T00:00Z,20,,,",
+    )
+    found = read_readings(path)
+    assert found.machines == ("mill", "saw")
+    assert found.machine.tolist() == [0, 0, 1]
+    assert (found.at_ms - int(DAY) * 1000).tolist() == [0, 60_000, 250]
+    np.testing.assert_equal(found.power_w, [20.0, 1500.5, np.nan])
+    assert found.count.tolist() == [NO_INT, NO_INT, 12]
+    assert found.state.tolist() == [NO_STATE, PRODUCING, NO_STATE]
+    assert found.label.tolist() == [NO_STATE, STANDBY, NO_STATE]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("saw,2026-03-02T00:00Z,,", "line 2: no quantity"),
+        ("saw,2026-03-02T00:00Z,NaN,", "line 2: power_w 'NaN': not a finite number"),
+        ("saw,2026-03-02T00:00Z,,1.5", "line 2: count '1.5': a counter is a whole number"),
+        ("saw,2026-03-02T00:00Z,,1e30", "line 2: count '1e30': a counter is a whole number of 64 bits"),
+        ("saw,2026-03-02T00:00Z,low,", "line 2: power_w 'low'"),
+    ],
+)
+def test_errors_of_readings(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(FileProblem) as caught:
+        read_readings(file(tmp_path, "machine,at,power_w,count", row))
+    assert message in str(caught.value)
