@@ -187,18 +187,19 @@ async def _probe(port: int, port_v4: int) -> bool:
 
     An open port alone proves nothing: the broker's listener survives a failure after which it answers no CONNECT.
     """
-    try:
-        async with asyncio.timeout(_PROBE_TIMEOUT_S):
-            _, other = await asyncio.open_connection(_HOST, port_v4)
-            other.close()
-            reader, writer = await asyncio.open_connection(_HOST, port)
-            writer.write(connect_bytes(_PROBE))
-            answer = await reader.read(1)
-            writer.write(DISCONNECT)
-            writer.close()
-            return answer == _CONNACK
-    except OSError:
-        return False
+    with ExitStack() as writers:
+        try:
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                _, other = await asyncio.open_connection(_HOST, port_v4)
+                writers.callback(other.close)
+                reader, writer = await asyncio.open_connection(_HOST, port)
+                writers.callback(writer.close)
+                writer.write(connect_bytes(_PROBE))
+                answer = await reader.read(1)
+                writer.write(DISCONNECT)
+                return answer == _CONNACK
+        except OSError:
+            return False
 
 
 def _free_ports(wanted: tuple[int, int]) -> tuple[int, int]:

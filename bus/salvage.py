@@ -4,9 +4,10 @@ Not every broker checks what devices send. A message that could not be read coul
 come again on every connection and block all that come after it. So it is delivered, for the program to reject.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-_PUBLISH = 3
+PUBLISH: Final = 3
+"""The type in the upper half of a packet's first byte."""
 
 
 class RawDelivery(NamedTuple):
@@ -36,8 +37,10 @@ def salvage(packet: bytes) -> RawDelivery:
         ValueError: it is none, or its fields reach beyond its end.
     """
     kind, qos = packet[0] >> 4, packet[0] >> 1 & 3
-    if kind != _PUBLISH or qos > 1:
-        raise ValueError(f"packet of type {kind} with QoS {qos}")
+    if kind != PUBLISH:
+        raise ValueError(f"a packet of type {kind} that does not make sense")
+    if qos > 1:
+        raise ValueError(f"a message with QoS {qos}")
     _, start = _variable_integer(packet, 1)
     topic, start = _field(packet, start or 0)
     packet_id = None

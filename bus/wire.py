@@ -13,12 +13,14 @@ from typing import Final, cast
 import mqtt5
 
 from bus.packets import Delivery, Handlers, Hello, Welcome
-from bus.salvage import packet_length, salvage
+from bus.salvage import PUBLISH, packet_length, salvage
 
 PUBACK_OK: Final = 0x40020000
 """A four-byte PUBACK of success as a number; the packet id goes into the low 16 bits (MQTT 5.0, section 3.4.2.1)."""
 
 DISCONNECT: Final = mqtt5.DisconnectPacket().write()
+_CONNACK: Final = 0x20
+"""First byte of the first packet of every broker; some that are none begin like a packet and never end it."""
 _PINGREQ: Final = mqtt5.PingReqPacket().write()
 _MAX_HEADER: Final = 5
 _PANIC: Final = "PanicException"
@@ -82,6 +84,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._tail = bytearray()
         self._needed = 0
+        self._greeted = False
         self._paused = False
         self._keep_alive_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -158,6 +161,11 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()
         self._asked = None
+        if not self._greeted:
+            self._greeted = True
+            if data[0] != _CONNACK:
+                self.abort(MalformedPacket("what listens there does not speak MQTT 5"))
+                return
         if self._tail:
             self._tail += data
             if len(self._tail) < self._needed:
@@ -192,7 +200,7 @@ class Wire(asyncio.Protocol):
             except BaseException as error:
                 if not isinstance(error, IndexError | ValueError) and type(error).__name__ != _PANIC:
                     raise
-                view = self._unreadable(view, deliveries)
+                view = self._unreadable(view, deliveries, error)
                 continue
             view = view[length:]
             if type(packet) is publish:
@@ -202,17 +210,19 @@ class Wire(asyncio.Protocol):
             else:
                 self._control(packet)
 
-    def _unreadable(self, view: memoryview, deliveries: list[Delivery]) -> memoryview:
-        """Keep the begun packet until its rest comes; salvage a whole one. The bytes after it."""
+    def _unreadable(self, view: memoryview, deliveries: list[Delivery], error: BaseException) -> memoryview:
+        """Keep the begun packet until its rest comes; salvage a whole PUBLISH. The bytes after it."""
         try:
+            if not isinstance(error, IndexError) and view[0] >> 4 != PUBLISH:
+                raise ValueError(error)
             length = packet_length(view)
             if length is None or length > len(view):
                 self._needed = length or len(view) + 1
                 self._tail += view
                 return view[:0]
             deliveries.append(salvage(bytes(view[:length])))
-        except ValueError as error:
-            raise MalformedPacket(f"the broker sent a malformed packet: {error}") from None
+        except ValueError as reason:
+            raise MalformedPacket(f"the broker sent a malformed packet: {reason}") from None
         return view[length:]
 
     def _control(self, packet: mqtt5.Packet) -> None:

@@ -24,6 +24,7 @@ class Heard:
         self.errors: list[BaseException] = []
         nothing: Any = lambda *_: None  # noqa: E731  # a handler that is not looked at here
         self.wire = Wire(1, Handlers(nothing, nothing, self.bursts.append, self.acknowledged.extend, nothing, nothing))
+        self.wire.data_received(b"\x20\x03\x00\x00\x00")
         self.wire.abort = self.errors.append  # type: ignore[method-assign, assignment]  # there is no socket to drop
 
     @property
