@@ -1,8 +1,8 @@
 """Structural under-use: a machine that for weeks was used little, surely, and has hours that others could use.
 
 A flag needs every condition of :data:`CONDITIONS`; the first that fails names the insufficient evidence. A machine
-whose level is more probably above the threshold than below it is clear as soon as its level can be told. A flag is
-its owner's first: only the answer *propose* publishes it; *reserve* and *wrong* keep it, unpublished.
+whose level is more probably above the threshold than below it, and did not just fall, is clear. A flag is its owner's
+first: only the answer *propose* publishes it; *reserve* and *wrong* keep it, unpublished.
 """
 
 from collections.abc import Callable
@@ -47,6 +47,13 @@ def _fits_a_job(evidence: Evidence) -> bool:
     return least is not None and least.hours >= job_of(evidence.context.machine).minimum
 
 
+def _newly_low(evidence: Evidence) -> bool:
+    """A level that fell below the threshold in the last weeks: what was before tells neither way."""
+    weeks = evidence.changed
+    shares = evidence.weekly.share[evidence.ordinary]
+    return weeks is not None and weeks <= CHANGE_WEEKS and float(shares[-weeks:].mean()) < evidence.threshold
+
+
 TO_TELL: Final[dict[str, Callable[[Evidence], bool]]] = {
     "calendar": lambda evidence: evidence.calendar.staffed_known,
     "history": lambda evidence: len(evidence.weekly.week) >= LEAST_WEEKS,
@@ -73,7 +80,7 @@ def judge(context: RuleContext, previous: Finding | None) -> Finding | None:
         return None
     evidence = Evidence(context)
     failing = [name for name, holds in TO_TELL.items() if not holds(evidence)]
-    if not failing and evidence.certainty > CLEAR:
+    if not failing and (evidence.certainty > CLEAR or _newly_low(evidence)):
         failing = [name for name, holds in TO_FLAG.items() if not holds(evidence)]
         standing = previous is not None and previous.status is FindingStatus.FLAGGED
         if evidence.certainty < (HOLD if standing else SET):

@@ -1,0 +1,131 @@
+"""The outlook of a machine, by hand-made weeks."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from analytics import outlook
+from analytics.history import History
+from fleet.network import Calendar, Closure, Reservation
+from fleet.records import HourBucket, Outlook
+from fleet.states import PRODUCING, STANDBY, UNKNOWN
+from tests.analytics.machines import CALENDAR, NETWORK, PARIS, TWO_SHIFTS, hours, local, machine, member, mornings
+
+NOW = local(2026, 9, 9, 10)
+WEEKS_AGO = local(2026, 6, 1)
+
+
+def build(buckets: list[HourBucket], now: datetime = NOW, calendar: Calendar = CALENDAR, **changes: Any) -> Outlook:
+    one = machine(**changes)
+    return outlook.build(member(one, calendar=calendar), one, NETWORK, buckets, None, now)
+
+
+@pytest.fixture(scope="module")
+def weeks() -> list[HourBucket]:
+    return hours(WEEKS_AGO, NOW, mornings)
+
+
+def test_figures_of_twelve_weeks_and_the_running_one(weeks: list[HourBucket]) -> None:
+    found = build(weeks)
+    assert found.weeks == 13
+    assert [entry["monday"] for entry in found.weekly][::12] == ["2026-06-15", "2026-09-07"]
+    assert found.utilisation == pytest.approx((3 * 5 * 12 - 2 * 3 + 9 - 0) / ((16 * 5 * 12) - 16 * 2 + 36), abs=0.02)
+    assert found.weekly[0]["utilisation"] == pytest.approx(3 / 16)
+    assert found.weekly[0]["utilisation_calendar"] == pytest.approx(15 / 168)
+    assert found.weekly[0]["shareable_hours"] == 5 * 7.0  # five evenings of 8 h, less the changeover
+    assert found.weekly[-1]["shareable_hours"] is None  # not over
+    assert found.coverage == 1.0
+    assert found.shareable_hours_per_week == 28.0  # the weeks of 14 July and 15 August are not alike
+    assert found.shareable_in_weeks == (12, 12)
+    assert (found.grid[6], found.grid[12], len(found.grid)) == (1.0, 0.0, 168)
+    assert set(found.grid_coverage) == {1.0}
+    assert (found.basis, found.model) == ("state", "v1")
+    assert Outlook.model_validate_json(found.model_dump_json()) == found
+
+
+def test_the_present_is_that_of_the_newest_hour_until_it_is_stale(weeks: list[HourBucket]) -> None:
+    found = build(weeks)
+    assert (found.state, found.state_since) == ("STANDBY", local(2026, 9, 9, 9))
+    stale = build(weeks, NOW + timedelta(hours=1))
+    assert (stale.state, stale.state_since) == ("UNKNOWN", NOW)
+    assert build(weeks, NOW + timedelta(hours=1), every=3600.0).state == "STANDBY"
+    told = outlook.Live("OFF", NOW, NOW)
+    live = outlook.build(member(), machine(), NETWORK, weeks, None, NOW, live=told)
+    assert (live.state, live.last_reading) == ("OFF", NOW)
+
+
+def test_free_windows_lie_inside_the_offered_hours(weeks: list[HourBucket]) -> None:
+    found = build(weeks)
+    assert found.window_hours == 5.0  # L_min + b
+    spans = [(window.start.astimezone(PARIS), window.end.astimezone(PARIS)) for window in found.free]
+    assert {(start.hour, end.hour) for start, end in spans} == {(14, 19), (15, 20), (16, 21), (17, 22)}
+    assert {start.weekday() for start, _ in spans} == {0, 1, 2, 3, 4}
+    assert len(spans) == 10 * 4
+    assert all(window.probability > 0.85 for window in found.free)  # seen free twelve times of twelve
+    assert found.free[0].start == local(2026, 9, 9, 14).astimezone(UTC)
+
+
+def test_reservations_closures_and_an_unshared_machine_have_no_windows(weeks: list[HourBucket]) -> None:
+    booked = Reservation(start=local(2026, 9, 9, 18), end=local(2026, 9, 9, 19))
+    on_day = [window.start.astimezone(PARIS).hour for window in build(weeks, reservations=(booked,)).free][:2]
+    assert on_day == [14, 15]  # of the next day: 13 h to 18 h is not offered before 14 h
+    shut = CALENDAR.model_copy(update={"closures": (Closure(first=date(2026, 9, 9), last=date(2026, 9, 30)),)})
+    assert build(weeks, calendar=shut).free == []
+    assert build(weeks, shareable=False).free == []
+    assert build(weeks, shareable=False).shareable_hours_per_week is None
+
+
+def test_without_calendars_there_is_no_utilisation_and_nothing_is_offered(weeks: list[HourBucket]) -> None:
+    found = build(weeks, calendar=Calendar())
+    assert found.utilisation is None
+    assert found.utilisation_calendar == pytest.approx(15 / 168, abs=0.01)
+    assert found.shareable_hours_per_week is None
+    assert found.weekly[0]["shareable_hours"] is None
+    assert found.free == []
+    assert build(weeks, calendar=Calendar(staffed=(TWO_SHIFTS,))).utilisation is not None
+
+
+def test_a_machine_of_which_little_is_known_has_no_chances() -> None:
+    young = build(hours(NOW - timedelta(days=10), NOW, mornings))
+    assert young.free == []
+    assert young.coverage == 1.0  # the weeks before it was connected are no gap
+    nothing = build([])
+    assert (nothing.state, nothing.weeks, nothing.coverage, nothing.weekly) == ("UNKNOWN", 0, 0.0, [])
+    assert nothing.grid == [None] * 168
+
+
+def test_badly_seen_weeks_make_no_promise(weeks: list[HourBucket]) -> None:
+    gap = [
+        one for one in weeks if not local(2026, 8, 17, 14) <= datetime.fromtimestamp(one.hour, UTC) < local(2026, 8, 22)
+    ]
+    found = build(gap)
+    assert found.weekly[9]["shareable_hours"] is None
+    assert found.weekly[9]["coverage"] == pytest.approx(1 - 106 / 168)
+    assert found.shareable_in_weeks == (11, 11)
+
+
+def test_unknown_time_is_never_free() -> None:
+    silent = hours(WEEKS_AGO, NOW, lambda at: UNKNOWN if at.weekday() == 1 else mornings(at))
+    found = build(silent)
+    tuesdays = [w.probability for w in found.free if w.start.astimezone(PARIS).weekday() == 1]
+    others = [w.probability for w in found.free if w.start.astimezone(PARIS).weekday() == 2]
+    assert max(tuesdays) < min(others)
+    assert found.grid[24:48] == [None] * 24
+    assert found.weekly[0]["shareable_hours"] == 4 * 7.0
+
+
+def test_history_and_buckets_give_one_outlook(weeks: list[HourBucket]) -> None:
+    history = History.from_buckets(weeks, "Europe/Paris", end=int(NOW.timestamp()) + 7200)
+    assert outlook.build(member(), machine(), NETWORK, history, None, NOW) == build(weeks)
+
+
+def test_the_week_of_the_members_other_machines_shapes_a_short_history() -> None:
+    old = History.from_buckets(hours(WEEKS_AGO, NOW, lambda at: PRODUCING if at.hour < 18 else STANDBY), "Europe/Paris")
+    young = History.from_buckets(
+        hours(NOW - timedelta(days=15), NOW, lambda at: PRODUCING if at.hour < 18 else STANDBY), "Europe/Paris"
+    )
+    profile = outlook.fleet_profile([old, young])
+    alone, together = (outlook.build(member(), machine(), NETWORK, young, p, NOW) for p in (None, profile))
+    first = [found.free[0].probability for found in (alone, together)]  # 14 h to 19 h: never free
+    assert first[1] < first[0]
