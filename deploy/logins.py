@@ -1,0 +1,67 @@
+"""Broker logins: the password file and the rules of Mosquitto, one user a device or program. Standard library only."""
+
+import base64
+import hashlib
+import os
+import re
+import secrets
+from pathlib import Path
+
+PROGRAMS = {
+    "ingest": ("read m/#", "read spBv1.0/#", "readwrite net/v1/#", "read $SYS/broker/#"),
+    "analytics": ("readwrite net/v1/#",),
+    "gateway": ("readwrite net/v1/#", "write share/v1/#"),
+    "operator": ("readwrite m/#", "readwrite spBv1.0/#", "readwrite net/v1/#", "read $SYS/broker/#"),
+    "health-ingest": ("read net/v1/health/ingest",),
+    "health-analytics": ("read net/v1/health/analytics",),
+}
+"""Rules of the programs' logins; a device's follow from its name."""
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+DEVICE = re.compile(rf"({SLUG.pattern})\.({SLUG.pattern})")
+_ITERATIONS = 20_000
+
+
+def hashed(password: str) -> str:
+    """A password as ``mosquitto_passwd`` keeps it: PBKDF2 with SHA-512."""
+    salt = secrets.token_bytes(12)
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
+    return f"$7${_ITERATIONS}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
+
+
+def read(folder: Path) -> dict[str, str]:
+    """Login -> hash, of the password file in the folder; empty without one."""
+    path = folder / "passwd"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def write(folder: Path, users: dict[str, str]) -> None:
+    """Both files, each replaced in one step; the broker reads them again at SIGHUP."""
+    replace(folder / "passwd", "".join(f"{name}:{value}\n" for name, value in sorted(users.items())))
+    replace(folder / "acl", rules(users))
+
+
+def rules(users: dict[str, str]) -> str:
+    """The broker's rules: a device writes below its member's name alone and reads nothing; no pattern rules."""
+    text = "# Written by deploy/secrets and deploy/devices. An unlisted login may do nothing.\n"
+    for name in sorted(users):
+        device = DEVICE.fullmatch(name)
+        granted = PROGRAMS.get(name) or (device and (f"write m/{device[1]}/#", f"write spBv1.0/{device[1]}/#")) or ()
+        if granted:
+            text += f"\nuser {name}\n" + "".join(f"topic {rule}\n" for rule in granted)
+    return text
+
+
+def replace(path: Path, text: str) -> None:
+    """Put text in place of a file in one step, readable by its owner alone, with the folder's owner."""
+    draft = path.with_name(f".{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
