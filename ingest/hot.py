@@ -68,7 +68,7 @@ class Columns:
         at, *columns, texts = zip(*self.readings, strict=True)
         rows = np.empty(len(at), dtype=READING)
         for (name, missing), column in zip(_COLUMNS, columns, strict=True):
-            # Most columns of most bursts are wholly missing; counting identical objects is cheaper than converting them.
+            # Most columns of a burst are wholly missing; counting identical objects costs less than converting them.
             rows[name] = missing if column.count(missing) == len(at) else column
         ends, times = zip(*self.arrived, strict=True)
         rows["arrived_ms"] = np.repeat(np.array(times, dtype=np.int64), np.diff(ends, prepend=0))

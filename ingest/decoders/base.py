@@ -5,6 +5,7 @@ list says "well formed, and nothing here that is a reading". It raises :class:`D
 wrong with a payload; the good readings of the same payload travel with the error.
 """
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -108,7 +109,7 @@ def show(value: object) -> str:
         value = "an integer of more than 100 digits"
     elif isinstance(value, float) and not math.isfinite(value):
         value = "NaN" if math.isnan(value) else f"{'-' * (value < 0)}Infinity"
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else json.dumps(value, default=repr, ensure_ascii=False)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 

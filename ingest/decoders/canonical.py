@@ -25,7 +25,8 @@ from ingest.decoders.times import EARLIEST_MS, FUTURE_MS, device_ms
 
 MAX_METRICS: Final = 256
 _FINITE: Final = {"strict": True, "allow_inf_nan": False}
-_Count = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+_LARGEST: Final = 2**63 - 1
+_Count = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
 _Amount = Annotated[float, Field(**_FINITE, ge=0, le=1e12)]
 _Metric = Annotated[float, Field(**_FINITE, gt=-(2.0**63), lt=2.0**63)]
 
@@ -152,7 +153,7 @@ def _element(raw: object, context: Context) -> tuple[Reading | None, list[Fault]
         return None, faults
     if _QUANTITIES.isdisjoint(clean):
         return None, faults or [Fault("empty", "", "", _EMPTY)]
-    return _reading(clean, context), faults
+    return _reading(_one.validate_python(clean), context), faults
 
 
 def _check_state(value: Any, context: Context) -> None:  # noqa: ARG001 - one signature for both checks
@@ -184,6 +185,8 @@ _RULES: Final = {
 
 def _fault(details: ErrorDetails) -> Fault:
     field = ".".join(str(part) for part in details["loc"])
+    if details["type"] in ("less_than_equal", "less_than") and abs(details["ctx"].get("le", 0)) == _LARGEST:
+        return Fault("range", field, show(details["input"]), "at most 64 bits")
     limits = [
         f"{words} {details['ctx'][name]:.15g}" for name, words in _LIMITS.items() if name in details.get("ctx", {})
     ]

@@ -95,6 +95,8 @@ def _read(message: Message, topic: str, document: Any, context: Context) -> tupl
         else:
             if value is not None:
                 found[field] = value
+    if any(fault.reason == "channel" for fault in faults):
+        return None, faults
     metrics = {name.removeprefix("metrics."): found.pop(name) for name in list(found) if name.startswith("metrics.")}
     if not found.keys() - {"seq", "boot"} and not metrics:
         if not faults and message.nothing == "quiet":

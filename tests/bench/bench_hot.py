@@ -1,7 +1,7 @@
 """CPU of the collector's own part: decode, columns, key, spool. Run: ``python tests/bench/bench_hot.py [messages]``.
 
-Prints one JSON object: microseconds of CPU a message, and messages a second of wall clock, for decoding to columns alone, with a commit for
-each burst, and with a commit for eight bursts.
+Prints one JSON object: microseconds of CPU a message and messages a second of wall clock, for decoding to columns
+alone, with a commit for each burst, and with a commit for eight bursts.
 """
 
 import json

@@ -145,7 +145,7 @@ async def until(condition: Callable[[], bool], what: str, seconds: float = 30) -
     """Wait for a condition; a test that waits in vain says for what."""
     try:
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - other processes and threads make it true
                 await asyncio.sleep(0.01)
     except TimeoutError:
         pytest.fail(f"waited {seconds} s for: {what}")
