@@ -35,6 +35,7 @@ class Folded:
         since_ms: since when, epoch ms; None when since before the first hour.
         next_ms: when the state will change, or a reading of the future counts, unless something else arrives; or None.
         last_ms: device time of the newest reading, carried ones included, epoch ms; or None.
+        alive: whether the feed is alive at the end.
     """
 
     hours: list[HourBucket]
@@ -42,6 +43,7 @@ class Folded:
     since_ms: int | None
     next_ms: int | None
     last_ms: int | None
+    alive: bool
 
 
 def fold(
@@ -81,7 +83,9 @@ def fold(
     following = [int(waiting.min())] if len(waiting) else []
     following += [] if change is None else [change]
     last = int(told.at[-1]) if len(told) else carried.last if carried else None
-    return Folded(buckets, *_current(found, now_ms, carried), min(following, default=None), last)
+    state, since = _current(found, now_ms, carried)
+    alive = bool(found.alive[max(0, int(np.searchsorted(found.start, now_ms)) - 1)])
+    return Folded(buckets, state, since, min(following, default=None), last, alive)
 
 
 def _current(found: Runs, now_ms: int, carried: Carry | None) -> tuple[int, int | None]:

@@ -25,7 +25,10 @@ LEVEL_SHARE: Final = 0.15
 """Default threshold, as a share of the 95th percentile of power."""
 HYSTERESIS: Final = 0.7
 """The machine stops working below this share of the threshold at which it starts."""
-LEARN_SPAN_MS: Final = 86_400_000
+DAY_MS: Final = 86_400_000
+LEARN_SPAN_MS: Final = DAY_MS
+LEARN_WEEKS: Final = 8
+"""How far back a model looks."""
 LEARN_SAMPLES: Final = 100
 LEARN_SIDE: Final = 0.005
 """Thresholds need a day of power, 100 samples, and half a percent of the observed time on either side of them."""
@@ -46,7 +49,8 @@ class Learned:
         counter_moves: whether the counter rose at all; True until a day of counts says that it does not.
         cycle_ms: longest normal distance between two rises of a counter that is read more often than it rises; else 0.
         samples: number of samples learned from.
-        from_ms, until_ms: their span, epoch ms; the end is exclusive.
+        from_ms: the first of them, epoch ms.
+        until_ms: end of what was looked at, exclusive, epoch ms.
     """
 
     reference_w: float | None = None
@@ -55,6 +59,11 @@ class Learned:
     samples: int = 0
     from_ms: int = 0
     until_ms: int = 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether what was looked at is long enough to stand until the next week."""
+        return self.samples >= LEARN_SAMPLES and self.until_ms - self.from_ms >= LEARN_SPAN_MS
 
     def to_json(self) -> str:
         """The body of the document."""
@@ -123,6 +132,26 @@ def learn(rows: Rows, max_silence_ms: int, before_ms: int) -> Learned:
     moves, cycle = _counter(told.at[counts], told.counter[counts], max_silence_ms)
     reference = _reference(told.at[power], told.power_w[power], max_silence_ms)
     return Learned(reference, moves, cycle, len(told), int(told.at[0]), before_ms)
+
+
+def learn_at(rows: Rows, max_silence_ms: int, now_ms: int) -> Learned:
+    """What is in force at ``now_ms``: learned up to the newest Monday, or day, that has enough before it (UTC).
+
+    So a machine that was followed live and one whose history came at once have the same model.
+    """
+    learned = learn(rows, max_silence_ms, monday_ms(now_ms))
+    return learned if learned.enough else learn(rows, max_silence_ms, now_ms // DAY_MS * DAY_MS)
+
+
+def learn_again(learned: Learned, now_ms: int) -> bool:
+    """Whether a new week, or for want of evidence a new day, has begun since."""
+    since = monday_ms(now_ms) if learned.enough else now_ms // DAY_MS * DAY_MS
+    return learned.until_ms < since
+
+
+def monday_ms(now_ms: int) -> int:
+    """The newest Monday 00:00 UTC at or before ``now_ms``, epoch ms."""
+    return ((now_ms // DAY_MS + 3) // 7 * 7 - 3) * DAY_MS  # 1970-01-01 was a Thursday
 
 
 def _calibrated(marked: Calibration) -> tuple[float, float] | None:

@@ -1,0 +1,163 @@
+"""The archive task: histories to walk through, models to learn, outlooks and findings to make; one at a time.
+
+In this order: histories before models before outlooks, for each rests on the one before.
+"""
+
+import asyncio
+from typing import Final
+
+from analytics import notices
+from analytics.derive import rederive
+from analytics.desk import Desk
+from analytics.floor import QUIET_MS, Floor
+from analytics.history import utc
+from analytics.refresh import Refreshed, Seat, refresh, span
+from analytics.states import DAY_MS, LEARN_WEEKS, learn_again, learn_at, monday_ms, resolve
+from fleet.batch import MachineKey
+from fleet.records import HOUR_SECONDS
+
+MODEL: Final = "model"
+_FAR_MS: Final = 2**52
+
+
+async def step(floor: Floor) -> bool:
+    """Do one piece of work; whether there was one.
+
+    Raises:
+        store.base.StoreError: the piece is not done; do it again.
+    """
+    now_ms = floor.now_ms()
+    if floor.behind:
+        await _walk(floor, floor.desks.get(next(iter(floor.behind))), next(iter(floor.behind)))
+        return True
+    floor.progress = None
+    for desk in floor.desks.values():
+        if desk.learn_due_ms is not None and desk.learn_due_ms <= now_ms:
+            await learn_desk(floor, desk)
+            return True
+    member = floor.members_due.pop_next(now_ms)
+    if member is None:
+        return False
+    try:
+        await _refresh(floor, member)
+    except BaseException:
+        floor.refresh(member)
+        raise
+    return True
+
+
+def next_ms(floor: Floor) -> int | None:
+    """When the next piece of work will be due unless something happens, epoch ms."""
+    due = [desk.learn_due_ms for desk in floor.desks.values() if desk.learn_due_ms is not None]
+    members = floor.members_due.next_ms()
+    return min([*due, *([] if members is None else [members])], default=None)
+
+
+async def learn_desk(floor: Floor, desk: Desk) -> None:
+    """Learn the machine's model from its last weeks, and have its hours derived again when it is a new one.
+
+    Raises:
+        store.base.StoreError: nothing has changed.
+    """
+    now_ms = floor.now_ms()
+    start_ms = monday_ms(now_ms) - LEARN_WEEKS * 7 * DAY_MS
+    batch = await floor.store.read_readings([desk.key], start_ms, now_ms)
+    learned = await asyncio.to_thread(learn_at, batch.rows, desk.model.max_silence_ms, now_ms)
+    if learned != desk.learned:
+        await floor.notices.write([(desk.key, MODEL, learned.to_json())], now_ms)
+    desk.learned, desk.learn_due_ms = learned, None
+    adopt(floor, desk)
+
+
+def adopt(floor: Floor, desk: Desk) -> None:
+    """Put the model in force that follows from the machine's file and from what is learned."""
+    model = resolve(desk.machine, desk.learned)
+    if model.version != desk.model.version:
+        desk.model, desk.everything = model, True
+        floor.fall_behind(desk.key)
+
+
+async def _walk(floor: Floor, desk: Desk | None, key: MachineKey) -> None:
+    if desk is None:
+        floor.behind.pop(key, None)
+        return
+    _tell_progress(floor, key)
+    if desk.learned is None:
+        await learn_desk(floor, desk)
+    async with floor.head:
+        pass  # a look that began before the machine fell behind is over now, and the next one leaves it alone
+    now_ms, model = floor.now_ms(), desk.model
+    hours = floor.backlog.hours(key, now_ms)
+    dirty, everything = {*hours, *desk.unfinished()}, desk.everything
+    if not desk.booted:
+        found = await _boot(floor, desk, dirty)
+        dirty, everything = dirty | found[0], everything or found[1]
+    if desk.learned is not None and any(hour * 1000 < desk.learned.until_ms for hour in hours):
+        desk.learn_due_ms = now_ms + QUIET_MS
+    kept_days = desk.member.retention_days
+    keep_before = (now_ms // DAY_MS - kept_days + 1) * 86_400 if everything and kept_days else 0
+    tail, present, written = await rederive(
+        floor.store, key, model, dirty, now_ms, everything=everything, keep_before=keep_before
+    )
+    floor.derived_hours += written
+    floor.backlog.done(key, hours)
+    desk.tail, desk.booted = tail, True
+    if present is not None:
+        desk.now_is(present)
+    if desk.model is model:
+        desk.everything = False
+        floor.behind.pop(key, None)
+    floor.rest(desk)
+    floor.refresh(desk.member.slug)
+    floor.heads_up.set()
+
+
+async def _boot(floor: Floor, desk: Desk, dirty: set[int]) -> tuple[set[int], bool]:
+    """Hours to derive for a machine that is new to this run of the worker, and whether all are to be derived again."""
+    last = await floor.store.last_reading(desk.key, _FAR_MS)
+    if not len(last):
+        return set(), False
+    hour = int(last.rows["at_ns"][0]) // (HOUR_SECONDS * 10**9) * HOUR_SECONDS
+    standing = await floor.store.read_hours([desk.key], hour, hour + HOUR_SECONDS)
+    if standing:
+        return {hour}, standing[0].model != desk.model.version
+    if hour in dirty:
+        return {hour}, False
+    # its readings came while no member's file named it: every hour it ever had is dirty
+    return {row.hour for row in await floor.store.read_dirty(0) if row.machine == desk.key} | {hour}, False
+
+
+def _tell_progress(floor: Floor, key: MachineKey) -> None:
+    done = floor.progress["done"] + 1 if floor.progress else 0
+    floor.progress = {"done": done, "waiting": len(floor.behind), "member": key.member, "machine": key.machine}
+
+
+async def _refresh(floor: Floor, member: str) -> None:
+    began_ms = floor.now_ms()
+    known, desks = floor.registry.members.get(member), floor.desks_of(member)
+    floor.members_due.set(member, (began_ms // 3_600_000 + 1) * 3_600_000)
+    if known is None or not desks:
+        floor.members_due.set(member, None)
+        return
+    for desk in desks:
+        if desk.learned is not None and learn_again(desk.learned, began_ms):
+            desk.learn_due_ms = began_ms
+    now = utc(began_ms / 1000)
+    start, end = span(known, floor.registry.network, now)
+    buckets = await floor.store.read_hours([desk.key for desk in desks], start, end)
+    seats = [Seat(desk.machine, desk.live(), desk.feed_alive, desk.inferable, dict(desk.findings)) for desk in desks]
+    found = await asyncio.to_thread(refresh, known, floor.registry.network, seats, buckets, now)
+    for desk, refreshed in zip(desks, found, strict=True):
+        await _say(floor, desk, refreshed)
+    floor.refreshed_ms[member] = floor.now_ms()
+    floor.busy_ms[member] = floor.refreshed_ms[member] - began_ms
+
+
+async def _say(floor: Floor, desk: Desk, refreshed: Refreshed) -> None:
+    now_ms = floor.now_ms()
+    desk.outlook_made(refreshed.outlook)
+    body = desk.outlook_body(now_ms)
+    if body is not None:
+        await floor.notices.write([(desk.key, notices.OUTLOOK, body)], now_ms)
+    await floor.notices.judged(desk.key, desk.findings, refreshed.findings, now_ms)
+    desk.findings = {finding.rule: finding for finding in refreshed.findings}

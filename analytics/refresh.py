@@ -1,0 +1,82 @@
+"""The heavy part: outlooks and findings of all machines of one member from their stored hours. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from analytics import rules
+from analytics.history import History, week_of, week_start
+from analytics.level import WeeklyPrior, prior_of
+from analytics.outlook import WEEKS, Live, build, fleet_profile
+from analytics.rules import RuleContext
+from analytics.rules.evidence import Evidence
+from fleet.network import Machine, Member, Network
+from fleet.records import HOUR_SECONDS, Finding, HourBucket, Outlook
+
+
+class Seat(NamedTuple):
+    """What is known of a machine beside its hours; ``findings`` are those in force."""
+
+    machine: Machine
+    live: Live
+    feed_alive: bool
+    inferable: bool
+    findings: Mapping[str, Finding]
+
+
+class Refreshed(NamedTuple):
+    """What is new of one machine."""
+
+    outlook: Outlook
+    findings: list[Finding]
+
+
+def span(member: Member, network: Network, now: datetime) -> tuple[int, int]:
+    """The hours that outlooks and rules look at, epoch seconds: the running week and those before it."""
+    timezone = member.timezone or network.timezone
+    end = -(-int(now.timestamp() + 1) // HOUR_SECONDS) * HOUR_SECONDS
+    return week_start(week_of(now, timezone) - WEEKS - 1, timezone), end
+
+
+def refresh(
+    member: Member, network: Network, seats: Sequence[Seat], buckets: Sequence[HourBucket], now: datetime
+) -> list[Refreshed]:
+    """Outlooks and findings of the member's machines at ``now``, in the order of ``seats``.
+
+    Machines of one member teach one another the shape of a week and the level of use; no other member's do.
+    """
+    start, end = span(member, network, now)
+    timezone = member.timezone or network.timezone
+    of_machine: dict[str, list[HourBucket]] = {seat.machine.id: [] for seat in seats}
+    for bucket in buckets:
+        if bucket.machine in of_machine:
+            of_machine[bucket.machine].append(bucket)
+    histories = [History.from_buckets(of_machine[seat.machine.id], timezone, start, end) for seat in seats]
+    profile = fleet_profile(histories)
+    contexts = [
+        RuleContext(member, seat.machine, network, history, now, seat.feed_alive, seat.inferable)
+        for seat, history in zip(seats, histories, strict=True)
+    ]
+    priors = _priors(contexts)
+    found = []
+    for seat, context, prior in zip(seats, contexts, priors, strict=True):
+        outlook = build(member, seat.machine, network, context.history, profile, now, live=seat.live)
+        judged = rules.judge(
+            RuleContext(member, seat.machine, network, context.history, now, seat.feed_alive, seat.inferable, prior),
+            seat.findings,
+        )
+        found.append(Refreshed(outlook, judged))
+    return found
+
+
+def _priors(contexts: Sequence[RuleContext]) -> list[WeeklyPrior]:
+    """For each machine what the member's other machines teach of levels."""
+    weeks = []
+    for context in contexts:
+        evidence = Evidence(context)
+        told = evidence.calendar.staffed_known and len(evidence.weekly.week) > 0
+        weeks.append(evidence.weekly.share[evidence.ordinary] if told else None)
+    return [
+        prior_of([week for other, week in enumerate(weeks) if other != mine and week is not None])
+        for mine in range(len(contexts))
+    ]
