@@ -17,7 +17,7 @@ LOCALES: Final = {"fr": "fr_FR", "de": "de_DE", "en": "en_GB"}
 NAMES: Final = {"fr": "Français", "de": "Deutsch", "en": "English"}
 FOLDER: Final = Path(__file__).parent / "locale"
 
-_BEFORE_HIGH_SIGNS = re.compile(r"[ \u00a0]([;?!%])")
+_BEFORE_HIGH_SIGNS = re.compile(r"[ \u00a0]([;?!]|%(?!\())")
 _BEFORE_COLON = re.compile(r" ([:»])")
 
 

@@ -101,12 +101,15 @@ async def _stream(request: Request, site: Site, say: Say) -> AsyncIterator[str]:
 async def _gather(queue: asyncio.Queue[Change], stop: asyncio.Event) -> list[Change]:
     """The changes of one moment, each once; empty after a heartbeat without any, or at the stop."""
     first, stopped = asyncio.ensure_future(queue.get()), asyncio.ensure_future(stop.wait())
-    done, _ = await asyncio.wait({first, stopped}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if first not in done:
-        first.cancel()
+    try:
+        await asyncio.wait({first, stopped}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        arrived = first.done() or not first.cancel()
+    if not arrived:
         return []
     changes = {first.result(): None}
+    await asyncio.sleep(_GATHER_S)
     await asyncio.sleep(_GATHER_S)
     while not queue.empty():
         changes[queue.get_nowait()] = None

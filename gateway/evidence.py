@@ -1,12 +1,15 @@
 """Findings in words: what a rule is called, why it says so, on what figures."""
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from fleet.records import Finding, FindingStatus
 from gateway.catalog import later
-from gateway.words import Words
+from gateway.words import NOTHING, Words
 
-RULES: Final = {"structural-underuse": later("sous-utilisation durable")}
+UNDERUSE: Final = "structural-underuse"
+RULES: Final = {UNDERUSE: later("sous-utilisation durable")}
 MISSING: Final = {
     "calendar": later("les heures ouvertes de cette machine ne sont pas renseignées"),
     "life": later("la machine n'a pas produit depuis trois semaines : confirmez qu'elle fonctionne"),
@@ -24,8 +27,6 @@ STATUSES: Final = {
     FindingStatus.CLEAR: later("rien à signaler"),
     FindingStatus.INSUFFICIENT_EVIDENCE: later("on ne peut pas conclure"),
 }
-_SHARES: Final = ("utilisation", "threshold", "coverage", "probability", "level", "share", "tau")
-"""Words in the names of figures that are shares of 1."""
 
 
 def rule_name(rule: str, words: Words) -> str:
@@ -41,26 +42,115 @@ def status_name(status: FindingStatus, words: Words) -> str:
 def why(finding: Finding, words: Words) -> str:
     """The reason in the page's language: for missing evidence what is missing, else the figures it rests on."""
     if finding.status is FindingStatus.INSUFFICIENT_EVIDENCE:
-        return words.say(MISSING[finding.reason]) if finding.reason in MISSING else finding.reason
-    return finding.reason
+        text = words.say(MISSING[finding.reason]) if finding.reason in MISSING else finding.reason
+        return text[:1].upper() + text[1:] + "."
+    sentence = _underuse(finding.evidence, words) if finding.rule == UNDERUSE else None
+    return sentence or finding.reason
 
 
 def rows(finding: Finding, words: Words) -> list[tuple[str, str]]:
-    """The evidence as names and values, one line each; inner tables are written out."""
-    return [(name.replace("_", " "), _value(name, value, words)) for name, value in finding.evidence.items()]
+    """The evidence as names and values, one line each, in the order of the table; what is not known is left out."""
+    return [
+        (words.say(name), said)
+        for key, (name, tell) in _TOLD.items()
+        if finding.evidence.get(key) not in (None, [], "")
+        and (said := _told(tell, finding.evidence[key], words)) is not None
+    ]
 
 
-def _value(name: str, value: Any, words: Words) -> str:
-    if isinstance(value, bool):
-        return words.say("oui") if value else words.say("non")
-    if isinstance(value, int | float):
-        return (
-            words.percent(value, 1)
-            if 0 <= value <= 1 and any(word in name for word in _SHARES)
-            else words.number(value, 3)
+def weeks(finding: Finding, words: Words) -> list[tuple[str, str, str]]:
+    """Week, utilisation and coverage that the rule looked at, newest first."""
+    given = finding.evidence.get("weeks")
+    if not isinstance(given, list):
+        return []
+    return [
+        (
+            words.iso_date(str(week["monday"])),
+            words.percent(week.get("utilisation")),
+            words.percent(week.get("coverage")),
         )
-    if isinstance(value, list):
-        return ", ".join(_value(name, item, words) for item in value)
-    if isinstance(value, dict):
-        return " ; ".join(f"{key}: {_value(str(key), item, words)}" for key, item in value.items())
-    return str(value) if value is not None else "—"
+        for week in reversed(given)
+        if isinstance(week, dict) and "monday" in week
+    ]
+
+
+def _underuse(evidence: Mapping[str, Any], words: Words) -> str | None:
+    level, threshold, sure = (evidence.get(name) for name in ("level", "threshold", "certainty"))
+    if level is None or threshold is None or sure is None:
+        return None
+    text = words.say(
+        "Utilisée %(level)s des heures ouvertes sur %(weeks)s semaines ; "
+        "sûr à %(sure)s que cela reste sous %(threshold)s le mois prochain.",
+        level=words.percent(level),
+        weeks=words.number(evidence.get("ordinary_weeks")),
+        sure=words.percent(sure),
+        threshold=words.percent(threshold),
+    )
+    least = evidence.get("shareable_hours_per_week")
+    if isinstance(least, Mapping) and {"hours", "weeks", "of"} <= least.keys():
+        text += " " + words.say(
+            "Au moins %(hours)s par semaine seraient partageables dans %(n)s semaines sur %(total)s.",
+            hours=words.unit(least["hours"], "h"),
+            n=least["weeks"],
+            total=least["of"],
+        )
+    return text
+
+
+def _told(tell: Callable[[Any, Words], str], value: Any, words: Words) -> str | None:
+    """The value in words; None when it is not of the kind this program knows."""
+    try:
+        return tell(value, words)
+    except (TypeError, ValueError, AttributeError, KeyError):
+        return None
+
+
+def _failing(value: Any, words: Words) -> str:
+    return " ; ".join(words.say(MISSING[name]) if name in MISSING else str(name) for name in value)
+
+
+def _least(value: Any, words: Words) -> str:
+    return words.say(
+        "%(hours)s dans %(n)s semaines sur %(total)s",
+        hours=words.unit(value["hours"], "h", 1),
+        n=value["weeks"],
+        total=value["of"],
+    )
+
+
+def _interval(value: Any, words: Words) -> str:
+    low, high = value
+    return words.say("de %(low)s à %(high)s", low=words.unit(low, "h", 1), high=words.unit(high, "h", 1))
+
+
+def _share(value: Any, words: Words) -> str:
+    return words.percent(value, 1)
+
+
+def _day(value: Any, words: Words) -> str:
+    return words.date(datetime.fromisoformat(value).date(), "d MMMM y") if value else NOTHING
+
+
+def _count(value: Any, words: Words) -> str:
+    return words.number(value)
+
+
+_TOLD: Final[dict[str, tuple[str, Callable[[Any, Words], str]]]] = {
+    "failing": (later("Il manque"), _failing),
+    "level": (later("Taux d'utilisation estimé"), _share),
+    "threshold": (later("Seuil du métier"), _share),
+    "certainty": (later("Probabilité de rester sous le seuil"), _share),
+    "set": (later("Signalé à partir de"), _share),
+    "clear": (later("Levé en dessous de"), _share),
+    "ordinary_weeks": (later("Semaines ordinaires observées"), _count),
+    "coverage": (later("Part du temps observée"), _share),
+    "offered_coverage": (later("Part observée des plages proposées"), _share),
+    "shareable_hours_per_week": (later("Capacité partageable par semaine, au moins"), _least),
+    "shareable_interval": (later("Intervalle de cette capacité"), _interval),
+    "last_produced": (later("Dernière production"), _day),
+    "works_confirmed": (later("Fonctionnement confirmé le"), _day),
+    "changed_weeks_ago": (later("Semaines depuis le dernier changement"), _count),
+    "basis": (later("États déduits de"), lambda value, _: str(value)),
+    "model": (later("Modèle d'états"), lambda value, _: str(value)),
+    "rule_version": (later("Version de la règle"), lambda value, _: str(value)),
+}

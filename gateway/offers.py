@@ -1,6 +1,6 @@
 """One offer as its readers see it: everything in here may be shown to the audience it was made for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
 
@@ -36,7 +36,6 @@ class OfferRow:
         kind: *declared* (typed, no probability) or *measured*.
         windows: half-days that are likely free, from D+2 to D+14; empty for a declared offer.
         hours: in the coming two weeks.
-        everyone: shown to all members: may be printed.
         weeks, at_least: level ``hours`` alone; ``at_least`` is (hours a week, n, N).
     """
 
@@ -55,11 +54,9 @@ class OfferRow:
     since: date
     new: bool
     progress: Progress
-    everyone: bool = False
     weeks: tuple[Week, ...] = ()
     at_least: tuple[float, int, int] | None = None
     published: date | None = None
-    distance_km: float | None = field(default=None)
 
 
 def offer_row(

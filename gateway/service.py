@@ -172,10 +172,12 @@ async def _follow_changes(site: Site) -> None:
 
 async def _next(site: Site, queue: "asyncio.Queue[Change]") -> Change | None:
     getting, stopped = asyncio.ensure_future(queue.get()), asyncio.ensure_future(site.stop.wait())
-    done, pending = await asyncio.wait({getting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    return getting.result() if getting in done else None
+    try:
+        await asyncio.wait({getting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        arrived = getting.done() or not getting.cancel()
+    return getting.result() if arrived else None
 
 
 async def _tell_health(site: Site, session: Session) -> None:

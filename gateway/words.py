@@ -1,6 +1,7 @@
 """Figures, times and states as a person reads them: in one language, in the network's time zone, with their unit."""
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -65,7 +66,7 @@ class Words:
         """A decimal number with at most ``digits`` decimals; a dash for None."""
         if value is None or not math.isfinite(value):
             return NOTHING
-        return format_decimal(value, format="#,##0" + ("." + "#" * digits if digits else ""), locale=self.locale)
+        return _decimal(value, digits, self.locale)
 
     def unit(self, value: float | None, unit: str, digits: int = 0) -> str:
         """A number and its unit, never torn apart at the end of a line."""
@@ -96,8 +97,11 @@ class Words:
 
     def date(self, day: date, form: str = "EEEE d MMMM") -> str:
         """A day by its name: ``mardi 3 mars``."""
-        text = format_date(day, form, locale=self.locale)
-        return text.replace(" 1 ", " 1er ") if self.language == "fr" else text
+        return _date(day, form, self.locale)
+
+    def iso_date(self, day: str) -> str:
+        """An ISO date as ``3 mars 2026``."""
+        return self.date(date.fromisoformat(day), "d MMMM y")
 
     def moment(self, moment: datetime | None) -> str:
         """Day and time: ``mardi 3 mars, 13 h 05``."""
@@ -152,6 +156,19 @@ class Words:
             if probability >= least - 1e-9:
                 return self.say("%(of)s fois sur %(total)s", of=of, total=total)
         return self.say("moins d'une fois sur deux")
+
+
+@lru_cache(maxsize=8192)
+def _decimal(value: float, digits: int, locale: str) -> str:
+    return format_decimal(value, format="#,##0" + ("." + "#" * digits if digits else ""), locale=locale)
+
+
+@lru_cache(maxsize=4096)
+def _date(day: date, form: str, locale: str) -> str:
+    text = format_date(day, form, locale=locale)
+    if locale.startswith("fr"):
+        return re.sub(r"(^|\s)1(\s+\w)", r"\g<1>1er\2", text)
+    return text
 
 
 @lru_cache(maxsize=32)

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from gateway.catalog import later
 from gateway.publish import Window, chance_class
 from gateway.words import DASH, Words
 
 _HALF_AT = 12
+_PARTS = ((0, later("matin"), later("mat.")), (1, later("après-midi et soir"), later("apr.")))
 _CHANCE = {9: "9", 8: "8", 6: "⅔"}
 _OF = {9: 0.9, 8: 0.8, 6: 2 / 3}
 
@@ -62,13 +64,12 @@ def window_bar(halves: Iterable[Half], first: date, days: int, words: Words, *, 
         BarRow(
             words.say(name), words.say(short), tuple(_cell(day, best.get((day, part)), words, exact) for day in dates)
         )
-        for part, name, short in ((0, "matin", "mat."), (1, "après-midi et soir", "apr."))
+        for part, name, short in _PARTS
     ]
 
 
-def in_words(half: Half, words: Words, *, year: bool = False) -> str:
+def in_words(half: Half, words: Words) -> str:
     """``mardi 3 mars 13 h - 21 h : 9 fois sur 10``."""
-    del year
     return words.say("%(span)s : %(chance)s", span=words.span(half.start, half.end), chance=words.chance(half.chance))
 
 
@@ -87,6 +88,6 @@ def _cell(day: date, half: Half | None, words: Words, exact: bool) -> BarCell:
     kinds += ["weekend"] * (day.weekday() >= 5 and not chance) + ["monday"] * (day.weekday() == 0)
     label, text = "", ""
     if half is not None and (chance is not None or exact):
-        label = words.number(10 * half.chance) if exact else _CHANCE[chance] if chance else DASH
+        label = words.number(int(10 * half.chance + 1e-9)) if exact else _CHANCE[chance] if chance else DASH
         text = in_words(half, words)
     return BarCell(day, label, text, " ".join(kinds), day.weekday() == 0)

@@ -32,6 +32,37 @@ STATUS_WORDS: Final[dict[Status, str]] = {
 }
 
 
+UNITS: Final = {"m": "m", "mm": "mm", "kg": "kg", "t": "t", "c": "°C", "kw": "kW", "nm": "N·m"}
+YES: Final = later("oui")
+NO: Final = later("non")
+ATTRIBUTES: Final = {
+    "length": later("longueur"),
+    "width": later("largeur"),
+    "height": later("hauteur"),
+    "door": later("porte"),
+    "mass": later("masse"),
+    "crane": later("pont"),
+    "certificates": later("certificats"),
+    "paint": later("peinture"),
+    "liquide": later("liquide"),
+    "poudre": later("poudre"),
+    "oven": later("étuve"),
+    "atex": later("ATEX"),
+    "axes": later("axes"),
+    "taper": later("cône"),
+    "bar": later("barre"),
+    "power": later("puissance"),
+    "steel": later("acier"),
+    "tonnage": later("tonnage"),
+    "temperature": later("température"),
+    "atmosphere": later("atmosphère"),
+    "air": later("air"),
+    "azote": later("azote"),
+    "vide": later("vide"),
+    "torque": later("couple"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The filters as asked for; ``problems`` are sentences on values that could not be read and are left aside."""
@@ -66,6 +97,7 @@ async def capacity(page: Annotated[Page, Depends(page_of)]) -> Response:
         audience=scope.audience,
         sentence=sentence(offers, page.words),
         rows=[_row(offer, first, page.words) for offer in matching],
+        edition=_edition(page, scope, first),
         total=page.words.number(len(offers)),
         wanted=wanted,
         trades=sorted({(offer.trade.value, page.words.trade(offer.trade)) for offer in offers}, key=lambda t: t[1]),
@@ -97,6 +129,14 @@ def _scope(page: Page) -> Scope:
     if page.request.query_params.get("audience") == Audience.NETWORK:
         return page.scope(Audience.NETWORK)
     return page.scope(Audience.COORDINATOR)
+
+
+def _edition(page: Page, scope: Scope, first: date) -> dict[str, Any] | None:
+    """What a print of the page shows instead: the network's edition, made from the network's own scope."""
+    if scope.audience is Audience.NETWORK:
+        return None
+    offers = Scope(Audience.NETWORK, "", scope.picture, scope.live).offers()
+    return {"sentence": sentence(offers, page.words), "rows": [_row(offer, first, page.words) for offer in offers]}
 
 
 def sentence(offers: Sequence[OfferRow], words: Words) -> str:
@@ -171,6 +211,10 @@ def _row(offer: OfferRow, first: date, words: Words) -> dict[str, Any]:
         "best": [in_words(half, words) for half in best],
         "bar": window_bar(halves, first, LAST_DAY - FIRST_DAY + 1, words) if halves else None,
         "caption": caption,
+        "status": words.say(STATUS_WORDS[offer.progress.status]),
+        "contact_day": words.date(date.fromisoformat(contact), "d MMMM")
+        if (contact := offer.progress.last_contact)
+        else "",
     }
 
 
@@ -183,15 +227,20 @@ def who(offer: OfferRow, words: Words) -> str:
 
 
 def attributes(offer: OfferRow, words: Words) -> str:
-    """Attributes as ``name: value``."""
-    shown = []
-    for name, value in offer.attributes.items():
-        if isinstance(value, bool):
-            text = words.say("oui") if value else words.say("non")
-        else:
-            text = value if isinstance(value, str) else words.number(value, 2)
-        shown.append(f"{name.replace('_', ' ')}\u00a0: {text}")
-    return " · ".join(shown)
+    """Attributes as name and value with its unit: ``longueur 1,2 m``."""
+    return " · ".join(_attribute(name, value, words) for name, value in offer.attributes.items())
+
+
+def _attribute(name: str, value: str | float | bool, words: Words) -> str:
+    stem, _, suffix = name.rpartition("_")
+    unit = UNITS.get(suffix) if stem else None
+    label = stem if unit else name
+    said = words.say(ATTRIBUTES[label]) if label in ATTRIBUTES else label.replace("_", " ")
+    if isinstance(value, bool):
+        return f"{said} {words.say(YES if value else NO)}"
+    if isinstance(value, str):
+        return f"{said} {words.say(ATTRIBUTES.get(value, value))}"
+    return f"{said} {words.unit(value, unit, 2) if unit else words.number(value, 2)}"
 
 
 def _families(page: Page) -> list[tuple[str, str]]:

@@ -211,6 +211,7 @@ def _finding(own: OwnMachine, rule: str, words: Words) -> dict[str, Any]:
         "why": evidence.why(finding, words),
         "since": finding.since,
         "rows": evidence.rows(finding, words),
+        "weeks": evidence.weeks(finding, words),
     }
 
 

@@ -1,5 +1,6 @@
 """A small network with a past: registry files on disk, hours, readings, outlooks and findings in a real store."""
 
+import itertools
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -160,7 +161,7 @@ def _readings(
     times, watts = [], []
     for bucket in buckets[-26:]:
         bounds = [*bucket.segments, (3600, states.OFF)]
-        for (offset, code), (until, _) in zip(bounds, bounds[1:], strict=False):
+        for (offset, code), (until, _) in itertools.pairwise(bounds):
             for second in range(offset, until, 120):
                 if bucket.hour + second <= end:
                     times.append(bucket.hour + second)
