@@ -30,7 +30,9 @@ CREATE TABLE documents (
   member VARCHAR, machine VARCHAR, kind VARCHAR, made_ms BIGINT, body VARCHAR, PRIMARY KEY (member, machine, kind));
 """
 _OUTAGES: Final = (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException, duckdb.ConnectionException)
-_NEEDS_A_PERSON: Final = re.compile("not a valid|version|Permission denied|Is a directory|Read-only")
+_NEEDS_A_PERSON: Final = re.compile(
+    "not a valid|enough bytes|version|Permission denied|Is a directory|Not a directory|Read-only"
+)
 
 
 def open_file(path: str) -> Connection:
@@ -40,28 +42,46 @@ def open_file(path: str) -> Connection:
         StoreUnavailable, StoreRefused: as :meth:`store.base.Store.open`.
     """
     try:
-        if path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(path, config={"threads": 1})  # the two pools are all the parallelism it needs
+        if path == ":memory:":
+            connection = _connect(path)
+            _make_tables(connection)
+            return connection
+        if not Path(path).exists():
+            _make_file(Path(path))
+        connection = _connect(path)
     except (duckdb.Error, OSError) as error:
         raise _why_not_open(path, error) from error
     try:
-        _make_tables(connection, path)
-    except BaseException as error:
+        _check_version(connection, path)
+    except BaseException:
         connection.close()
-        if isinstance(error, duckdb.Error) and is_outage(error):
-            raise StoreUnavailable(f"store {path}: {error}") from error
         raise
     return connection
 
 
-def _make_tables(connection: Connection, path: str) -> None:
+def _connect(path: str) -> Connection:
+    return duckdb.connect(path, config={"threads": 1})  # the store's own threads are all the parallelism it needs
+
+
+def _make_file(path: Path) -> None:
+    """A file with empty tables, there whole or not at all: one cut off by a full disk could never be opened again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)
+    with contextlib.closing(_connect(str(unfinished))) as connection:
+        _make_tables(connection)
+        connection.execute("CHECKPOINT")
+    unfinished.replace(path)
+
+
+def _make_tables(connection: Connection) -> None:
+    with transaction(connection):
+        connection.execute(_TABLES)
+        connection.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA])
+
+
+def _check_version(connection: Connection, path: str) -> None:
     tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if not tables:
-        with transaction(connection):
-            connection.execute(_TABLES)
-            connection.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA])
-        return
     if "schema_version" not in tables:
         raise StoreRefused(f"store {path}: a DuckDB file of another program; name a file that does not exist yet")
     version = connection.execute("SELECT max(version) FROM schema_version").fetchall()[0][0]

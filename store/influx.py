@@ -56,7 +56,7 @@ class InfluxStore:
         compress: bool | None = None,
     ) -> None:
         compress = not _is_loopback(address) if compress is None else compress
-        self._address = address
+        self.address = address
         self._org = org
         self._http = InfluxHttp(address, org, token, timeout_s=timeout_s, compress=compress)
         self._admin = InfluxAdmin(address, org, token, timeout_s)
@@ -69,7 +69,7 @@ class InfluxStore:
         await self._make(NETWORK)
         if not {*buckets, NETWORK} <= await self._databases():
             raise StoreRefused(
-                f"store {self._address}: the token does not belong to the organisation {self._org!r}, and InfluxQL "
+                f"store {self.address}: the token does not belong to the organisation {self._org!r}, and InfluxQL "
                 "asks the token's own whatever is named; make a token in that organisation"
             )
 
@@ -197,13 +197,13 @@ class InfluxStore:
         try:
             return await self._http.write(bucket, texts, at_once)
         except BucketMissing as error:
-            raise StoreUnavailable(f"store {self._address}: bucket {bucket} was made and is not there") from error
+            raise StoreUnavailable(f"store {self.address}: bucket {bucket} was made and is not there") from error
 
     async def _write_whole(self, bucket: str, texts: Sequence[str], at_once: int = 20_000) -> None:
         refused = await self._write(bucket, texts, at_once)
         if refused:
             raise StoreRefused(
-                f"store {self._address}: bucket {bucket} takes no such lines: {next(iter(refused.values()))}"
+                f"store {self.address}: bucket {bucket} takes no such lines: {next(iter(refused.values()))}"
             )
 
     async def _make(self, bucket: str) -> float:

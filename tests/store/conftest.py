@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from fleet.records import Document, HourBucket
@@ -31,7 +32,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await opened.close()
 
 
-def batch(machines: Sequence[MachineKey], at_ms: Sequence[int], **columns: object) -> ReadingBatch:
+def batch(machines: Sequence[MachineKey], at_ms: Sequence[int] | NDArray[np.int64], **columns: object) -> ReadingBatch:
     """One reading a device time, of the machines in turn; columns as keyword arguments, ``arrived_ms`` 1 s later."""
     rows = empty_rows(len(at_ms))
     rows["machine"] = np.arange(len(at_ms)) % len(machines)
