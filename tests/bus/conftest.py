@@ -9,15 +9,7 @@ from tests.bus.brokers import Embedded, Mosquitto, Proxy
 
 
 @pytest.fixture
-async def mosquitto_here(tmp_path: Path) -> AsyncIterator[Mosquitto]:
-    broker = Mosquitto(tmp_path)
-    await broker.start()
-    yield broker
-    await broker.kill()
-
-
-@pytest.fixture
-async def embedded(tmp_path: Path) -> AsyncIterator[Embedded]:
+async def broker_here(tmp_path: Path) -> AsyncIterator[Embedded]:
     async with Embedded(tmp_path / "broker") as broker:
         yield broker
 

@@ -144,11 +144,11 @@ async def test_health_is_published_at_start_on_change_at_intervals_and_at_the_en
     assert last == {"program": "ingest", "alive": False}
 
 
-async def test_health_is_repeated(embedded: Embedded) -> None:
+async def test_health_is_repeated(broker_here: Embedded) -> None:
     heard = Listener()
-    session = Session(embedded.address, client_id="ingest")
+    session = Session(broker_here.address, client_id="ingest")
     report = HealthReport("ingest", session, lambda: health_message("ingest", session), every_s=0.01)
-    async with heard.on(embedded.address, "net/v1/health/ingest"), running(session):
+    async with heard.on(broker_here.address, "net/v1/health/ingest"), running(session):
         report.start()
         await until(lambda: len(heard.messages) >= 3)
         report.stop()

@@ -4,14 +4,19 @@ import asyncio
 import os
 import signal
 import socket
+import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import aiomqtt
 import pytest
 
+from bus import embedded
 from bus.client import Session
 from bus.embedded import MAX_MESSAGE_BYTES, BrokerUnavailable, EmbeddedBroker
+from bus.packets import Hello
+from bus.wire import connect_bytes
 from tests.bus.brokers import Embedded, Subscriber, free_port, running, until
 
 
@@ -40,8 +45,8 @@ def listening() -> list[tuple[str, str]]:
     return [(fields[1].split(":")[0], fields[1].split(":")[1]) for fields in lines if fields[3] == "0A"]
 
 
-async def test_it_listens_on_this_machine_only(embedded: Embedded) -> None:
-    ports = {f"{address.port:04X}" for address in (embedded.address, embedded.address_v4)}
+async def test_it_listens_on_this_machine_only(broker_here: Embedded) -> None:
+    ports = {f"{address.port:04X}" for address in (broker_here.address, broker_here.address_v4)}
     assert [address for address, port in listening() if port in ports] == ["0100007F"] * 2
 
 
@@ -54,10 +59,10 @@ async def test_the_ports_asked_for_are_taken(tmp_path: Path) -> None:
                 pass
 
 
-async def test_a_device_of_mqtt_3_reaches_a_session_of_mqtt_5(embedded: Embedded) -> None:
-    collector = Subscriber(embedded.address)
+async def test_a_device_of_mqtt_3_reaches_a_session_of_mqtt_5(broker_here: Embedded) -> None:
+    collector = Subscriber(broker_here.address)
     async with running(collector.session):
-        old = embedded.address_v4
+        old = broker_here.address_v4
         async with aiomqtt.Client(old.host, old.port, protocol=aiomqtt.ProtocolVersion.V311) as device:
             await device.publish("m/plant/machine/reading", b"{}", qos=1)
         await until(lambda: collector.payloads == [b"{}"])
@@ -91,6 +96,24 @@ async def test_a_broker_that_no_longer_answers_is_started_again(
         assert "did not answer" in sentences[0]
 
 
+async def test_a_listener_broken_by_clients_that_hang_up_early_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.embedded._PROBE_EVERY_S", 0.05)
+    sentences: list[str] = []
+    hello = connect_bytes(Hello("hasty", None, None, None, keep_alive_s=10, session_expiry_s=9, receive_max=9))
+    async with EmbeddedBroker(tmp_path, on_restart=sentences.append) as broker:
+        address = broker.address
+
+        while await embedded._greets(address.port, connect_bytes(embedded._PROBE)) and not sentences:
+            for _ in range(100):
+                with suppress(OSError), socket.create_connection((address.host, address.port)) as sock:
+                    sock.sendall(hello)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await until(lambda: sentences)
+        assert "did not answer" in sentences[0]
+
+
 async def test_it_ends_when_its_program_is_killed(tmp_path: Path) -> None:
     program = f"""
 import asyncio, pathlib
@@ -112,9 +135,9 @@ asyncio.run(main())
     await until(lambda: not Path(f"/proc/{pid}").exists() or "(zombie)" in Path(f"/proc/{pid}/status").read_text())
 
 
-async def test_a_message_beyond_the_limit_ends_its_client_only(embedded: Embedded) -> None:
-    collector = Subscriber(embedded.address)
-    old = embedded.address_v4
+async def test_a_message_beyond_the_limit_ends_its_client_only(broker_here: Embedded) -> None:
+    collector = Subscriber(broker_here.address)
+    old = broker_here.address_v4
     async with running(collector.session):
         with pytest.raises(aiomqtt.MqttError):
             async with aiomqtt.Client(old.host, old.port, protocol=aiomqtt.ProtocolVersion.V311, timeout=1) as device:
