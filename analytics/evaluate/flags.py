@@ -2,7 +2,7 @@
 
 A recording knows no calendar, so the flag stands on utilisation of the calendar, and of the conditions of
 ``analytics.rules.structural_underuse`` those that a recording can answer: history, life, coverage, change, certainty.
-The truth is the mean utilisation of the horizon below the threshold, told when 80 % of it was observed.
+The truth is the utilisation of the horizon, silence filled by hour of week, told when half of it was observed.
 """
 
 from collections import Counter
@@ -19,6 +19,8 @@ from analytics.rules.structural_underuse import CHANGE_WEEKS, COVERAGE, LIFE_DAY
 
 MISSING: Final = ("history", "life", "coverage", "change")
 """Conditions without which nothing is said; a mere lack of certainty is a flag not set."""
+
+TRUTH_COVERAGE: Final = 0.5
 
 
 class Verdict(NamedTuple):
@@ -53,7 +55,7 @@ def evaluate(
         timezone: IANA name of the clock of the weeks.
 
     Raises:
-        ValueError: an argument out of range, nothing observed, or too few weeks to judge one.
+        ValueError: an argument out of range, nothing observed, or too few weeks for a horizon.
     """
     if not 0.0 < threshold < 1.0:
         raise ValueError(f"threshold {threshold}: between 0 and 1")
@@ -65,16 +67,16 @@ def evaluate(
         for used, seen in zip(grid.used, grid.observed, strict=True)
     ]
     origins = grid.weeks[history_weeks : len(grid.weeks) - horizon_weeks + 1]
+    if not origins:
+        raise ValueError(
+            f"{len(grid.weeks)} weeks: no flag can be judged with {history_weeks} weeks of history"
+            f" and {horizon_weeks} after it"
+        )
     verdicts = [
         verdict
         for week in origins
         for verdict in _judge_week(histories, week, timezone, threshold, history_weeks, horizon_weeks)
     ]
-    if not verdicts:
-        raise ValueError(
-            f"{len(grid.weeks)} weeks: no flag can be judged with {history_weeks} weeks of history"
-            f" and {horizon_weeks} after it"
-        )
     contested = [
         index
         for index, history in enumerate(histories)
@@ -114,11 +116,19 @@ def _judge_week(
     prior = prior_of([weekly.share[weekly.observed > 0] for weekly in weeklies])
     verdicts = []
     for machine, history in enumerate(histories):
-        ahead = utilisation.use(history.between(origin, week_start(week + horizon_weeks, timezone)))
-        if ahead.share is not None and (ahead.coverage or 0.0) >= COVERAGE:
+        truth = _truth(history.between(origin, week_start(week + horizon_weeks, timezone)))
+        if truth is not None:
             said = say(pasts[machine], prior, threshold, horizon_weeks)
-            verdicts.append(Verdict(machine, week, said, ahead.share < threshold))
+            verdicts.append(Verdict(machine, week, said, truth < threshold))
     return verdicts
+
+
+def _truth(horizon: History) -> float | None:
+    """Utilisation of the horizon; None when less than half of it was observed."""
+    if (utilisation.use(horizon).coverage or 0.0) < TRUTH_COVERAGE:
+        return None
+    weekly = utilisation.stratified(horizon)
+    return float(weekly.share[weekly.observed > 0].mean())
 
 
 def _figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
