@@ -52,7 +52,7 @@ class Device:
 
     def messages(self, wall_ms: int) -> list[Message]:
         """What leaves the device at that wall time, in order; nothing while its feed is silent."""
-        sample = self._sample(wall_ms)
+        sample = self.sample(wall_ms)
         if self._is_silent(wall_ms):
             if self.plant.imperfections.buffers and len(self._buffer) < _BUFFERED:
                 self._buffer.append(sample)
@@ -60,7 +60,8 @@ class Device:
         message = self.plant.format.encode(self.plant.feed, sample, self.plant.zone)
         return [*self._resent(), *self._disturbed(wall_ms, message)]
 
-    def _sample(self, wall_ms: int) -> Sample:
+    def sample(self, wall_ms: int) -> Sample:
+        """What the device reads at that wall time, numbered if it numbers."""
         machine_ms = self.machine_ms(wall_ms)
         both = self.timeline.at(np.array([self._joined_ms, machine_ms]))
         # energy is power over the wall's time, however fast the machine lives

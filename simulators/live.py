@@ -27,8 +27,8 @@ class Live:
     ) -> None:
         self._devices = devices
         self._on_run = on_run
-        self._open = [(from_ms, -1)] * len(devices)  # since when which state
-        self._changes = [0] * len(devices)
+        self._open = [(from_ms, -1)] * len(devices)  # since when which state; -1 before the device first spoke
+        self._changes = [0] * len(devices)  # the next change after that
         span = max(1, every_ms[1] - every_ms[0])
         self._every = [every_ms[0] + device.plant.noise_key % span for device in devices]
         starts = ((from_ms + device.plant.noise_key % every_ms[1], index) for index, device in enumerate(devices))
@@ -46,36 +46,40 @@ class Live:
         while self._due and self._due[0][0] <= now_ms:
             due, index = self._due[0]
             device = self._devices[index]
-            self._note(index, due)
+            self._follow(index, due)
             messages += device.messages(due)
             # a process that was stopped for a while does not make up for the beats in between
             beat = max(due + self._every[index], now_ms - self._every[index])
-            heapq.heapreplace(self._due, (min(beat, self._next_change(index, due)), index))
+            heapq.heapreplace(self._due, (min(beat, self._changes[index]), index))
         return messages
 
     def finish(self, now_ms: int) -> None:
         """Close the intervals that are open."""
         for index in range(len(self._devices)):
+            self._follow(index, now_ms)
             self._tell(index, now_ms)
 
-    def _next_change(self, index: int, due: int) -> int:
-        if self._changes[index] <= due:
-            self._changes[index] = self._devices[index].next_change_ms(due)
-        return self._changes[index]
+    def _follow(self, index: int, until_ms: int) -> None:
+        """Let the device's truth go on to ``until_ms``."""
+        device = self._devices[index]
+        if self._open[index][1] < 0:
+            self._enter(index, self._open[index][0])
+        while self._changes[index] <= until_ms:
+            change = self._changes[index]
+            if device.state_at(change) == self._open[index][1]:  # a week began, nothing else
+                self._changes[index] = device.next_change_ms(change)
+                continue
+            self._tell(index, change)
+            self._enter(index, change)
 
-    def _note(self, index: int, due: int) -> None:
-        state = self._devices[index].state_at(due)
-        since, known = self._open[index]
-        if known == state:
-            return
-        if known >= 0:
-            self._tell(index, due)
-            since = due
-        self._open[index] = (since, state)
+    def _enter(self, index: int, at_ms: int) -> None:
+        device = self._devices[index]
+        self._open[index] = (at_ms, device.state_at(at_ms))
+        self._changes[index] = device.next_change_ms(at_ms)
 
     def _tell(self, index: int, until_ms: int) -> None:
         since, state = self._open[index]
-        if self._on_run is not None and state >= 0:
+        if self._on_run is not None:
             self._on_run(self._devices[index].plant.key, since, until_ms, state)
 
 

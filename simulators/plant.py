@@ -20,6 +20,7 @@ from simulators.noise import generator, key_of
 from simulators.schedule import Schedule
 from simulators.week import Habits
 
+_FULL = 0.985  # of the slots, at most
 _LIKELY, _UNLIKELY = 0.94, 0.04  # chance of a habitual and of another slot to be worked
 
 
@@ -73,7 +74,8 @@ def plant_of(seed: int, member: Member, machine: Machine, schedule: Schedule) ->
     """The plant of one machine that keeps this schedule."""
     kind = kind_for(machine.trade)
     own = generator(seed, member.slug, machine.id, "own")
-    load = load_of(seed, member.slug, machine)
+    # pauses and faults leave no machine more than its efficiency
+    load = min(load_of(seed, member.slug, machine), _FULL * kind.efficiency)
     feed = next((feed for feed in machine.feeds if feed.format in FORMATS), None) or CANONICAL.feed(
         member.slug, machine.id
     )
@@ -121,7 +123,7 @@ def chances_of(share: float, slots: int, rng: np.random.Generator) -> tuple[floa
     Some slots are habitual, the others nearly never worked: people work on the same half-days week after week, which
     is what makes a free window foreseeable.
     """
-    share = min(share, 0.985)
+    share = min(share, _FULL)
     habitual = round((share - _UNLIKELY) / (_LIKELY - _UNLIKELY) * slots)
     habitual = min(max(habitual, 0), slots)
     chances = np.full(slots, _UNLIKELY)

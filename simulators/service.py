@@ -25,7 +25,6 @@ from simulators.timeline import Timeline, counting_since
 from simulators.truth import TruthFile
 
 log = structlog.get_logger()
-_COLLECTOR_S: Final = 10.0  # to wait for somebody who keeps the history; a broker drops what nobody asked for
 _TOGETHER: Final = 16  # machines of one round trip to the broker
 _STEP_S: Final = 0.25  # longest sleep, so that a clock that is set does not stop the machines
 
@@ -51,6 +50,7 @@ class SimulateConfig:
             shorter keeps to its own.
         live_every: shortest and longest seconds between two live readings of a machine.
         imperfect: dropouts, wrong clocks, repeats, a device that sends ``NaN``, two devices that nobody claimed.
+        collector_s: how long the history waits for somebody who keeps it; a broker drops what nobody asked for.
         progress: told how far the history is.
     """
 
@@ -64,6 +64,7 @@ class SimulateConfig:
     history_every: float = 900.0
     live_every: tuple[float, float] = (5.0, 10.0)
     imperfect: bool = True
+    collector_s: float = 10.0
     progress: Progress | None = None
 
 
@@ -174,7 +175,7 @@ class _Simulation:
         """The past, week by week from the newest, machine by machine."""
         weeks = list(weeks_back(self.start_ms, self.joined_ms))
         if weeks:
-            await self._flow.collector(_COLLECTOR_S)
+            await self._flow.collector(self.config.collector_s)
         total, done = len(weeks) * len(self._devices), 0
         for start_ms, end_ms in weeks:
             for first in range(0, len(self._devices), _TOGETHER):
