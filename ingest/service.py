@@ -53,6 +53,8 @@ class IngestConfig:
         limits: of the spool.
         pace: of the forwarder.
         flush_s: how long a stop waits for the store; what it does not take stays in the spool.
+        system_topics: listen to the broker's own count of dropped messages; the embedded broker ends a session that
+            asks for it.
     """
 
     broker: BrokerAddress
@@ -64,6 +66,7 @@ class IngestConfig:
     limits: Limits = field(default_factory=Limits)
     pace: Pace = field(default_factory=Pace)
     flush_s: float = 5.0
+    system_topics: bool = True
 
     @property
     def session_id(self) -> str:
@@ -79,7 +82,7 @@ class IngestConfig:
         devices: tuple[str, ...] = DEVICES
         if self.members is not None:
             devices = tuple(f"{root}/{member}/#" for member in sorted(self.members) for root in ("m", "spBv1.0"))
-        return (*devices, COMMAND.format(program=self.program), DROPPED)
+        return (*devices, COMMAND.format(program=self.program), *((DROPPED,) if self.system_topics else ()))
 
 
 async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> None:
