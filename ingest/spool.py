@@ -47,7 +47,7 @@ class Limits:
     """How much the spool may hold.
 
     Attributes:
-        quota_bytes: of batches that wait for the store; beyond it nothing more is taken.
+        quota_bytes: of batches that wait for the store; beyond it nothing more is taken. One batch always fits.
         min_free_bytes: free space that must remain on the disk.
         grace_ms: how long a stored batch stays; less when waiting batches need the quota.
     """
@@ -124,7 +124,7 @@ class Spool:
         return batch_id
 
     def _make_room(self, size: int, now_ms: int) -> None:
-        if self.level.bytes + size > self.limits.quota_bytes:
+        if self.level.bytes and self.level.bytes + size > self.limits.quota_bytes:  # an empty spool takes any batch
             raise SpoolFull(f"{self.level.bytes} bytes wait for the store; the quota is {self.limits.quota_bytes}")
         free = shutil.disk_usage(self.path.parent).free
         if free - size < self.limits.min_free_bytes:
