@@ -156,8 +156,14 @@ def _blocks(text: str) -> list[dict[str, list[str]]]:
     blocks = []
     for filled, lines in itertools.groupby(csv.reader(io.StringIO(text, newline="")), key=bool):
         if filled:
-            header, *rows = lines
-            blocks.append(dict(zip(header, map(list, zip(*rows, strict=True)), strict=False)))
+            header = next(lines)
+            columns: list[list[str]] = [[] for _ in header]
+            while rows := list(
+                itertools.islice(lines, 1000)
+            ):  # few at once: row lists that live make the collector work
+                for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                    column.extend(values)
+            blocks.append(dict(zip(header, columns, strict=True)))
     return blocks
 
 
