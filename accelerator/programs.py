@@ -148,6 +148,7 @@ def ingest_part(parts: Parts, members: frozenset[str] | None = None) -> lifetime
         fleet_dir=parts.settings.fleet,
         data_dir=parts.settings.data_dir / "ingest",
         members=members,
+        system_topics=parts.settings.broker is not None,
     )
     return lambda stop: run(config, parts.store, stop=stop)
 
