@@ -1,6 +1,9 @@
 """P(free for the whole window): outcomes against their definition, cells by hand."""
 
+import math
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +13,7 @@ from analytics.availability import (
     decay,
     free_probabilities,
     history_cells,
+    log_gamma,
     posterior,
     shape_of,
     tally,
@@ -47,14 +51,30 @@ def test_an_hour_without_outcomes_rests_on_machine_and_fleet() -> None:
     assert shape[0] > 0 > shape[1]
     assert shape[5] == 0.0  # nobody was seen there: no shape of its own
     found = posterior(Cells(free, known), shape)
-    assert found[0, 5] == (14 + 0.5) / (20 + 1.0)  # the machine's own level
+    assert found[0, 5] == pytest.approx((14 + 0.5) / (20 + 1.0))  # the machine's own level
     assert abs(found[0, 0] - 0.8) < abs(14.5 / 21 - 0.8)  # drawn to what was seen
 
 
 def test_no_machine_gives_a_flat_shape_and_nothing_seen_a_half() -> None:
     assert FleetProfile([]).shape(8, 3000).tolist() == [0.0] * 168
     nothing = Cells(np.zeros((1, 168)), np.zeros((1, 168)))
-    assert posterior(nothing, np.zeros(168)).tolist() == [[0.5] * 168]
+    np.testing.assert_allclose(posterior(nothing, np.zeros(168)), 0.5)
+
+
+def test_a_machine_that_keeps_its_hours_needs_little_prior() -> None:
+    """Both were free four times of four at hour 0; one is always so at even hours, the other now and then."""
+    known = np.full((2, 168), 4.0)
+    free = np.zeros((2, 168))
+    free[0, ::2] = 4.0
+    free[1] = np.tile([4.0, 2.0, 1.0, 1.0], 42)
+    regular, irregular = posterior(Cells(free, known), np.zeros(168))[:, 0]
+    assert regular > 0.85
+    assert irregular < 0.8
+
+
+def test_log_gamma() -> None:
+    at = np.array([0.005, 0.3, 1.0, 2.5, 30.0, 400.0])
+    np.testing.assert_allclose(log_gamma(at), [math.lgamma(x) for x in at], atol=1e-8)
 
 
 def test_weight_halves_in_six_weeks() -> None:

@@ -192,7 +192,7 @@ def test_gain_is_resampled_over_machines_and_weeks() -> None:
 
 
 @pytest.mark.recordings
-@pytest.mark.parametrize(("window", "percent", "highest"), [(8, 5.0, 0.112), (24, 3.0, 0.102)])
+@pytest.mark.parametrize(("window", "percent", "highest"), [(8, 5.0, 0.111), (24, 3.0, 0.101)])
 def test_job_shop(window: int, percent: float, highest: float) -> None:
     beside = Path(__file__).resolve().parents[3] / "shared" / "data"
     path = Path(os.environ.get("RESILIAN_RECORDINGS", beside)) / "production_4tu" / "busy_intervals.csv"
