@@ -60,8 +60,8 @@ _install() {
 
 _fill_venv() {
   _venv_is "$1" && return # another process made it while this one waited
-  echo "installing the pinned requirements ($1) into .venv ..." >&2
   _make_venv
+  echo "installing the pinned requirements ($1) into .venv ..." >&2
   rm -f .venv/.stamp-*
   _install --require-hashes -r "requirements/$1.txt" ||
     give_up "the requirements could not be installed (see above); is the package index reachable?"
