@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.batch import MachineKey
@@ -192,6 +192,7 @@ CONSENTS = st.lists(
 RECIPIENTS = st.sampled_from(["coordinator", "member:ulm", "member:klein", "startup:alpha", "startup:beta", "members"])
 
 
+@settings(deadline=None)
 @given(CONSENTS, CONSENTS, RECIPIENTS, st.dates(date(2026, 1, 1), date(2026, 12, 31)))
 def test_whatever_stands_the_cells_keep_apart(
     mine: list[Consent], theirs: list[Consent], recipient: str, on: date
@@ -212,6 +213,7 @@ def test_whatever_stands_the_cells_keep_apart(
         assert view.identity != "name"
 
 
+@settings(deadline=None)
 @given(CONSENTS, RECIPIENTS, st.dates(date(2026, 1, 1), date(2026, 12, 31)))
 def test_withdrawing_leaves_nothing(mine: list[Consent], recipient: str, on: date) -> None:
     withdrawn = grant(recipient, "none", since=date(2026, 1, 1))

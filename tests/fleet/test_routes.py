@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet import registry
@@ -89,6 +89,7 @@ def test_filters_follow_mqtt(pattern: str, *, valid: bool) -> None:
     assert filter_is_valid(pattern) is valid
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_topic_has_an_answer(topic: str) -> None:
     assert Routes([]).lookup(topic) == ()
