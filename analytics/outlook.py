@@ -67,7 +67,7 @@ def build(
     history = _from_first_observed(history)
     calendar = calendar_hours(member, machine, network, history.start, len(history))
     at = now.timestamp()
-    calendar_use = utilisation.use(history, ~calendar.lent, at)
+    calendar_use = utilisation.use(history, None, at)
     staffed_use = utilisation.use(history, calendar.staffed & ~calendar.lent, at)
     least, weekly = _weeks(history, calendar, machine, now)
     grid, grid_coverage = utilisation.by_hour_of_week(history)
@@ -84,7 +84,7 @@ def build(
         basis=history.basis,
         utilisation=staffed_use.share if calendar.staffed_known else None,
         utilisation_calendar=calendar_use.share,
-        coverage=utilisation.use(history, None, at).coverage or 0.0,
+        coverage=calendar_use.coverage or 0.0,
         shareable_hours_per_week=least.hours if least else None,
         shareable_in_weeks=(least.weeks, least.of) if least else None,
         weekly=weekly,
@@ -168,14 +168,13 @@ def _weeks(
     """The promise of shareable hours, and one entry a local week, the running one last."""
     at = now.timestamp()
     whole = utilisation.weekly(history, None, at)
-    open_hours = utilisation.weekly(history, ~calendar.lent, at)
     staffed = utilisation.weekly(history, calendar.staffed & ~calendar.lent, at)
     hours = shareable(history, calendar.offered, calendar.reserved, machine, now)
     entries = [
         {
             "monday": monday(int(week)).isoformat(),
             "utilisation": _known(staffed.share[index]) if calendar.staffed_known else None,
-            "utilisation_calendar": _known(open_hours.share[index]),
+            "utilisation_calendar": _known(whole.share[index]),
             "coverage": _known(whole.coverage[index]) or 0.0,
             "shareable_hours": _known(hours[index]),
         }

@@ -1,5 +1,6 @@
 """One row a machine: what ``resilian report --json`` prints."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,11 +55,10 @@ async def rows(
     findings: dict[MachineKey, list[Finding]] = defaultdict(list)
     for document in await store.read_documents("finding"):
         findings[MachineKey(document.member, document.machine)].append(Finding.model_validate_json(document.body))
-    return [
-        row
-        for member in registry.members.values()
-        for row in member_rows(member, registry.network, by_machine, period, findings)
-    ]
+    told: list[dict[str, Any]] = []
+    for member in registry.members.values():  # in a thread: the loop may be serving pages meanwhile
+        told += await asyncio.to_thread(member_rows, member, registry.network, by_machine, period, findings)
+    return told
 
 
 def member_rows(
@@ -123,7 +123,7 @@ def _figures(member: Member, machine: Machine, network: Network, history: Histor
         "seconds": {state.value: float(value) for state, value in zip(STATES, seconds, strict=True)},
         "coverage": float(1.0 - seconds[UNKNOWN] / total),
         "utilisation": staffed.share if calendar.staffed_known else None,
-        "utilisation_calendar": utilisation.use(history, ~calendar.lent).share,
+        "utilisation_calendar": utilisation.use(history).share,
         "shareable_hours_per_week": least.hours if least else None,
     }
 

@@ -1,7 +1,7 @@
 """Utilisation with its coverage: (PRODUCING + SETUP) over observed time, on staffed hours or on the calendar.
 
-FAULT and MAINTENANCE stay in the denominator. Lent hours are in neither part: leave them out of the mask. A figure
-never stands without its coverage, for silence is neither use nor idleness.
+FAULT and MAINTENANCE stay in the denominator. On staffed hours, lent ones are in neither part: leave them out of the
+mask. A figure never stands without its coverage, for silence is neither use nor idleness.
 """
 
 from typing import NamedTuple

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from analytics.history import LocalHours, local_hours, week_of, week_start
 from analytics.history import utc as instant
 from analytics.spans import hourly
 from fleet.records import HOUR_SECONDS
+
+MOST_YEARS: Final = 20
+"""A longer recording is a typing error, which would take all memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,15 @@ class Grid:
         """The hours of these machines.
 
         Raises:
-            ValueError: nothing was observed.
+            ValueError: nothing was observed, or the recording is longer than :data:`MOST_YEARS`.
         """
         edges = [line.observed.ravel() for line in lines.values() if len(line.observed)]
         if not edges:
             raise ValueError("nothing was observed: every interval lies outside the observed time")
         joined = np.concatenate(edges)
+        if joined.max() - joined.min() > MOST_YEARS * 366 * 86_400:
+            first, last = (instant(float(at)).date() for at in (joined.min(), joined.max()))
+            raise ValueError(f"the recording goes from {first} to {last}: more than {MOST_YEARS} years; a wrong date?")
         start = week_start(week_of(instant(float(joined.min())), timezone), timezone)
         after = week_start(week_of(instant(float(joined.max()) - 1e-3), timezone) + 1, timezone)
         count = -(-(after - start) // HOUR_SECONDS)

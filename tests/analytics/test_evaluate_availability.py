@@ -160,6 +160,20 @@ def test_what_cannot_be_asked(tmp_path: Path, options: dict[str, int], message: 
         evaluate(busy, **options)
 
 
+def test_a_wrong_century_is_refused(tmp_path: Path) -> None:
+    rows = [("saw", MONDAY, MONDAY + timedelta(hours=9)), ("saw", MONDAY, MONDAY.replace(year=2126))]
+    with pytest.raises(ValueError, match="from 2026-03-02 to 2126-03-02: more than 20 years"):
+        evaluate(read_intervals(file(tmp_path, "busy.csv", rows)))
+
+
+def test_starts_are_whole_local_hours_where_the_offset_is_not(tmp_path: Path) -> None:
+    rows = [("saw", MONDAY + timedelta(hours=1, minutes=15), MONDAY + timedelta(hours=2, minutes=15))]
+    shop = Grid.of(timelines(read_intervals(file(tmp_path, "busy.csv", rows)), None), "Asia/Kathmandu")
+    assert np.flatnonzero(shop.busy[0]).tolist() == [7]  # 07:00 to 08:00 at +05:45
+    assert shop.busy[0, 7] == pytest.approx(3600.0)
+    assert shop.clock.hour_of_week.tolist() == list(range(168))
+
+
 def test_observed_elsewhere_is_nothing(tmp_path: Path) -> None:
     busy = read_intervals(file(tmp_path, "busy.csv", [("saw", MONDAY, MONDAY + timedelta(hours=9))]))
     alive = read_observed(file(tmp_path, "o.csv", [("mill", MONDAY, MONDAY + timedelta(hours=9))]))
