@@ -106,7 +106,7 @@ def _told(tell: Callable[[Any, Words], str], value: Any, words: Words) -> str | 
 
 
 def _failing(value: Any, words: Words) -> str:
-    return " ; ".join(words.say(MISSING[name]) if name in MISSING else str(name) for name in value)
+    return ", ".join(words.say(MISSING[name]) if name in MISSING else str(name) for name in value)
 
 
 def _least(value: Any, words: Words) -> str:

@@ -103,6 +103,15 @@ class Words:
         """An ISO date as ``3 mars 2026``."""
         return self.date(date.fromisoformat(day), "d MMMM y")
 
+    @property
+    def colon(self) -> str:
+        """A colon with the space that goes before it."""
+        return "\u00a0:" if self.language == "fr" else ":"
+
+    def hour(self, hour: int) -> str:
+        """A full hour of the day: ``13 h``, ``13:00``."""
+        return f"{hour}{NARROW}h" if self.language == "fr" else f"{hour:02}:00"
+
     def moment(self, moment: datetime | None) -> str:
         """Day and time: ``mardi 3 mars, 13 h 05``."""
         if moment is None:
@@ -165,6 +174,8 @@ def _decimal(value: float, digits: int, locale: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _date(day: date, form: str, locale: str) -> str:
+    if locale.startswith("de"):
+        form = re.sub(r"(E+) (d)", r"\1, \2", form).replace("d MMMM", "d. MMMM")
     text = format_date(day, form, locale=locale)
     if locale.startswith("fr"):
         return re.sub(r"(^|\s)1(\s+\w)", r"\g<1>1er\2", text)

@@ -27,6 +27,7 @@ FILLS: Final = {
 _BAND: Final = 34
 _CURVE: Final = 46
 _AXIS: Final = 20
+_NARROW_ENDS_AT: Final = 74.0
 _LETTER_AT: Final = 4.0
 _LETTER_ON_WIDE_AT: Final = 1.8
 
@@ -135,7 +136,7 @@ def _axis(start: float, end: float, height: int, words: Words) -> str:
     parts = []
     for at, label, minor in _ticks(start, end, words):
         x = 100 * (at - start) / (end - start)
-        kind = " minor" if minor else ""
+        kind = " minor" if minor or x > _NARROW_ENDS_AT else ""
         parts.append(f'<line class="tick{kind}" x1="{x:.2f}%" x2="{x:.2f}%" y1="{height}" y2="{height + 4}"/>')
         if x > 3:
             parts.append(

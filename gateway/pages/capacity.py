@@ -221,7 +221,7 @@ def _row(offer: OfferRow, first: date, words: Words) -> dict[str, Any]:
 def who(offer: OfferRow, words: Words) -> str:
     """The member, or whom to call, or "via le coordinateur"."""
     parts = [part for part in (offer.member, offer.contact) if part]
-    if offer.machine:
+    if offer.machine and offer.machine.casefold() != words.trade(offer.trade).casefold():
         parts.insert(0, words.trade(offer.trade))
     return " · ".join(parts) if offer.member or offer.contact else words.say("via le coordinateur")
 
