@@ -150,35 +150,28 @@ class _Service:
         self._health.start()
         session_stop = asyncio.Event()
         work: list[Coroutine[Any, Any, None]] = [
-            self._session.run(session_stop),
-            self._forwarder.run(),
-            self._losses.run(),
-            self._beat(),
-            self._follow(stop),
-        ]
-        tasks = [asyncio.create_task(coroutine) for coroutine in work]
-        stopping = asyncio.create_task(stop.wait())
+            self._session.run(session_stop), self._forwarder.run(), self._losses.run(), self._beat(), self._follow(stop)
+        ]  # fmt: skip
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(coroutine) for coroutine in work]
         try:
-            await self._until({stopping}, tasks)
-            await self._until({asyncio.create_task(self._finish())}, tasks)
+            for step in (stop.wait(), self._finish()):
+                tasks.append(asyncio.create_task(step))
+                await self._until(tasks[-1], tasks)
             session_stop.set()
-            await self._until({tasks[0]}, tasks[1:])
+            await self._until(tasks[0], tasks)
         finally:
-            for task in (*tasks, *self._jobs, stopping):
+            ending = [*tasks, *self._jobs, self._collector.failed]
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*tasks, *self._jobs, stopping, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
 
-    async def _until(self, wanted: set[asyncio.Task[Any]], tasks: list[asyncio.Task[None]]) -> None:
+    async def _until(self, wanted: asyncio.Task[Any], tasks: list[asyncio.Task[Any]]) -> None:
         """Wait for ``wanted``; raise what a task or the collector failed with."""
-        waiting = {task for task in tasks if not task.done()} - wanted
-        while not all(task.done() for task in wanted):
-            watched: set[asyncio.Future[Any]] = {*wanted, *waiting, self._collector.failed}
-            done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {*tasks, self._collector.failed}
+        while not wanted.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            waiting -= done
-        for task in wanted:
-            task.result()
 
     async def _finish(self) -> None:
         """Stop reading, commit, acknowledge, flush to the store for a while, say the last words."""
