@@ -15,7 +15,7 @@ from analytics.evaluate.files import Intervals, timelines
 from analytics.evaluate.grid import Grid
 from analytics.history import History, monday, week_start
 from analytics.level import WeeklyPrior, level_of, prior_of
-from analytics.rules.structural_underuse import CHANGE_WEEKS, COVERAGE, LIFE_DAYS, SET
+from analytics.rules.structural_underuse import CHANGE_WEEKS, CLEAR, COVERAGE, LIFE_DAYS, SET
 
 MISSING: Final = ("history", "life", "coverage", "change")
 """Conditions without which nothing is said; a mere lack of certainty is a flag not set."""
@@ -83,10 +83,11 @@ def evaluate(
         if threshold / 3 < (utilisation.use(history).share or 0.0) < 2 * threshold
     ]
     narrow = [verdict for verdict in verdicts if verdict.machine in set(contested)]
+    names = [grid.machines[index] for index in contested]
     return {
         "threshold": threshold,
         **_figures(verdicts),
-        "contested": {"machines": [grid.machines[index] for index in contested], **_figures(narrow)},
+        "contested": {"machines": names, "n": len(narrow), **_figures(narrow)},
         "by_week": [_week([v for v in verdicts if v.week == week], week) for week in origins],
     }
 
@@ -101,10 +102,13 @@ def say(history: History, prior: WeeklyPrior, threshold: float, horizon_weeks: i
     if (utilisation.use(history).coverage or 0.0) < COVERAGE:
         return "coverage"
     changed = last_change(weekly.share)
-    if changed is not None and changed <= CHANGE_WEEKS:
+    fresh = changed if changed is not None and changed <= CHANGE_WEEKS else 0
+    certainty = level_of(weekly.share, weekly.coverage, prior).below(threshold, horizon_weeks)
+    if certainty <= CLEAR and not (fresh and weekly.share[-fresh:].mean() < threshold):
+        return "unflagged"
+    if fresh:
         return "change"
-    level = level_of(weekly.share, weekly.coverage, prior)
-    return "flagged" if level.below(threshold, horizon_weeks) >= SET else "unflagged"
+    return "flagged" if certainty >= SET else "unflagged"
 
 
 def _judge_week(
@@ -141,7 +145,6 @@ def _figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "recall": _share(hits, len(told)),
         "recall_insufficient_missed": _share(hits, len(true)),
         "prevalence": _share(len(true), len(verdicts)),
-        "n": len(verdicts),
         "flagged": len(flagged),
         "true": len(true),
         "insufficient": sum(verdict.said in MISSING for verdict in verdicts),
@@ -150,7 +153,12 @@ def _figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 def _week(verdicts: Sequence[Verdict], week: int) -> dict[str, Any]:
     missing = Counter(verdict.said for verdict in verdicts if verdict.said in MISSING)
-    return {"monday": monday(week).isoformat(), **_figures(verdicts), "missing": dict(sorted(missing.items()))}
+    return {
+        "monday": monday(week).isoformat(),
+        "n": len(verdicts),
+        **_figures(verdicts),
+        "missing": dict(sorted(missing.items())),
+    }
 
 
 def _share(part: int, whole: int) -> float | None:

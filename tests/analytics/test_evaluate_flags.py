@@ -17,7 +17,7 @@ from tests.analytics.machines import hours, local, mornings
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 WEEKS = 14
 KEYS = (
-    "threshold", "precision", "recall", "recall_insufficient_missed", "prevalence", "n", "flagged", "true",
+    "threshold", "precision", "recall", "recall_insufficient_missed", "prevalence", "flagged", "true",
     "insufficient", "contested", "by_week",
 )  # fmt: skip
 Rows = list[tuple[str, datetime, datetime]]
@@ -46,14 +46,14 @@ def shop(tmp_path: Path) -> Intervals:
 def test_counts_by_hand(shop: Intervals) -> None:
     found = evaluate(shop)
     assert set(found) == set(KEYS)
-    assert found["n"] == 4 * 5  # origins after 6 to 10 weeks, four machines
+    assert sum(week["n"] for week in found["by_week"]) == 4 * 5  # origins after 6 to 10 weeks, four machines
     by_week = {week["monday"]: week for week in found["by_week"]}
     assert list(by_week) == ["2026-04-13", "2026-04-20", "2026-04-27", "2026-05-04", "2026-05-11"]
     assert by_week["2026-04-13"]["flagged"] == 2  # little, and grew, which had not grown yet
     assert by_week["2026-04-13"]["missing"] == {"change": 1}  # stopped: its level moved a fortnight ago
     assert by_week["2026-04-13"]["true"] == 3
     assert by_week["2026-05-11"]["missing"] == {"life": 1}
-    assert found["prevalence"] == found["true"] / found["n"]
+    assert found["prevalence"] == found["true"] / 20
     assert found["recall_insufficient_missed"] <= found["recall"]
 
 
@@ -71,7 +71,7 @@ def test_silence_is_not_idleness(tmp_path: Path) -> None:
     alive = read_observed(file(tmp_path, "o.csv", [("saw", start, start + timedelta(days=1)) for _, start in heard]))
     found = evaluate(busy, alive)
     assert found["flagged"] == 0
-    assert found["insufficient"] == found["n"] == 5
+    assert found["insufficient"] == sum(week["n"] for week in found["by_week"]) == 5
 
 
 def test_nothing_of_nothing_is_null(tmp_path: Path) -> None:
