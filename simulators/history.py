@@ -14,6 +14,7 @@ from simulators.timeline import Samples, Timeline
 
 ARRAY_BYTES: Final = 16_000
 """Largest payload of an array: brokers commonly stop at 20 kB, and larger ones gain nothing."""
+_FOR_EVER_MS: Final = 2**62
 WEEK_MS: Final = 7 * 86_400_000
 
 
@@ -46,12 +47,14 @@ def past(plant: Plant, timeline: Timeline, start_ms: int, end_ms: int, every_ms:
 
 
 def silences(plant: Plant, start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
-    """Spans (epoch ms) in which the plant's feed is silent, of all weeks that touch the span, sorted."""
+    """Spans (epoch ms) in which the plant's feed is silent, of all weeks that touch the span."""
     first, last = (plant.schedule.week_at(at / 1000) for at in (start_ms, end_ms))
     for week in range(first, last + 1):
         bounds = plant.schedule.bounds(week)
         for begin, end in dropouts(plant.imperfections, plant.seed, plant.name, week, bounds):
             yield round(begin * 1000), round(end * 1000)
+    if plant.imperfections.mute_from_ms is not None:
+        yield plant.imperfections.mute_from_ms, _FOR_EVER_MS
 
 
 def _heard(plant: Plant, at_ms: Millis) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

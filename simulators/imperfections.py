@@ -16,6 +16,7 @@ class Imperfections:
         clock_offset_s: its clock minus the true time.
         duplicates, reordered: share of the live messages sent twice, or after the next one.
         garbage: share of the live messages whose power is the text ``NaN``.
+        mute_from_ms: from then on, epoch ms, nothing comes: a fallen clamp; None for a feed that lives.
     """
 
     dropouts_per_week: float = 0.0
@@ -25,6 +26,7 @@ class Imperfections:
     duplicates: float = 0.0
     reordered: float = 0.0
     garbage: float = 0.0
+    mute_from_ms: int | None = None
 
 
 PERFECT = Imperfections()

@@ -4,7 +4,9 @@ Everything follows from the seed, the member's and the machine's slugs and what 
 registry and seed give the same plant wherever it is simulated.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,13 +15,14 @@ from fleet.batch import MachineKey
 from fleet.network import Calendar, Feed, Machine, Member
 from fleet.registry import Registry
 from simulators.formats import CANONICAL, FORMATS, Format
-from simulators.imperfections import Imperfections, imperfections_of
+from simulators.imperfections import PERFECT, Imperfections, imperfections_of
 from simulators.machines import kind_for
 from simulators.machines.base import Kind
 from simulators.noise import generator, key_of
 from simulators.schedule import Schedule
 from simulators.week import Habits
 
+_MUTE_SINCE_MS: Final = 26 * 3_600_000
 _FULL = 0.985  # of the slots, at most
 _LIKELY, _UNLIKELY = 0.94, 0.04  # chance of a habitual and of another slot to be worked
 
@@ -115,6 +118,22 @@ def plants_of(seed: int, registry: Registry) -> list[Plant]:
             shared.append((calendar, schedule))
         plants.append(plant_of(seed, member, machine, schedule))
     return plants
+
+
+def connected(plants: Sequence[Plant], seed: int, now_ms: int, *, imperfect: bool) -> list[Plant]:
+    """The plants as they are connected: perfectly, or as their imperfections say and two of them worse.
+
+    Of a whole network one device sends ``NaN`` as its power now and then, and one fell silent a day ago.
+    """
+    if not imperfect:
+        return [replace(plant, imperfections=PERFECT) for plant in plants]
+    order = sorted(plants, key=lambda plant: key_of(seed, plant.name, "connection"))
+    worse = {plant.key: change for plant, change in zip(order, _worse(now_ms), strict=False)}
+    return [replace(plant, imperfections=replace(plant.imperfections, **worse.get(plant.key, {}))) for plant in plants]
+
+
+def _worse(now_ms: int) -> tuple[dict[str, Any], ...]:
+    return {"garbage": 0.2}, {"mute_from_ms": now_ms - _MUTE_SINCE_MS}
 
 
 def chances_of(share: float, slots: int, rng: np.random.Generator) -> tuple[float, ...]:

@@ -17,10 +17,8 @@ from fleet.clock import now_ms
 from simulators.device import Device
 from simulators.flow import Flow
 from simulators.history import WEEK_MS, arrays, past, weeks_back
-from simulators.imperfections import PERFECT
 from simulators.live import Live, Strays
-from simulators.noise import key_of
-from simulators.plant import Plant, plants_of
+from simulators.plant import connected, plants_of
 from simulators.timeline import Timeline, counting_since
 from simulators.truth import TruthFile
 
@@ -130,8 +128,7 @@ class _Simulation:
         self.joined_ms = now_ms()
         self.start_ms = self.joined_ms - config.history_weeks * WEEK_MS
         known = registry.load(config.fleet_dir)
-        plants = plants_of(config.seed, known)
-        plants = _spoiled(plants, config.seed) if config.imperfect else [_perfect(plant) for plant in plants]
+        plants = connected(plants_of(config.seed, known), config.seed, self.joined_ms, imperfect=config.imperfect)
         origin = counting_since(datetime.fromtimestamp(self.joined_ms / 1000, UTC).date(), config.history_weeks)
         self.counts.machines = len(plants)
         self._devices = [Device(plant, Timeline(plant, origin), self.joined_ms, config.speed) for plant in plants]
@@ -215,16 +212,3 @@ class _Simulation:
         self._live.finish(now_ms())
         if self._truth:
             self._truth.close()
-
-
-def _perfect(plant: Plant) -> Plant:
-    return dataclasses.replace(plant, imperfections=PERFECT)
-
-
-def _spoiled(plants: list[Plant], seed: int) -> list[Plant]:
-    """One device of all sends ``NaN`` as its power now and then."""
-    if not plants:
-        return plants
-    chosen = min(plants, key=lambda plant: key_of(seed, plant.name, "garbage"))
-    faults = dataclasses.replace(chosen.imperfections, garbage=0.2)
-    return [dataclasses.replace(plant, imperfections=faults) if plant is chosen else plant for plant in plants]

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from fleet.batch import MachineKey
+from fleet.registry import Registry
 from fleet.states import STATES
 from simulators.device import Device, Message
 from simulators.formats import FORMATS
+from simulators.history import WEEK_MS, past
 from simulators.imperfections import PERFECT, Imperfections
 from simulators.live import Live, Strays
+from simulators.plant import connected, plants_of
 from simulators.timeline import Timeline, counting_since
 from tests.simulators.conftest import NOW, ms, one_of_each
 
@@ -142,3 +145,16 @@ def test_two_devices_belong_to_nobody() -> None:
     assert strays.speak(JOINED + 1) == []
     assert strays.speak(strays.next_ms)
     assert Strays([], 1, JOINED).speak(JOINED) == []
+
+
+def test_of_a_network_one_device_sends_rubbish_and_one_fell_silent(fleet: Registry) -> None:
+    plants = plants_of(1, fleet)
+    spoiled = connected(plants, 1, JOINED, imperfect=True)
+    assert [plant.key for plant in spoiled] == [plant.key for plant in plants]
+    assert sum(plant.imperfections.garbage > 0 for plant in spoiled) == 1
+    [mute] = [plant for plant in spoiled if plant.imperfections.mute_from_ms]
+    timeline = Timeline(mute, counting_since(NOW.date()))
+    _, rows = past(mute, timeline, JOINED - WEEK_MS, JOINED, 900_000)
+    assert json.loads(rows[-1])["at"] < JOINED - 25 * 60 * MINUTE
+    assert Device(mute, timeline, JOINED, 1.0).messages(JOINED) == []
+    assert {plant.imperfections for plant in connected(plants, 1, JOINED, imperfect=False)} == {PERFECT}
