@@ -1,7 +1,10 @@
 """Every store in turn, empty, and readings, hours and documents to put in it."""
 
+import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +13,15 @@ from numpy.typing import NDArray
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from fleet.records import Document, HourBucket
 from store import Store, connect
-from tests.servers import InfluxServer
+from tests.servers import InfluxServer, Organisation
+from tests.store.front import Front, in_front_of
 
 HOUR = 489_000 * 3600
 """An hour of October 2025, epoch seconds."""
 MS = HOUR * 1000
+ALL = (0, 4_000_000_000_000)
+"""Every device time, epoch ms."""
+NOW = time.time_ns() // 1_000_000
 A, B, C = MachineKey("alpha", "lathe-1"), MachineKey("alpha", "press"), MachineKey("beta", "lathe-1")
 
 
@@ -57,3 +64,29 @@ def bucket(key: MachineKey, hour: int, **changes: object) -> HourBucket:
 
 def document(key: MachineKey, kind: str, at: int, body: str) -> Document:
     return Document(member=key.member, machine=key.machine, kind=kind, at=at, body=body)
+
+
+@pytest.fixture
+def place(influxd: InfluxServer) -> Organisation:
+    return influxd.organisation()
+
+
+@pytest.fixture
+async def front(influxd: InfluxServer) -> AsyncIterator[Front]:
+    async with in_front_of(influxd) as front:
+        yield front
+
+
+@asynccontextmanager
+async def opened(place: Organisation, url: str = "", **options: Any) -> AsyncIterator[Store]:
+    store = connect(url or place.url, token=place.token, **options)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def powers(store: Store, *machines: MachineKey) -> list[float]:
+    found: list[float] = (await store.read_readings(machines, *ALL)).rows["power_w"].tolist()
+    return found
