@@ -69,16 +69,9 @@ class Collector:
         """Return when everything taken so far is on disk and acknowledged; never while the spool is full."""
         await self._idle.wait()
 
-    def commit_more(self, work: Work) -> "asyncio.Future[int | None]":
-        """Commit something that no burst brought (messages tried again); offered to the forwarder like the rest."""
-        future = self._thread.submit(lambda spool: spool.commit(work, now_ms()))
-
-        def offer(done: "asyncio.Future[int | None]") -> None:
-            if not done.cancelled() and done.exception() is None:
-                self._committed_work(work, done.result())
-
-        future.add_done_callback(offer)
-        return future
+    async def commit_more(self, work: Work) -> None:
+        """Commit something that no burst brought (messages tried again), when there is room for it."""
+        self._committed_work(work, await self._thread.persist(lambda spool: spool.commit(work, now_ms())))
 
     def _commit(self) -> None:
         bursts, self._bursts = self._bursts, []

@@ -15,7 +15,6 @@ import structlog
 
 from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
-from ingest.errors import SpoolFull
 from ingest.merge import merge, refusals
 from ingest.rejects import Reject
 from ingest.thread import SpoolThread
@@ -87,13 +86,14 @@ class Forwarder:
         self._flushed = asyncio.Event()
 
     def offer(self, batch_id: int, batch: ReadingBatch) -> None:
-        """A batch is in the spool now; ids grow."""
+        """A batch is in the spool now. Ids mostly grow; one that comes late is read from the spool in its turn."""
+        late = batch_id < self._newest
         self._newest = max(self._newest, batch_id)
-        if not self._behind and batch_id > self._cursor:
+        if late:
+            self._rewind(min(self._cursor, batch_id - 1))
+        elif not self._behind and batch_id > self._cursor:
             if self._memory_rows + len(batch) > self._pace.memory_rows and self._memory:
-                self._behind = True
-                self._memory.clear()
-                self._memory_rows = 0
+                self._rewind(self._cursor)
             else:
                 self._memory.append((batch_id, batch))
                 self._memory_rows += len(batch)
@@ -102,12 +102,15 @@ class Forwarder:
 
     def again(self) -> None:
         """Batches of the past wait again: read the spool from its beginning."""
+        self._rewind(0)
+        self._flushed.clear()
+        self._arrived.set()
+
+    def _rewind(self, cursor: int) -> None:
         self._behind = True
         self._memory.clear()
         self._memory_rows = 0
-        self._cursor = 0
-        self._flushed.clear()
-        self._arrived.set()
+        self._cursor = cursor
 
     async def flushed(self) -> None:
         """Return when everything offered is in the store."""
@@ -202,13 +205,7 @@ class Forwarder:
             self._on_refused(rejects)
 
     async def _mark(self, ids: list[int], rejects: list[Reject]) -> None:
-        while True:
-            try:
-                await self._thread.submit(lambda spool: spool.mark_stored(ids, now_ms(), rejects))
-            except SpoolFull:
-                await asyncio.sleep(1.0)  # the collector says so; written twice is written once
-            else:
-                return
+        await self._thread.persist(lambda spool: spool.mark_stored(ids, now_ms(), rejects))
 
     async def _wait_for_store(self, error: Exception, failures: int) -> None:
         text = str(error) or f"no answer within {self._pace.write_timeout_s:g} s"

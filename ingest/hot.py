@@ -7,15 +7,13 @@
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-import numpy as np
-
 from bus.client import Delivery
-from fleet.batch import READING, MachineKey, Reading, ReadingBatch, key_ns
+from fleet.batch import MachineKey, Reading
 from fleet.registry import Registry, Route
 from fleet.topics import member_of
+from ingest.columns import Columns, Target
 from ingest.decoders import Context, Decode, DecodeError, decoder, formats
 from ingest.decoders.base import Fault
 from ingest.rejects import Reject
@@ -24,58 +22,6 @@ from ingest.spool import Work
 from ingest.unclaimed import Unclaimed
 
 _REMEMBERED: Final = 65_536  # topics; devices choose them, so memory must be bounded
-_COLUMNS: Final = tuple(Reading._field_defaults.items())[:-1]  # name and "missing" of each number; metrics apart
-
-
-class Target:
-    """A machine that a topic feeds, and how its payloads are read; ``machine`` indexes :attr:`Gathering.machines`."""
-
-    __slots__ = ("crc", "decode", "key", "machine", "spec")
-
-    def __init__(self, route: Route, machine: int, crc: int, decode: Decode) -> None:
-        self.key = route.key
-        self.machine = machine
-        self.crc = crc
-        self.decode = decode
-        self.spec = (route.timezone, route.channel, route.scale_w)
-
-
-@dataclass(slots=True)
-class Columns:
-    """Readings gathered row by row: the reading, its machine, its topic's checksum; and for runs of rows (the count of
-    rows so far) their arrival, epoch ms.
-    """
-
-    readings: list[Reading] = field(default_factory=list)
-    machine: list[int] = field(default_factory=list)
-    crc: list[int] = field(default_factory=list)
-    arrived: list[tuple[int, int]] = field(default_factory=list)
-
-    def extend(self, readings: Sequence[Reading], target: Target) -> None:
-        """Add readings of one message."""
-        self.readings += readings
-        self.machine += [target.machine] * len(readings)
-        self.crc += [target.crc] * len(readings)
-
-    def arrive(self, arrived_ms: int) -> None:
-        """All readings since the last call arrived at that time."""
-        self.arrived.append((len(self.readings), arrived_ms))
-
-    def batch(self, machines: Sequence[MachineKey]) -> ReadingBatch | None:
-        """Everything gathered as a batch, keyed; None of nothing."""
-        if not self.readings:
-            return None
-        at, *columns, texts = zip(*self.readings, strict=True)
-        rows = np.empty(len(at), dtype=READING)
-        for (name, missing), column in zip(_COLUMNS, columns, strict=True):
-            # Most columns of a burst are wholly missing; counting identical objects costs less than converting them.
-            rows[name] = missing if column.count(missing) == len(at) else column
-        ends, times = zip(*self.arrived, strict=True)
-        rows["arrived_ms"] = np.repeat(np.array(times, dtype=np.int64), np.diff(ends, prepend=0))
-        used, rows["machine"] = np.unique(np.array(self.machine, dtype=np.intp), return_inverse=True)
-        metrics = {row: text for row, text in enumerate(texts) if text} if any(texts) else {}
-        rows["at_ns"] = key_ns(rows, np.array(at, dtype=np.int64), np.array(self.crc, dtype=np.uint32), metrics)
-        return ReadingBatch(tuple(machines[index] for index in used), rows, metrics)
 
 
 class Gathering:
@@ -130,7 +76,7 @@ class Gathering:
         self.redeliveries.begin(epoch, len(deliveries))
         self.messages += len(deliveries)
         self.counts["received"] += len(deliveries)
-        contexts: dict[Any, Context] = {}
+        contexts: dict[str, Context] = {}
         columns = self._columns
         add_reading, add_machine = columns.readings.append, columns.machine.append
         add_crc = columns.crc.append
@@ -161,7 +107,7 @@ class Gathering:
         columns.arrive(arrived_ms)
 
     def _unusual(
-        self, delivery: Delivery, targets: tuple[Target, ...], contexts: dict[Any, Context], arrived_ms: int
+        self, delivery: Delivery, targets: tuple[Target, ...], contexts: dict[str, Context], arrived_ms: int
     ) -> None:
         """Empty payloads, topics of no machine, topics of several machines."""
         if not delivery.payload:
@@ -278,8 +224,8 @@ class Gathering:
         notes.clear()
 
 
-def _context(contexts: dict[Any, Context], target: Target, arrived_ms: int) -> Context:
-    context = contexts[target.spec] = Context(arrived_ms, *target.spec)
+def _context(contexts: dict[str, Context], target: Target, arrived_ms: int) -> Context:
+    context = contexts[target.spec] = Context(arrived_ms, *target.options)
     return context
 
 

@@ -23,12 +23,10 @@ class Report:
 
     Attributes:
         errors: the newest sentences for people.
-        last_command: what the last command came to.
     """
 
     def __init__(self) -> None:
         self.errors: deque[str] = deque(maxlen=10)
-        self.last_command: dict[str, Any] | None = None
         self._claims: set[tuple[str, str, str]] = set()
         self._dropped: int | None = None
         self._loads: Counter[str] = Counter()
@@ -97,6 +95,5 @@ class Report:
             "rate": self._rate,
             "loudest": self._loudest,
             "broker_dropped": self._dropped,
-            "last_command": self.last_command,
             "errors": errors,
         }

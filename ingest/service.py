@@ -1,7 +1,7 @@
 """The collector as a program: broker to spool to store, until told to stop."""
 
 import asyncio
-import json
+import contextlib
 import zlib
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -20,6 +20,8 @@ from fleet.topics import COMMAND, DEVICES
 from ingest import seen, unclaimed
 from ingest.announce import Announcer
 from ingest.collector import Collector
+from ingest.commands import Commands
+from ingest.errors import SpoolFull
 from ingest.forwarder import Forwarder, Pace
 from ingest.hot import Gathering
 from ingest.losses import SessionLosses
@@ -132,6 +134,7 @@ class _Service:
             pace=config.pace,
         )  # fmt: skip
         self._stopping = False
+        self._commands = Commands(thread, self._collector, self._forwarder, watcher, self._announcer)
         self._jobs: set[asyncio.Task[None]] = set()
         gathering.on_claim = report.claim
         gathering.on_other = self._on_other
@@ -217,7 +220,8 @@ class _Service:
             then = now
             self._changed()
             if beats % _PURGE_BEATS == 0:
-                await self._thread.submit(lambda spool: spool.forget_stored(now_ms()))
+                with contextlib.suppress(SpoolFull):  # deleting takes room, too; the collector says so
+                    await self._thread.submit(lambda spool: spool.forget_stored(now_ms()))
 
     # --- what happens
 
@@ -251,37 +255,7 @@ class _Service:
         if topic == DROPPED:
             self._report.dropped(payload)
         elif topic == COMMAND.format(program=self.config.program):
-            self._start(self._obey(payload))
-
-    # --- commands
-
-    async def _obey(self, payload: bytes) -> None:
-        try:
-            order = json.loads(payload)
-            what = order["do"]
-            if what == "retry-rejects":
-                result = await self._retry_rejects(order.get("member"))
-            elif what == "repush":
-                result = await self._repush(int(order.get("since") or 0))
-            else:
-                raise ValueError(f"do: {what!r}: one of retry-rejects, repush")
-        except (ValueError, KeyError, TypeError) as error:
-            _log.warning("a command cannot be obeyed", reason=str(error))
-            self._report.last_command = {"at": now_ms(), "error": str(error)}
-        else:
-            _log.info("obeyed", command=what, messages=result)
-            self._report.last_command = {"at": now_ms(), "do": what, "result": result}
-        self._changed()
-
-    async def _retry_rejects(self, member: str | None) -> int:
-        repaired = await retry(self._thread, self._collector, self._watcher.current, "reject", member)
-        await self._announcer.everything()
-        return repaired
-
-    async def _repush(self, since_ms: int) -> int:
-        batches = await self._thread.submit(lambda spool: spool.repush(since_ms))
-        self._forwarder.again()
-        return batches
+            self._start(self._commands.obey(payload))
 
     # --- what is said
 
@@ -304,5 +278,6 @@ class _Service:
 
     def _compose(self) -> dict[str, Any]:
         more = self._report.figures(self._gathering, self._thread, self._collector, self._forwarder, self._watcher)
+        more["last_command"] = self._commands.last
         digest = self._watcher.current.digest
         return health_message(self.config.program, self._session, registry_digest=digest, more=more)

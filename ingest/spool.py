@@ -250,6 +250,7 @@ class Spool:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self.bounds = Bounds(self._db)
+            self.level = self._measured()
             raise
 
     def _guarded(self, action: Callable[[], _T]) -> _T:

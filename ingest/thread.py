@@ -5,11 +5,13 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from ingest.errors import SpoolFull
 from ingest.spool import Level, Limits, Spool
 
 _T = TypeVar("_T")
+_RETRY_S: Final = 1.0
 
 
 class SpoolThread:
@@ -45,9 +47,17 @@ class SpoolThread:
             raise RuntimeError("the spool is not open")
         return asyncio.get_running_loop().run_in_executor(self._executor, function, spool)
 
-    def query(self, function: Callable[[sqlite3.Connection], _T]) -> "asyncio.Future[_T]":
-        """Run ``function(connection)`` in one transaction of the thread."""
-        return self.submit(lambda spool: spool.call(lambda db, _: function(db)))
+    async def persist(self, function: Callable[[Spool], _T]) -> _T:
+        """Run ``function(spool)``, again while the disk is full: for what has to be written sooner or later."""
+        while True:
+            try:
+                return await self.submit(function)
+            except SpoolFull:
+                await asyncio.sleep(_RETRY_S)  # the collector says so
+
+    async def query(self, function: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run ``function(connection)`` in one transaction of the thread; again while the disk is full."""
+        return await self.persist(lambda spool: spool.call(lambda db, _: function(db)))
 
     async def close(self) -> None:
         """Finish what was submitted and close the file."""

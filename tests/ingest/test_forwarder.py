@@ -188,3 +188,15 @@ async def test_repush_fills_an_empty_store(rig: Rig) -> None:
         rig.forwarder.again()
     assert await rig.powers() == list(range(1_000))
     assert rig.thread.level.batches == 0
+
+
+async def test_a_batch_that_is_offered_late_is_not_forgotten(rig: Rig) -> None:
+    first, second = batch(0, 10), batch(10, 10)
+    numbers = [await rig.thread.submit(lambda spool, one=one: spool.commit(Work(one), 1)) for one in (first, second)]
+    rig.forwarder._behind = False  # as after a while of running
+    rig.forwarder.offer(numbers[1], second)
+    async with rig.running():
+        await asyncio.wait_for(rig.forwarder.flushed(), 20)
+        rig.forwarder.offer(numbers[0], first)
+    assert await rig.powers() == list(range(20))
+    assert rig.thread.level.batches == 0

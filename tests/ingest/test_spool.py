@@ -1,7 +1,9 @@
 """The spool: durable when it says so, whole or aside when it is damaged, never beyond its quota."""
 
 import contextlib
+import hashlib
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +17,7 @@ from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from ingest import rejects, schema, unclaimed
 from ingest.decoders import Fault
 from ingest.errors import SpoolFull, SpoolNewer
+from ingest.listing import listed
 from ingest.rejects import Reject
 from ingest.seen import Seen, load
 from ingest.spool import Limits, Spool, Work
@@ -234,4 +237,38 @@ def test_kill_9_loses_nothing_that_was_committed(tmp_path: Path, round_: int) ->
     assert len(found) in (len(said), len(said) + 1)  # the last commit may not have been told any more
     assert found == [[float(number)] * 2 for number in range(len(found))]
     assert spool.call(lambda db, _: rejects.summary(db, "acme"))["total"] == len(found)
+    spool.close()
+
+
+def test_a_write_that_the_system_refuses_keeps_nothing_and_recovers(tmp_path: Path) -> None:
+    """The file may grow no further: what a full disk and a broken one look like to the program."""
+    spool = Spool(tmp_path / "s", NO_LIMIT)
+    spool.commit(Work(batch(1.0)), 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "s-wal").stat().st_size + 20_000, hard))
+    try:
+        with pytest.raises(SpoolFull):
+            spool.commit(Work(batch(*[2.0] * 5_000), [reject(1)]), 2)
+        level = spool.level
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (level.batches, level.readings) == (1, 1)
+    assert spool.call(lambda db, _: rejects.summary(db, "acme"))["total"] == 0
+    spool.commit(Work(batch(3.0)), 3)
+    assert powers(spool) == [[1.0], [3.0]]
+    spool.close()
+
+
+def test_kept_messages_are_listed_beside_a_running_spool(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", NO_LIMIT)
+    spool.commit(Work(rejects=[reject(1)], unclaimed=[Unclaimed("zeta", "m/zeta/x", 2, b"\xff")]), 1)
+    found = listed(tmp_path / "s")
+    assert [(one["kind"], one["member"], one["at"]) for one in found] == [
+        ("reject", "acme", 1),
+        ("unclaimed", "zeta", 2),
+    ]
+    assert found[0]["sha256"] == hashlib.sha256(b"{}").hexdigest()
+    assert listed(tmp_path / "s", kind="reject", member="zeta") == []
+    with pytest.raises(FileNotFoundError):
+        listed(tmp_path / "t")
     spool.close()

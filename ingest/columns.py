@@ -1,0 +1,70 @@
+"""From readings, one after the other, to a batch of columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from fleet.batch import READING, MachineKey, Reading, ReadingBatch, key_ns
+from fleet.registry import Route
+from ingest.decoders import Decode
+
+_COLUMNS: Final = tuple(Reading._field_defaults.items())[:-1]  # name and "missing" of each number; metrics apart
+
+
+class Target:
+    """A machine that a topic feeds, and how its payloads are read.
+
+    Attributes:
+        machine: index of ``key`` among the machines of the gathering.
+        options: time zone, channel and scale of the decoder's context; ``spec`` names them, with a hash that is cached.
+    """
+
+    __slots__ = ("crc", "decode", "key", "machine", "options", "spec")
+
+    def __init__(self, route: Route, machine: int, crc: int, decode: Decode) -> None:
+        self.key = route.key
+        self.machine = machine
+        self.crc = crc
+        self.decode = decode
+        self.options = (route.timezone, route.channel, route.scale_w)
+        self.spec = repr(self.options)
+
+
+@dataclass(slots=True)
+class Columns:
+    """Readings gathered row by row: the reading, its machine, its topic's checksum; and for runs of rows (the count of
+    rows so far) their arrival, epoch ms.
+    """
+
+    readings: list[Reading] = field(default_factory=list)
+    machine: list[int] = field(default_factory=list)
+    crc: list[int] = field(default_factory=list)
+    arrived: list[tuple[int, int]] = field(default_factory=list)
+
+    def extend(self, readings: Sequence[Reading], target: Target) -> None:
+        """Add readings of one message."""
+        self.readings += readings
+        self.machine += [target.machine] * len(readings)
+        self.crc += [target.crc] * len(readings)
+
+    def arrive(self, arrived_ms: int) -> None:
+        """All readings since the last call arrived at that time."""
+        self.arrived.append((len(self.readings), arrived_ms))
+
+    def batch(self, machines: Sequence[MachineKey]) -> ReadingBatch | None:
+        """Everything gathered as a batch, keyed; None of nothing."""
+        if not self.readings:
+            return None
+        at, *columns, texts = zip(*self.readings, strict=True)
+        rows = np.empty(len(at), dtype=READING)
+        for (name, missing), column in zip(_COLUMNS, columns, strict=True):
+            # Most columns of a burst are wholly missing; counting identical objects costs less than converting them.
+            rows[name] = missing if column.count(missing) == len(at) else column
+        ends, times = zip(*self.arrived, strict=True)
+        rows["arrived_ms"] = np.repeat(np.array(times, dtype=np.int64), np.diff(ends, prepend=0))
+        used, rows["machine"] = np.unique(np.array(self.machine, dtype=np.intp), return_inverse=True)
+        metrics = {row: text for row, text in enumerate(texts) if text} if any(texts) else {}
+        rows["at_ns"] = key_ns(rows, np.array(at, dtype=np.int64), np.array(self.crc, dtype=np.uint32), metrics)
+        return ReadingBatch(tuple(machines[index] for index in used), rows, metrics)
