@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from fleet.batch import MachineKey
-from gateway.access import Audience, Hidden, Scope
+from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.draw.strip import swatch
 from gateway.live import Change
 from gateway.web import Page, Site, page_of
@@ -17,9 +17,67 @@ from gateway.web import Page, Site, page_of
 router = APIRouter(tags=["events"])
 HEARTBEAT_S: Final = 15.0
 _GATHER_S: Final = 0.2  # a burst of readings of one machine becomes one event
-_PLUMBING: Final = frozenset({"health", "rejects", "unclaimed", "session"})
+_PLUMBING: Final = frozenset({"rejects", "unclaimed", "session"})
+_OFFERS: Final = frozenset({"finding", "registry"})
 
-Say = Callable[[Change], tuple[str, str] | None]
+Event = tuple[str, str]
+
+
+class Voice:
+    """What one visitor is told: ``kinds`` of change become an event of that ``name`` without content."""
+
+    def __init__(self, name: str = "", kinds: frozenset[str] = frozenset()) -> None:
+        self.name, self.kinds = name, kinds
+
+    def of(self, change: Change) -> Event | None:
+        """The event that a change is to this visitor; None when it is none."""
+        return (self.name, "{}") if change.kind in self.kinds else None
+
+    def beat(self) -> list[Event]:
+        """What has changed by time alone, asked at the beginning and at every heartbeat."""
+        return []
+
+
+class OwnerVoice(Voice):
+    """The states of the owner's machines, or of ``only`` one; silence, too, changes them."""
+
+    def __init__(self, scope: Scope, page: Page, only: str) -> None:
+        super().__init__()
+        self.scope, self.page, self.only = scope, page, only
+        self._told: dict[MachineKey, tuple[int, bool]] = {}
+
+    def of(self, change: Change) -> Event | None:
+        key = change.key
+        if change.kind != "state" or key.member != self.scope.member or (self.only and key.machine != self.only):
+            return None
+        try:
+            return self._state(self.scope.own(key))
+        except Hidden:
+            return None  # taken out of the registry while the page was open
+
+    def beat(self) -> list[Event]:
+        try:
+            machines = self.scope.own_machines()
+        except Hidden:
+            return []
+        wanted = [own for own in machines if not self.only or own.key.machine == self.only]
+        return [
+            self._state(own) for own in wanted if self._told.get(own.key) != (own.present.state, own.present.silent)
+        ]
+
+    def _state(self, own: OwnMachine) -> Event:
+        now, words = own.present, self.page.words
+        self._told[own.key] = (now.state, now.silent)
+        said: dict[str, Any] = {
+            "machine": f"{own.key.member}.{own.key.machine}",
+            "state": words.state(now.state, now.basis),
+            "chip": str(swatch(now.state, words)),
+            "since": words.moment(now.since),
+            "at": words.local(now.last).isoformat() if now.last else None,
+            "power": words.power(now.power_w) if now.power_w is not None else None,
+            "silent": now.silent,
+        }
+        return "state", json.dumps(said, ensure_ascii=False)
 
 
 @router.get("/events", response_class=StreamingResponse)
@@ -31,13 +89,13 @@ async def events(
     network: Annotated[bool, Query(description="when the plumbing changes, for the operator")] = False,
 ) -> StreamingResponse:
     """A stream of ``state``, ``offers`` and ``network`` events until the visitor leaves or the gateway stops."""
-    say = _speaker(page, machine, member, offers, network)
+    voice = _voice(page, machine, member, offers, network)
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(page.request, page.site, say), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_stream(page.request, page.site, voice), media_type="text/event-stream", headers=headers)
 
 
-def _speaker(page: Page, machine: str, member: str, offers: bool, network: bool) -> Say:
-    """What to tell this visitor of a change.
+def _voice(page: Page, machine: str, member: str, offers: bool, network: bool) -> Voice:
+    """What to tell this visitor.
 
     Raises:
         Hidden: nothing was asked for, or not for this visitor.
@@ -49,51 +107,31 @@ def _speaker(page: Page, machine: str, member: str, offers: bool, network: bool)
             scope.own(MachineKey(owner, name))  # hidden here, before the stream begins
         else:
             scope.own_machines()
-        return lambda change: _state(change, scope, page, name)
+        return OwnerVoice(scope, page, name)
     if network:
         page.scope(Audience.OPERATOR)
-        return lambda change: ("network", "{}") if change.kind in _PLUMBING else None
+        return Voice("network", _PLUMBING)
     if offers:
-        return lambda change: ("offers", "{}") if change.kind in ("finding", "registry") else None
+        return Voice("offers", _OFFERS)
     raise Hidden("events")
 
 
-def _state(change: Change, scope: Scope, page: Page, only: str) -> tuple[str, str] | None:
-    key = change.key
-    if change.kind not in ("state", "picture") or key.member != scope.member or (only and key.machine != only):
-        return None
-    try:
-        own = scope.own(key)
-    except Hidden:
-        return None
-    now, words = own.present, page.words
-    said: dict[str, Any] = {
-        "machine": f"{key.member}.{key.machine}",
-        "state": words.state(now.state, now.basis),
-        "chip": str(swatch(now.state, words)),
-        "since": words.moment(now.since),
-        "at": words.local(now.last).isoformat() if now.last else None,
-        "age": words.ago(now.last, scope.picture.now()),
-        "power": words.power(now.power_w) if now.power_w is not None else None,
-        "silent": now.silent,
-    }
-    return "state", json.dumps(said, ensure_ascii=False)
-
-
-async def _stream(request: Request, site: Site, say: Say) -> AsyncIterator[str]:
+async def _stream(request: Request, site: Site, voice: Voice) -> AsyncIterator[str]:
     site.metrics.streams.inc()
     try:
         async with site.live.changes() as queue:
             yield "retry: 2000\n\n"
+            told = voice.beat()
             while not site.stop.is_set():
-                pending = await _gather(queue, site.stop)
-                if not pending and await request.is_disconnected():
-                    return
-                told = [said for change in pending if (said := say(change)) is not None]
                 for name, data in dict.fromkeys(told):
                     yield f"event: {name}\ndata: {data}\n\n"
-                if not told:
+                pending = await _gather(queue, site.stop)
+                told = [event for change in pending if (event := voice.of(change)) is not None]
+                if not pending:
+                    if await request.is_disconnected():
+                        return
                     yield ": still here\n\n"
+                    told = voice.beat()
     finally:
         site.metrics.streams.dec()
 

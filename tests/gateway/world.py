@@ -11,7 +11,7 @@ import numpy as np
 
 from fleet import edit, registry, states
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
-from fleet.network import Machine, Member
+from fleet.network import Machine, Member, Place
 from fleet.records import Document, Finding, FindingStatus, FreeWindow, HourBucket, Outlook
 from fleet.registry import Registry
 from store.base import Store
@@ -259,6 +259,13 @@ def _document(body: Outlook | Finding, kind: str, now: datetime) -> Document:
         at=int(now.timestamp() * 1000),
         body=body.model_dump_json(),
     )
+
+
+def outlook(now: datetime) -> Outlook:
+    """An outlook of some machine."""
+    member = Member(slug="m", name="M", place=Place(commune="X"), machines=(Machine(id="x", name="X"),))
+    rng = np.random.default_rng(1)
+    return _outlook(member, member.machines[0], list(_hours(member, member.machines[0], now, rng)), now, now, rng)
 
 
 def touched(machine: str, at: datetime, **quantities: object) -> bytes:
