@@ -10,12 +10,16 @@ import json
 import time
 from typing import Any, Final
 
+import structlog
+
 from bus.client import Burst
 from fleet.topics import HEALTH, TOUCHED
 
+log = structlog.get_logger()
 WINDOW: Final = 800
 """Messages of up to 16 kB ahead of the collector; Mosquitto by default keeps 1,000 for a client."""
 _SILENT_S: Final = 15.0  # a collector that said nothing for so long is not waited for
+_LOST_S: Final = 30.0
 _GONE_S: Final = 60.0
 _SETTLED: Final = 3  # healths in a row
 
@@ -110,9 +114,19 @@ class Flow:
         return True
 
     async def room(self) -> None:
-        """Return when a further message keeps within the window, or when no collector lives."""
+        """Return when a further message keeps within the window, or when no collector lives.
+
+        A collector that receives other messages but gets no nearer for a while was never given what lies between: the
+        broker dropped it, and nobody may wait for it.
+        """
+        nearest, received, since = self.ahead, _number(self.health, "received"), time.monotonic()
         while self.alive and self.ahead > WINDOW:
             await self.news()
+            if self.ahead < nearest:
+                nearest, received, since = self.ahead, _number(self.health, "received"), time.monotonic()
+            elif time.monotonic() - since > _LOST_S and _number(self.health, "received") > received:
+                log.warning("messages never reached the collector: the broker dropped them", at_most=self.ahead)
+                self._base, self._sent = _number(self.health, "received"), 0
 
     async def stored(self) -> bool:
         """Return when the store has the newest expected reading of every machine, and so all before it.
