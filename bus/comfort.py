@@ -53,12 +53,14 @@ async def listen(
         try:
             async with _client(address, client_id, keep_alive_s) as client:
                 await client.subscribe([(topic, qos) for topic in topics])
+                _heed_cancellation()
                 backoff.succeeded()
                 told = _tell(on_state, told, (True, ""))
                 async for message in client.messages:
                     yield Message(str(message.topic), _payload(message), message.retain)
         except (aiomqtt.MqttError, OSError) as error:
             told = _tell(on_state, told, (False, _sentence(error, address)))
+        _heed_cancellation()
         await asyncio.sleep(backoff.failed())
 
 
@@ -74,7 +76,9 @@ async def publish_once(
         async with asyncio.timeout(timeout_s), _client(address, None, 20) as client:
             await client.publish(topic, payload, qos=1, retain=retain)
     except (aiomqtt.MqttError, OSError) as error:
+        _heed_cancellation()
         raise BrokerUnreachable(_sentence(error, address)) from None
+    _heed_cancellation()
 
 
 async def request(
@@ -92,22 +96,36 @@ async def request(
         BrokerUnreachable: in one sentence why not; also when no such answer came within ``timeout_s``.
     """
     connected = False
+    got: Message | None = None
     try:
         async with asyncio.timeout(timeout_s), _client(address, None, 20) as client:
             await client.subscribe(answer, qos=1)
             await client.publish(topic, payload, qos=1)
             connected = True
+            _heed_cancellation()
             async for message in client.messages:
-                got = Message(str(message.topic), _payload(message), message.retain)
-                if accept(got):
-                    return got
-    except TimeoutError:
-        if connected:
-            raise BrokerUnreachable(located(f"no answer on {answer} within {timeout_s:g} s", address)) from None
-        raise BrokerUnreachable(failure(TimeoutError(), address)) from None
+                candidate = Message(str(message.topic), _payload(message), message.retain)
+                if accept(candidate):
+                    got = candidate
+                    break
     except (aiomqtt.MqttError, OSError) as error:
-        raise BrokerUnreachable(_sentence(error, address)) from None
-    raise BrokerUnreachable(located("the broker closed the connection", address))
+        _heed_cancellation()
+        late = isinstance(error, TimeoutError) and connected
+        sentence = (
+            located(f"no answer on {answer} within {timeout_s:g} s", address) if late else _sentence(error, address)
+        )
+        raise BrokerUnreachable(sentence) from None
+    _heed_cancellation()
+    if got is None:
+        raise BrokerUnreachable(located("the connection broke", address))
+    return got
+
+
+def _heed_cancellation() -> None:
+    """Before Python 3.12 asyncio.wait_for, which aiomqtt uses, can lose a cancellation that comes with its result."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _client(address: BrokerAddress, client_id: str | None, keep_alive_s: int) -> aiomqtt.Client:
