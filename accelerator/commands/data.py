@@ -29,7 +29,7 @@ _COLUMNS = {
 def report(
     store: StoreUrl = None,
     from_time: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; default 12 weeks back.")
+        str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; default 26 weeks back.")
     ] = None,
     to_time: Annotated[str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; default now.")] = None,
     fleet: Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")] = None,

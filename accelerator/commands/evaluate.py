@@ -162,8 +162,11 @@ def _hours(text: str, option: str) -> int:
     return int(hours)
 
 
-def _gain(gain: Mapping[str, float] | None) -> str:
-    return f"{gain['percent']:.1f} % [{gain['low']:.1f}, {gain['high']:.1f}]" if gain else ""
+def _gain(gain: Mapping[str, float | None] | None) -> str:
+    if not gain:
+        return ""
+    percent = f"{gain['percent']:.1f} %"
+    return percent if gain["low"] is None else f"{percent} [{gain['low']:.1f}, {gain['high']:.1f}]"
 
 
 def register(root: typer.Typer) -> None:

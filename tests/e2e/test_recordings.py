@@ -1,4 +1,4 @@
-"""Recordings through Mosquitto, the collector and the worker, into both stores; the report against an independent count."""
+"""Recordings through Mosquitto, collector and worker into both stores; the report against an independent count."""
 
 import csv
 import json
