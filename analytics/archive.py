@@ -59,14 +59,21 @@ async def learn_desk(floor: Floor, desk: Desk) -> None:
     Raises:
         store.base.StoreError: nothing has changed.
     """
-    now_ms = floor.now_ms()
-    start_ms = monday_ms(now_ms) - LEARN_WEEKS * 7 * DAY_MS
-    batch = await floor.store.read_readings([desk.key], start_ms, now_ms)
-    learned = await asyncio.to_thread(learn_at, batch.rows, desk.model.max_silence_ms, now_ms)
+    last = await floor.store.last_reading(desk.key, _FAR_MS)
+    last_ms = int(last.rows["at_ns"][0]) // 1_000_000 if len(last) else None
+    at_ms = _as_of(floor.now_ms(), last_ms)
+    start_ms = monday_ms(at_ms) - LEARN_WEEKS * 7 * DAY_MS
+    batch = await floor.store.read_readings([desk.key], start_ms, at_ms)
+    learned = await asyncio.to_thread(learn_at, batch.rows, desk.model.max_silence_ms, at_ms)
     if learned != desk.learned:
-        await floor.notices.write([(desk.key, MODEL, learned.to_json())], now_ms)
+        await floor.notices.write([(desk.key, MODEL, learned.to_json())], floor.now_ms())
     desk.learned, desk.learn_due_ms = learned, None
     adopt(floor, desk)
+
+
+def _as_of(now_ms: int, last_ms: int | None) -> int:
+    """The instant to learn for: of a recording from years ago, the day after its end."""
+    return now_ms if last_ms is None else min(now_ms, last_ms + DAY_MS)
 
 
 def adopt(floor: Floor, desk: Desk) -> None:
@@ -88,16 +95,15 @@ async def _walk(floor: Floor, desk: Desk | None, key: MachineKey) -> None:
         pass  # a look that began before the machine fell behind is over now, and the next one leaves it alone
     now_ms, model = floor.now_ms(), desk.model
     hours = floor.backlog.hours(key, now_ms)
-    dirty, everything = {*hours, *desk.unfinished()}, desk.everything
+    dirty = {*hours, *desk.unfinished()}
     if not desk.booted:
-        found = await _boot(floor, desk, dirty)
-        dirty, everything = dirty | found[0], everything or found[1]
+        dirty |= await _boot(floor, desk, dirty)
     if desk.learned is not None and any(hour * 1000 < desk.learned.until_ms for hour in hours):
         desk.learn_due_ms = now_ms + QUIET_MS
     kept_days = desk.member.retention_days
-    keep_before = (now_ms // DAY_MS - kept_days + 1) * 86_400 if everything and kept_days else 0
+    keep_before = (now_ms // DAY_MS - kept_days + 1) * 86_400 if kept_days else 0
     tail, present, written = await rederive(
-        floor.store, key, model, dirty, now_ms, everything=everything, keep_before=keep_before
+        floor.store, key, model, dirty, now_ms, everything=desk.everything, keep_before=keep_before
     )
     floor.derived_hours += written
     floor.backlog.done(key, hours)
@@ -112,19 +118,18 @@ async def _walk(floor: Floor, desk: Desk | None, key: MachineKey) -> None:
     floor.heads_up.set()
 
 
-async def _boot(floor: Floor, desk: Desk, dirty: set[int]) -> tuple[set[int], bool]:
-    """Hours to derive for a machine that is new to this run of the worker, and whether all are to be derived again."""
+async def _boot(floor: Floor, desk: Desk, dirty: set[int]) -> set[int]:
+    """Hours to derive for a machine that is new to this run of the worker, besides those that were touched."""
     last = await floor.store.last_reading(desk.key, _FAR_MS)
     if not len(last):
-        return set(), False
+        return set()
     hour = int(last.rows["at_ns"][0]) // (HOUR_SECONDS * 10**9) * HOUR_SECONDS
     standing = await floor.store.read_hours([desk.key], hour, hour + HOUR_SECONDS)
-    if standing:
-        return {hour}, standing[0].model != desk.model.version
-    if hour in dirty:
-        return {hour}, False
+    if hour in dirty or standing:
+        desk.everything |= bool(standing) and standing[0].model != desk.model.version
+        return {hour}
     # its readings came while no member's file named it: every hour it ever had is dirty
-    return {row.hour for row in await floor.store.read_dirty(0) if row.machine == desk.key} | {hour}, False
+    return {row.hour for row in await floor.store.read_dirty(0) if row.machine == desk.key} | {hour}
 
 
 def _tell_progress(floor: Floor, key: MachineKey) -> None:
@@ -140,7 +145,8 @@ async def _refresh(floor: Floor, member: str) -> None:
         floor.members_due.set(member, None)
         return
     for desk in desks:
-        if desk.learned is not None and learn_again(desk.learned, began_ms):
+        last_ms = desk.present.last_ms if desk.present else None
+        if desk.learned is not None and learn_again(desk.learned, _as_of(began_ms, last_ms)):
             desk.learn_due_ms = began_ms
     now = utc(began_ms / 1000)
     start, end = span(known, floor.registry.network, now)

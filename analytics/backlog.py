@@ -1,5 +1,7 @@
 """Which hours wait to be derived, and how far the worker's watermark may move."""
 
+from collections.abc import Iterable
+
 from fleet.batch import MachineKey
 from store.base import DirtyHour
 
@@ -7,8 +9,8 @@ from store.base import DirtyHour
 class Backlog:
     """Dirty hours by machine, and the newest arrival up to which everything is derived and stored.
 
-    Dirty rows are read again from a little before the watermark on, for rows become visible a little out of order of
-    their arrival stamps; those seen before are passed over. After a restart they are derived once more, to the same.
+    Dirty rows are read again from a little before the newest arrival on, for rows become visible a little out of order
+    of their arrival stamps; those seen before are passed over. After a restart they are derived once more, to the same.
 
     Args:
         watermark_ms: arrivals before it are derived already.
@@ -19,10 +21,13 @@ class Backlog:
         self._overlap_ms = overlap_ms
         self._newest_ms = watermark_ms
         self._seen: dict[tuple[MachineKey, int], int] = {}
+        self._prune_at = 10_000
         self._waiting: dict[MachineKey, dict[int, int]] = {}
+        self._oldest: dict[MachineKey, int] = {}
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
+        return self._count
 
     def __contains__(self, key: object) -> bool:
         return key in self._waiting
@@ -35,23 +40,27 @@ class Backlog:
     @property
     def watermark_ms(self) -> int:
         """Every arrival before it is derived and stored."""
-        waiting = [arrived for hours in self._waiting.values() for arrived in hours.values()]
-        return min(waiting, default=self._newest_ms)
+        return min(self._oldest.values(), default=self._newest_ms)
 
     @property
     def machines(self) -> list[MachineKey]:
         """Those with waiting hours, in order of their arrival."""
         return list(self._waiting)
 
-    def add(self, rows: list[DirtyHour]) -> None:
+    def add(self, rows: Iterable[DirtyHour]) -> None:
         """Take in what was read from the store."""
-        for row in rows:
-            if self._seen.get((row.machine, row.hour), -1) < row.arrived_ms:
-                self._seen[row.machine, row.hour] = row.arrived_ms
-                self._waiting.setdefault(row.machine, {})[row.hour] = row.arrived_ms
-                self._newest_ms = max(self._newest_ms, row.arrived_ms)
-        if len(self._seen) > 10_000:
-            self._seen = {key: arrived for key, arrived in self._seen.items() if arrived >= self.since_ms}
+        seen = self._seen
+        for key, hour, arrived_ms in rows:
+            if seen.get((key, hour), -1) < arrived_ms:
+                seen[key, hour] = arrived_ms
+                hours = self._waiting.setdefault(key, {})
+                self._count += hour not in hours
+                hours[hour] = arrived_ms
+                self._oldest[key] = min(arrived_ms, self._oldest.get(key, arrived_ms))
+                self._newest_ms = max(self._newest_ms, arrived_ms)
+        if len(seen) > self._prune_at:
+            self._seen = {row: arrived for row, arrived in seen.items() if arrived >= self.since_ms}
+            self._prune_at = max(10_000, 2 * len(self._seen))
 
     def hours(self, key: MachineKey, now_ms: int) -> dict[int, int]:
         """The machine's waiting hours (epoch seconds) that have begun, with the arrival of each; a copy."""
@@ -68,12 +77,14 @@ class Backlog:
     def done(self, key: MachineKey, hours: dict[int, int]) -> None:
         """These hours are derived and stored; those that were touched again since stay."""
         waiting = self._waiting.get(key, {})
-        for hour, arrived in hours.items():
-            if waiting.get(hour) == arrived:
-                del waiting[hour]
-        if not waiting:
+        left = {hour: arrived for hour, arrived in waiting.items() if hours.get(hour) != arrived}
+        self._count -= len(waiting) - len(left)
+        if left:
+            self._waiting[key], self._oldest[key] = left, min(left.values())
+        else:
             self._waiting.pop(key, None)
+            self._oldest.pop(key, None)
 
     def drop(self, key: MachineKey) -> None:
         """Nobody derives this machine (any more)."""
-        self._waiting.pop(key, None)
+        self.done(key, dict(self._waiting.get(key, {})))

@@ -112,8 +112,8 @@ async def rederive(
 
     Args:
         dirty: hours with new readings, epoch seconds.
-        everything: derive every hour that has a bucket again (the model is a new one).
-        keep_before: hours before it stand as they are: their readings may be deleted by now.
+        everything: derive every hour that has a bucket again (the model is a new one); found out from them, too.
+        keep_before: hours before it stand as they are then: their readings may be deleted by now.
 
     Returns:
         the newest buckets, the present (None when the newest hour was not reached), and the number of buckets written.
@@ -133,15 +133,23 @@ class _Rederivation:
         self.silence_hours = -(-model.max_silence_ms // (HOUR_SECONDS * 1000))
 
     async def run(self, dirty: set[int], everything: bool, keep_before: int) -> tuple[Tail, Present | None, int]:
-        first = 0 if everything else min(dirty, default=_FAR)
-        pending = {hour for hour in dirty if hour >= keep_before and hour * 1000 < self.now_ms}
-        self.tail = await self._standing(first)
+        pending = {hour for hour in dirty if hour * 1000 < self.now_ms}
+        self.tail = await self._standing(0 if everything else min(pending, default=_FAR))
+        if not everything and self._stale(pending, keep_before):
+            everything, self.tail = True, await self._standing(0)
         if everything:
-            pending |= {hour for hour in self.tail.buckets if hour >= keep_before}
+            pending = {hour for hour in pending | self.tail.buckets.keys() if hour >= keep_before}
         while pending:
             pending = await self._window(pending)
         self.tail.trim()
         return self.tail, self.present, self.written
+
+    def _stale(self, pending: set[int], keep_before: int) -> bool:
+        """Whether the hours that the dirty ones rest on were made by another model."""
+        resting = [hour for hour in self.tail.buckets if hour < min(pending, default=_FAR)]
+        if not resting or max(resting) < keep_before:
+            return False
+        return self.tail.buckets[max(resting)].model != self.model.version
 
     async def _standing(self, first: int) -> Tail:
         """Every bucket from the one on whose carry the first dirty hour rests."""

@@ -25,6 +25,7 @@ class Floor:
         behind: machines whose history is to be walked through, in order; the head task leaves them alone.
         members_due: member -> epoch ms at which its outlooks and findings are to be made again.
         head: held while the head task looks; who has held it after a machine fell behind has that machine alone.
+        announced: readings may have become durable since the dirty hours were read.
         heads_up, archives_up: something to do for the task of that name.
     """
 
@@ -37,6 +38,7 @@ class Floor:
     behind: dict[MachineKey, None] = field(default_factory=dict)
     members_due: Deadlines[str] = field(default_factory=Deadlines)
     head: asyncio.Lock = field(default_factory=asyncio.Lock)
+    announced: bool = True
     heads_up: asyncio.Event = field(default_factory=asyncio.Event)
     archives_up: asyncio.Event = field(default_factory=asyncio.Event)
     derived_hours: int = 0
@@ -47,6 +49,11 @@ class Floor:
     def now_ms(self) -> int:
         """The worker's clock, epoch ms."""
         return time.time_ns() // 1_000_000
+
+    def announce(self) -> None:
+        """Readings became durable, or may have."""
+        self.announced = True
+        self.heads_up.set()
 
     def fall_behind(self, key: MachineKey) -> None:
         """Walk through the machine's history before anything else is done with it."""

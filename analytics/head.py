@@ -18,6 +18,9 @@ REACH_HOURS: Final = 48
 AT_ONCE: Final = 200
 """Machines whose readings are fetched by one query."""
 
+ROWS_AT_ONCE: Final = 20_000
+"""Dirty hours taken in before others have their turn."""
+
 Entry = tuple[int, str]
 
 
@@ -32,7 +35,8 @@ async def look(floor: Floor) -> None:
 
 
 async def _look(floor: Floor) -> None:
-    floor.backlog.add(await floor.store.read_dirty(floor.backlog.since_ms))
+    if floor.announced:
+        await _read_dirty(floor)
     now_ms = floor.now_ms()
     due = floor.deadlines.pop_due(now_ms)
     heads: list[tuple[Desk, dict[int, int], Entry]] = []
@@ -54,6 +58,18 @@ async def _look(floor: Floor) -> None:
         for desk, _, _ in heads:
             floor.rest(desk)
         raise
+
+
+async def _read_dirty(floor: Floor) -> None:
+    floor.announced = False
+    try:
+        rows = await floor.store.read_dirty(floor.backlog.since_ms)
+    except BaseException:
+        floor.announced = True
+        raise
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        floor.backlog.add(rows[first : first + ROWS_AT_ONCE])
+        await asyncio.sleep(0)
 
 
 def _entry(desk: Desk, hours: dict[int, int], now_ms: int) -> Entry | None:

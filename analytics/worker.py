@@ -51,7 +51,7 @@ class WorkerConfig:
     fleet_dir: Path
     client_id: str = "resilian-analytics"
     linger_s: float = 0.2
-    overlap_ms: int = 60_000
+    overlap_ms: int = 10_000
 
 
 async def run(config: WorkerConfig, store: Store, *, stop: asyncio.Event) -> None:
@@ -142,7 +142,7 @@ class _Worker:
             await self._withdraw(key, findings[key])
         for member in floor.registry.members:
             floor.refresh(member)
-        floor.heads_up.set()
+        floor.announce()
 
     def _seat(
         self,
@@ -171,10 +171,12 @@ class _Worker:
         floor = self.floor
         while not self.stop.is_set():
             await self.patience.wait(floor.heads_up, floor.deadlines.next_ms())
+            began_ms = floor.now_ms()
             if await self.patience.insist(lambda: head.look(floor)):
                 await self._save_sometimes()
                 self._tell()
-                await self.patience.pause(self.config.linger_s)
+                took_s = (floor.now_ms() - began_ms) / 1000
+                await self.patience.pause(max(self.config.linger_s, took_s))  # others have half of the time
 
     async def _archives(self) -> None:
         floor = self.floor
@@ -228,12 +230,12 @@ class _Worker:
 
     def _on_touched(self, burst: Burst) -> None:
         self.session.acknowledge(burst)
-        self.floor.heads_up.set()
+        self.floor.announce()
 
     def _on_state(self, connected: bool, session_present: bool, reason: str) -> None:
         del reason
         if connected:
-            self.floor.heads_up.set()  # announcements may have been lost meanwhile
+            self.floor.announce()  # announcements may have been lost meanwhile
             if not session_present:
                 self._publish_all()
         self.health.changed()

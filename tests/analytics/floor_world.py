@@ -100,6 +100,11 @@ class World:
                 return dict(json.loads(document.body))
         return None
 
+    async def body(self, kind: str, machine: str, member: str = "acme") -> dict[str, Any]:
+        found = await self.document(kind, machine, member)
+        assert found is not None, f"no document {kind} of {member}/{machine}"
+        return found
+
     async def hours(self, machine: str, member: str = "acme") -> dict[int, HourBucket]:
         found = await self.store.read_hours([MachineKey(member, machine)], 0, 2**40)
         return {bucket.hour: bucket for bucket in found}
@@ -134,20 +139,22 @@ def complete(hours: dict[int, HourBucket]) -> dict[int, HourBucket]:
     return {hour: bucket for hour, bucket in hours.items() if hour < running}
 
 
-async def eventually(condition: Callable[[], Awaitable[object]]) -> Any:
-    """The condition's value once it is true; TimeoutError when it does not come true."""
+async def eventually(condition: Callable[[], Awaitable[object]]) -> None:
+    """Return when the condition holds; TimeoutError when it does not come true."""
     async with asyncio.timeout(PATIENCE_S):
         for _ in iter(int, 1):
-            if value := await condition():
-                return value
+            if await condition():
+                return
             await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
-async def world(broker_url: str, folder: Path, **members: Sequence[str]) -> AsyncIterator[World]:
-    """A registry, an empty DuckDB store and a connected collector."""
+async def world(
+    broker_url: str, folder: Path, kept: Store | None = None, **members: Sequence[str]
+) -> AsyncIterator[World]:
+    """A registry, an empty store (DuckDB unless another is given) and a connected collector."""
     fleet = write_fleet(folder / "fleet", **members)
-    store = DuckStore(str(folder / "store.duckdb"))
+    store = kept or DuckStore(str(folder / "store.duckdb"))
     await store.open()
     one, stop = World(BrokerAddress.parse(broker_url), fleet, store), asyncio.Event()
     task = asyncio.create_task(one.session.run(stop))
