@@ -42,7 +42,7 @@ def past(plant: Plant, timeline: Timeline, start_ms: int, end_ms: int, every_ms:
     counter does not tell it in its history either. Silent spans of a device that buffers nothing are left out.
     """
     beats = timeline.beats(start_ms, end_ms, every_ms)
-    samples = timeline.at(beats[_heard(plant, beats)])
+    samples = timeline.at(beats[_heard(plant, beats)], averaged=True)
     return reading_topic(*plant.key), list(_objects(plant, samples))
 
 

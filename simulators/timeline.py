@@ -95,8 +95,12 @@ class Timeline:
             starts[0] = start_ms
         return Intervals(starts, ends, self._state[first:last])
 
-    def at(self, at_ms: Millis) -> Samples:
-        """What the meters read at the given instants (epoch ms, any order, at or after the origin)."""
+    def at(self, at_ms: Millis, *, averaged: bool = False) -> Samples:
+        """What the meters read at the given instants (epoch ms, any order, at or after the origin).
+
+        ``averaged`` reads the mean power of the state, as a meter does that reports every quarter of an hour, instead
+        of the power at that instant of the cycle.
+        """
         if not len(at_ms):
             return Samples(at_ms, np.empty(0, np.uint8), np.empty(0), np.empty(0), np.empty(0, np.int64))
         self._reach(int(at_ms.min()), int(at_ms.max()) + 1)
@@ -106,7 +110,9 @@ class Timeline:
         producing = state == PRODUCING
         cycles = (self._busy_s[run] + np.where(producing, inside_s, 0.0)) / self.plant.cycle_s
         energy = self._energy[run] + self._power[state] * inside_s / 3600.0
-        return Samples(at_ms, state, self._watts(at_ms, state, cycles), energy, cycles.astype(np.int64))
+        return Samples(
+            at_ms, state, self._watts(at_ms, state, None if averaged else cycles), energy, cycles.astype(np.int64)
+        )
 
     def next_change(self, at_ms: int) -> int:
         """The first instant after ``at_ms`` at which the state changes, epoch ms."""
@@ -130,11 +136,12 @@ class Timeline:
         beats: Millis = np.repeat(starts, counts) + within * every_ms
         return beats[beats >= start_ms]
 
-    def _watts(self, at_ms: Millis, state: Codes, cycles: Floats) -> Floats:
+    def _watts(self, at_ms: Millis, state: Codes, cycles: Floats | None) -> Floats:
         plant = self.plant
         watts = self._power[state]
-        producing = state == PRODUCING
-        watts[producing] = plant.rated_w * plant.kind.curve(cycles[producing] % 1.0)
+        if cycles is not None:
+            producing = state == PRODUCING
+            watts[producing] = plant.rated_w * plant.kind.curve(cycles[producing] % 1.0)
         watts *= 1.0 + plant.kind.noise * normal(plant.noise_key, at_ms)
         return watts.clip(min=0.0).round(1)
 

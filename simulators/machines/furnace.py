@@ -9,7 +9,7 @@ from simulators.noise import Floats
 
 def _heat_and_hold(phase: Floats) -> Floats:
     heating = 0.98 - 0.1 * phase
-    holding = np.where((phase * 40) % 1.0 < 0.45, 0.62, 0.30)
+    holding = np.where((phase * 40) % 1.0 < 0.45, 0.62, 0.42)
     return np.where(phase < 0.3, heating, holding)
 
 

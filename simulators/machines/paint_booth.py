@@ -8,7 +8,7 @@ from simulators.noise import Floats
 
 
 def _spray_flash_bake(phase: Floats) -> Floats:
-    return np.select([phase < 0.45, phase < 0.55], [0.62 + 0.0 * phase, 0.40 + 0.0 * phase], 0.95)
+    return np.select([phase < 0.45, phase < 0.55], [0.62 + 0.0 * phase, 0.47 + 0.0 * phase], 0.95)
 
 
 PAINT_BOOTH = Kind(

@@ -8,7 +8,7 @@ from simulators.noise import Floats
 
 
 def _plateaus(phase: Floats) -> Floats:
-    return 0.30 + 0.17 * np.floor(phase * 5)
+    return 0.40 + 0.145 * np.floor(phase * 5)
 
 
 TEST_BENCH = Kind(

@@ -1,5 +1,6 @@
 """Kinds of machine: plausible figures, and weeks that keep to them."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,11 @@ def test_power_tells_work_from_standby(kind: Kind) -> None:
     assert curve.shape == PHASES.shape
     assert curve.min() > 1.4 * kind.standby, "at any phase it draws more than on standby"
     assert curve.max() <= 1.0
+    minute = math.ceil(len(PHASES) * 60 / kind.cycle_s[1])  # steps of the longest cycle
+    low = curve < (kind.standby + kind.producing) / 2
+    assert not any(low[start : start + minute].all() for start in range(max(1, len(low) - minute))), (
+        "below the half of standby and work it stays for less than a minute, or power could not tell"
+    )
     assert kind.off < kind.standby < kind.producing
     assert kind.producing == pytest.approx(curve.mean(), rel=0.02)
     assert 0.5 < kind.efficiency < 1
