@@ -125,12 +125,12 @@ class Picture:
         await self._publish_today()
 
     async def _publish_today(self) -> None:
-        """What others read of the coming two weeks is made once, at or after 06:00, and kept until the next day."""
+        """What others read of the coming weeks is made once a day, at or after 06:00, and again for late history."""
         today = publish.publishing_day(self.now(), self.zone)
         fresh: dict[MachineKey, Published] = {}
         for key, outlook in self.outlooks.items():
             known = self.published.get(key)
-            if (known is None or known.day < today) and self._offered(key):
+            if self._offered(key) and publish.is_due(known, outlook, today):
                 fresh[key] = publish.publish(outlook, today, self.zone, known.since if known else None)
         if fresh:
             at = self.now()

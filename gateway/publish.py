@@ -18,6 +18,7 @@ KIND: Final = "published"
 FIRST_DAY: Final = 2
 LAST_DAY: Final = 14
 _AT: Final = time(6)
+_LATE_HISTORY: Final = 0.02
 
 Class = Literal[9, 8, 6]
 LEAST: Final[tuple[tuple[float, Class], ...]] = ((0.9, 9), (0.8, 8), (2 / 3, 6))
@@ -35,13 +36,17 @@ class Window(BaseModel):
 
 
 class Published(BaseModel):
-    """The document of kind ``published``: what holds since 06:00 of ``day``; ``since`` is the first such day."""
+    """The document of kind ``published``: what holds since 06:00 of ``day``; ``since`` is the first such day.
+
+    ``basis`` is how many complete weeks it rests on, a week half observed counting half.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     day: date
     since: date
     windows: tuple[Window, ...]
+    basis: float = 0.0
 
 
 def publishing_day(now: datetime, zone: ZoneInfo) -> date:
@@ -60,7 +65,21 @@ def publish(outlook: Outlook, day: date, zone: ZoneInfo, since: date | None = No
         for start, end, probability in halves(kept, outlook.window_hours, zone)
         if (chance := chance_class(probability)) is not None
     )
-    return Published(day=day, since=since or day, windows=windows)
+    return Published(day=day, since=since or day, windows=windows, basis=basis(outlook, day))
+
+
+def is_due(known: Published | None, outlook: Outlook, day: date) -> bool:
+    """Whether to publish now: nothing is published for that day, or history has arrived since.
+
+    Only complete weeks count, so what the machine does now never makes a window appear or vanish.
+    """
+    return known is None or known.day < day or basis(outlook, day) - known.basis >= _LATE_HISTORY
+
+
+def basis(outlook: Outlook, day: date) -> float:
+    """Weeks before that of ``day`` by the part that was observed, added up."""
+    monday = (day - timedelta(days=day.weekday())).isoformat()
+    return sum(week.get("coverage") or 0.0 for week in outlook.weekly if str(week.get("monday", "")) < monday)
 
 
 def halves(windows: Iterable[FreeWindow], hours: float, zone: ZoneInfo) -> list[tuple[datetime, datetime, float]]:

@@ -57,12 +57,13 @@ def alive(health: Health | None, now: datetime) -> bool:
 
 
 def progress(live: Live) -> float | None:
-    """How much of the history analytics has derived, 0 to 1; None when it does not say."""
+    """Part of the machines that analytics has caught up with, 0 to 1; None when it is not catching up."""
     health = live.health.get("analytics")
     said = (health.model_extra or {}).get("progress") if health else None
     if isinstance(said, dict):
-        done, total = said.get("done"), said.get("total")
-        return min(1.0, done / total) if isinstance(done, int | float) and isinstance(total, int) and total else None
+        done, waiting = said.get("done"), said.get("waiting")
+        if isinstance(done, int) and isinstance(waiting, int) and done + waiting > 0:
+            return done / (done + waiting)
     return float(said) if isinstance(said, int | float) and 0 <= said <= 1 else None
 
 

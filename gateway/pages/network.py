@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from fleet.registry import Registry
 from gateway import status
 from gateway.access import Audience, Scope
+from gateway.catalog import later
 from gateway.live import Live
 from gateway.messages import Health
 from gateway.web import Page, page_of
@@ -18,6 +19,23 @@ from gateway.words import Words
 router = APIRouter(include_in_schema=False)
 _NEWEST: Final = 12
 _SILENT_SHOWN: Final = 30
+
+
+REASONS: Final = {
+    "json": later("pas du JSON"),
+    "shape": later("structure inattendue"),
+    "type": later("type de valeur inattendu"),
+    "number": later("pas un nombre fini"),
+    "range": later("hors des bornes"),
+    "time": later("heure illisible"),
+    "future": later("heure dans le futur"),
+    "state": later("état inconnu du vocabulaire"),
+    "channel": later("voie inconnue"),
+    "empty": later("aucune grandeur"),
+    "too_large": later("message trop long"),
+    "topic": later("sujet inattendu"),
+    "format": later("format inconnu"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +58,7 @@ async def network(page: Annotated[Page, Depends(page_of)]) -> Response:
         programs=[_program(name, live.health.get(name), page) for name in status.PROGRAMS],
         figures=ingest_figures(live.health.get("ingest"), words),
         reasons=_reasons(live, words),
-        newest=_newest_rejects(live),
+        newest=_newest_rejects(live, words),
         devices=_devices(live),
         silent=scope.silent_feeds()[:_SILENT_SHOWN],
         silent_total=scope.silent(),
@@ -181,10 +199,13 @@ def _reasons(live: Live, words: Words) -> list[tuple[str, str]]:
     for rejects in live.rejects.values():
         for reason, count in rejects.by_reason.items():
             totals[reason] = totals.get(reason, 0) + count
-    return [(reason, words.number(count)) for reason, count in sorted(totals.items(), key=lambda item: -item[1])]
+    return [
+        (_reason(reason, words), words.number(count))
+        for reason, count in sorted(totals.items(), key=lambda item: -item[1])
+    ]
 
 
-def _newest_rejects(live: Live) -> list[dict[str, Any]]:
+def _newest_rejects(live: Live, words: Words) -> list[dict[str, Any]]:
     """Topic, reason, field and rule; the payload itself is its member's alone."""
     entries = [(member, reject) for member, rejects in live.rejects.items() for reject in rejects.newest]
     entries.sort(key=lambda entry: -entry[1].at)
@@ -193,7 +214,7 @@ def _newest_rejects(live: Live) -> list[dict[str, Any]]:
             "member": member,
             "at": datetime.fromtimestamp(reject.at / 1000, UTC),
             "topic": reject.topic,
-            "reason": reject.reason,
+            "reason": _reason(reject.reason, words),
             "field": reject.field,
         }
         for member, reject in entries[:_NEWEST]
@@ -212,3 +233,8 @@ def _devices(live: Live) -> list[dict[str, Any]]:
         for member, unclaimed in sorted(live.unclaimed.items())
         for device in unclaimed.devices
     ]
+
+
+def _reason(reason: str, words: Words) -> str:
+    """The one word of the collector in the page's language."""
+    return words.say(REASONS[reason]) if reason in REASONS else reason

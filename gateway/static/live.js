@@ -56,13 +56,14 @@
       if (silent) silent.hidden = !said.silent;
     }
     for (const holder of document.querySelectorAll(`[data-age-of="${CSS.escape(said.machine)}"]`)) {
+      if (!said.at) continue;
       let time = holder.querySelector("time");
       if (!time) {
         time = document.createElement("time");
         time.dataset.age = "";
         holder.replaceChildren(time);
       }
-      if (said.at) time.dateTime = said.at;
+      time.dateTime = said.at;
     }
     if (body.dataset.strip) {
       set(document.querySelector("[data-since]"), said.since);

@@ -17,7 +17,7 @@ from gateway.draw.grid import week_grid
 from gateway.draw.runs import Run, runs_of
 from gateway.draw.strip import strip
 from gateway.present import bridged
-from gateway.publish import Window, chance_class, halves, publish, publishing_day
+from gateway.publish import Window, chance_class, halves, is_due, publish, publishing_day
 from gateway.words import words
 from tests.gateway import world
 
@@ -101,6 +101,19 @@ def test_published_bounds_do_not_depend_on_what_the_machine_did() -> None:
     assert max(days) <= now.date() + timedelta(days=14)
     assert {window.start.astimezone(PARIS).hour for window in published.windows} == {5, 13}
     assert {window.chance for window in published.windows} <= {9, 8, 6}
+
+
+def test_nothing_is_published_twice_a_day_but_for_late_history() -> None:
+    day = date(2026, 3, 4)
+    outlook = world.outlook(datetime(2026, 3, 4, 8, tzinfo=PARIS))
+    first = publish(outlook, day, PARIS)
+    assert not is_due(first, outlook.model_copy(update={"free": []}), day)
+    weekly = [*outlook.weekly, {**outlook.weekly[-1], "monday": "2026-03-02", "coverage": 0.9}]
+    assert not is_due(first, outlook.model_copy(update={"weekly": weekly}), day), "this week is not history"
+    weekly = [*outlook.weekly, {**outlook.weekly[-1], "monday": "2025-11-03", "coverage": 0.9}]
+    assert is_due(first, outlook.model_copy(update={"weekly": weekly}), day)
+    assert is_due(first, outlook, day + timedelta(days=1))
+    assert is_due(None, outlook, day)
 
 
 def test_the_publishing_day_begins_at_six_local() -> None:

@@ -124,7 +124,9 @@ async def test_broker_away_is_said(gateway: Running, mosquitto: Broker) -> None:
 
 
 async def test_progress_of_the_history_is_shown(gateway: Running) -> None:
-    await gateway.publish("net/v1/health/analytics", world.health("analytics", datetime.now(UTC), progress=0.42))
+    await gateway.publish(
+        "net/v1/health/analytics", world.health("analytics", datetime.now(UTC), progress={"done": 42, "waiting": 58})
+    )
     html = await until_text(gateway, "/", "L’historique est en cours d’arrivée")
     assert "42\u202f%" in html
     assert "<progress" in html
