@@ -3,6 +3,7 @@
 import csv
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from analytics.evaluate.states import NothingToJudge, evaluate
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def write(path: Path, header: str, rows: list[tuple[object, ...]]) -> Path:
+def write(path: Path, header: str, rows: Sequence[tuple[object, ...]]) -> Path:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header.split(","))
