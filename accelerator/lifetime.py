@@ -25,8 +25,8 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 def _calm_collector() -> None:
     """Let the garbage collector look at 100,000 new objects at a time, not at 700, and never at imported modules.
 
-    A burst of messages makes thousands of objects that reference counting frees: looking for cycles among them took 40 %
-    of a loaded collector's event loop.
+    A burst of messages makes thousands of objects that reference counting frees: looking for cycles took 40 %
+    of the event loop of a loaded collector.
     """
     gc.collect()
     gc.freeze()

@@ -46,8 +46,8 @@ def broker_address(url: str) -> BrokerAddress:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store of the settings, open.
+async def open_store(settings: Settings, *, patient: bool = False) -> AsyncIterator[Store]:
+    """The store of the settings, open; with ``patient`` also one on another machine that is away for now.
 
     Raises:
         Usage: the URL is wrong.
@@ -60,8 +60,10 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     try:
         await store.open()
     except (StoreRefused, StoreUnavailable) as error:
-        await store.close()
-        raise Missing(f"store {settings.store_url}: {error}") from None
+        if not (patient and isinstance(error, StoreUnavailable)):
+            await store.close()
+            raise Missing(f"store {settings.store_url}: {error}") from None
+        log.warning("the store is away", reason=str(error), next="messages wait in the spool until it is back")
     try:
         yield store
     finally:
@@ -99,7 +101,8 @@ async def assembled(settings: Settings, ports: tuple[int, int] = (0, 0)) -> Asyn
         )
     make_folder(settings.data_dir)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings))
+        external = settings.store is not None and not settings.store.startswith("duckdb:")
+        store = await stack.enter_async_context(open_store(settings, patient=external))
         if settings.broker is None:
             address = (await stack.enter_async_context(_embedded(settings, ports))).address
         else:
@@ -217,7 +220,7 @@ async def run_alone(name: str, settings: Settings, members: frozenset[str] | Non
     make_folder(settings.data_dir)
     stop = asyncio.Event()
     lifetime.stop_on_signals(stop)
-    async with open_store(settings) as store:
+    async with open_store(settings, patient=not settings.store.startswith("duckdb:")) as store:
         parts = Parts(broker_address(settings.broker), store, settings)
         chosen = {
             "ingest": lambda: ingest_part(parts, members),
