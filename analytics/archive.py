@@ -17,6 +17,8 @@ from fleet.batch import MachineKey
 from fleet.records import HOUR_SECONDS
 
 MODEL: Final = "model"
+WORTH_TELLING: Final = 500
+"""Dirty hours from which catching up is told as progress."""
 _FAR_MS: Final = 2**52
 
 
@@ -133,6 +135,8 @@ async def _boot(floor: Floor, desk: Desk, dirty: set[int]) -> set[int]:
 
 
 def _tell_progress(floor: Floor, key: MachineKey) -> None:
+    if floor.progress is None and len(floor.backlog) < WORTH_TELLING:
+        return
     done = floor.progress["done"] + 1 if floor.progress else 0
     floor.progress = {"done": done, "waiting": len(floor.behind), "member": key.member, "machine": key.machine}
 

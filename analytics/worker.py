@@ -32,6 +32,8 @@ from store.base import Store, StoreUnavailable
 PROGRAM: Final = "analytics"
 _WORKER: Final = MachineKey("", "")
 _SAVE_MS: Final = 5_000
+_BUSY_S: Final = 0.8
+"""Time between two looks while histories are walked through: a live reading still shows within 2 seconds."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +53,7 @@ class WorkerConfig:
     fleet_dir: Path
     client_id: str = "resilian-analytics"
     linger_s: float = 0.2
-    overlap_ms: int = 10_000
+    overlap_ms: int = 5_000
 
 
 async def run(config: WorkerConfig, store: Store, *, stop: asyncio.Event) -> None:
@@ -176,7 +178,8 @@ class _Worker:
                 await self._save_sometimes()
                 self._tell()
                 took_s = (floor.now_ms() - began_ms) / 1000
-                await self.patience.pause(max(self.config.linger_s, took_s))  # others have half of the time
+                rest_s = _BUSY_S if floor.behind else self.config.linger_s
+                await self.patience.pause(max(rest_s, took_s))  # others have half of the time at least
 
     async def _archives(self) -> None:
         floor = self.floor

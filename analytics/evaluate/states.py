@@ -8,7 +8,7 @@ UNKNOWN, and counts as wrong.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -48,12 +48,13 @@ def evaluate(
     all states. Rows labelled UNKNOWN are not judged.
 
     Args:
-        test_from: rows before it are learned from, rows from it on are judged.
+        test_from: rows before it are learned from, rows from it on are judged; UTC when it has no offset.
         machines: declarations (calibration, period of the feed) by the file's names; the period is learned without one.
 
     Raises:
         NothingToJudge: no labelled row from ``test_from`` on.
     """
+    test_from = test_from if test_from.tzinfo else test_from.replace(tzinfo=UTC)
     split_ms = round(test_from.timestamp() * 1000)
     judged: dict[str, Judged] = {}
     for index, name in enumerate(readings.machines):
