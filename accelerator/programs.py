@@ -20,9 +20,6 @@ from store import Store, StoreRefused, StoreUnavailable, connect
 
 log = structlog.get_logger()
 
-DEVICE_PORTS = (1883, 1884)
-"""Of the embedded broker of `up`, MQTT 5 and 3.1.1: devices are configured with them, so they stay the same."""
-
 
 @dataclass(frozen=True)
 class Parts:
@@ -242,7 +239,8 @@ async def run_up(settings: Settings, *, for_seconds: float | None = None) -> Non
     jobs.loaded(settings.fleet)
     stop = asyncio.Event()
     lifetime.stop_on_signals(stop)
-    async with assembled(settings, DEVICE_PORTS) as parts:
+    port = settings.device_port
+    async with assembled(settings, (port, port + 1) if port else (0, 0)) as parts:
         await run_together(parts, {}, stop, for_seconds=for_seconds)
 
 

@@ -31,6 +31,7 @@ class _Values(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("resilian")))
     port: int = Field(default=8080, ge=0, le=65535)
     listen: str = "127.0.0.1"
+    device_port: int = Field(default=1883, ge=0, le=65534)
     log: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 
     @classmethod
@@ -52,6 +53,8 @@ class Settings:
     Attributes:
         broker: URL, or None for the embedded broker.
         store: URL, or None for the embedded store.
+        device_port: where the embedded broker of `up` listens for devices: MQTT 5 there, 3.1.1 one above; 0 takes free
+            ones.
         origin: setting name -> ``environment``, the file's path, ``command line`` or ``default``.
     """
 
@@ -62,6 +65,7 @@ class Settings:
     data_dir: Path
     port: int
     listen: str
+    device_port: int
     log: str
     origin: Mapping[str, str]
 
@@ -143,7 +147,7 @@ def _read_token(path: Path) -> str:
 def shown(settings: Settings) -> list[dict[str, str]]:
     """One row a setting: name, value with secrets masked, origin."""
     rows = []
-    for name in ("broker", "store", "store_token", "fleet", "data_dir", "port", "listen", "log"):
+    for name in ("broker", "store", "store_token", "fleet", "data_dir", "port", "listen", "device_port", "log"):
         value = getattr(settings, name)
         text = "embedded" if value is None and name in ("broker", "store") else str(value if value is not None else "")
         rows.append(

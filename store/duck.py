@@ -93,8 +93,12 @@ class DuckStore:
     async def read_dirty(self, since_ms: int) -> list[DirtyHour]:
         query = """SELECT member, machine, hour, arrived_ms FROM dirty JOIN machines ON id = machine_id
                    WHERE arrived_ms >= ? ORDER BY arrived_ms, member, machine, hour"""
-        rows = await self._read(lambda connection: connection.execute(query, [since_ms]).fetchall())
-        return [DirtyHour(MachineKey(member, machine), hour, arrived) for member, machine, hour, arrived in rows]
+
+        def select(connection: DuckDBPyConnection) -> list[DirtyHour]:
+            rows = connection.execute(query, [since_ms]).fetchall()
+            return [DirtyHour(MachineKey(member, machine), hour, arrived) for member, machine, hour, arrived in rows]
+
+        return await self._read(select)  # all of it in the reader's thread: there may be 300,000 rows
 
     async def write_hours(self, hours: Iterable[HourBucket]) -> None:
         buckets = shared.distinct_hours(hours)

@@ -1,0 +1,96 @@
+"""The demo as a newcomer runs it: one line with the URL, live pages, and an end in good order."""
+
+import asyncio
+import json
+import signal
+import sys
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.programs import ROOT
+
+
+@asynccontextmanager
+async def demo(folder: Path, *options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A running demo and its URL, as printed on standard output."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "accelerator.main", "demo", "--port", "0", "--data", str(folder), *options,
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=(folder.parent / "demo.log").open("wb"),
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            line = (await process.stdout.readline()).decode()
+        assert line.startswith("resilian: http://127.0.0.1:"), (folder.parent / "demo.log").read_text()
+        yield process, line.split()[1].rstrip("/")
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def get(url: str) -> bytes:
+    def read() -> bytes:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            content: bytes = answer.read()
+            return content
+
+    return await asyncio.to_thread(read)
+
+
+async def network(url: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(await get(f"{url}/api/v1/network"))
+    return found
+
+
+async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    async with demo(folder, "--weeks", "1") as (process, url):
+        assert "Capacités" in (await get(f"{url}/")).decode()
+        async with asyncio.timeout(120):  # until history and live readings have travelled the whole way
+            while True:
+                programs = (await network(url))["programs"]
+                analytics = programs["analytics"]
+                if (
+                    programs["ingest"].get("stored", 0) > 50_000
+                    and analytics.get("findings", {}).get("judged", 0) > 100
+                ):
+                    break
+        assert "Réseau" in (await get(f"{url}/network")).decode()
+        assert (folder / "run.json").stat().st_mode & 0o777 == 0o600
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            assert await process.wait() == 0
+    assert not (folder / "run.json").exists()
+    said = (tmp_path / "demo.log").read_text()
+    assert "Traceback" not in said
+    assert "error" not in said.lower(), said
+
+
+async def test_it_ends_by_itself_and_a_second_one_is_told_of_the_first(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    async with demo(folder, "--weeks", "0", "--for", "8") as (process, url):
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "accelerator.main", "demo", "--port", "0", "--data", str(folder),
+            cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, said = await second.communicate()
+        assert second.returncode == 3
+        assert url in said.decode()
+        async with asyncio.timeout(60):
+            assert await process.wait() == 0
+
+
+async def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("keep me")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "accelerator.main", "demo", "--port", "0", "--data", str(tmp_path),
+        cwd=ROOT, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, said = await process.communicate()
+    assert process.returncode == 3
+    assert "files that are not a demo's" in said.decode()
+    assert (tmp_path / "letter.txt").read_text() == "keep me"
