@@ -94,7 +94,7 @@ class DuckStore:
         query = """SELECT member, machine, hour, arrived_ms FROM dirty JOIN machines ON id = machine_id
                    WHERE arrived_ms >= ? ORDER BY arrived_ms, member, machine, hour"""
 
-        def select(connection: DuckDBPyConnection) -> list[DirtyHour]:
+        def select(connection: Connection) -> list[DirtyHour]:
             rows = connection.execute(query, [since_ms]).fetchall()
             return [DirtyHour(MachineKey(member, machine), hour, arrived) for member, machine, hour, arrived in rows]
 
