@@ -3,6 +3,8 @@
 import random
 from typing import Final
 
+LEAST_S: Final = 0.05
+"""Leaves the broker time to see the end of the last connection: two of one client id at once confuse some."""
 FIRST_S: Final = 0.2
 LONGEST_S: Final = 30.0
 
@@ -18,7 +20,7 @@ class Backoff:
         self.failures = 0
 
     def failed(self) -> float:
-        """Seconds to wait now: uniform between 0 and the ceiling."""
+        """Seconds to wait now: uniform between ``LEAST_S`` and the ceiling."""
         ceiling = min(LONGEST_S, FIRST_S * 2 ** min(self.failures, 16))
         self.failures += 1
-        return random.uniform(0, ceiling)  # noqa: S311  # jitter, no secret
+        return random.uniform(LEAST_S, ceiling)  # noqa: S311  # jitter, no secret

@@ -9,8 +9,10 @@ than ``QUEUE_BYTES`` on one topic filter misses the oldest messages.
 import asyncio
 import itertools
 import logging
+import random
 import socket
 import sys
+import uuid
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -20,7 +22,7 @@ from typing import Final, Self
 from bus.address import BrokerAddress
 from bus.backoff import Backoff
 from bus.packets import Hello
-from bus.wire import DISCONNECT, connect_bytes
+from bus.wire import connect_bytes
 
 MAX_MESSAGE_BYTES: Final = 17 * 2**20
 """Of one packet; a client that sends a larger one is disconnected. Above what our own sessions publish (16 MiB)."""
@@ -33,10 +35,9 @@ _PROBE_EVERY_S: Final = 5.0
 _PROBE_AGAIN_S: Final = 0.2
 _PROBE_TIMEOUT_S: Final = 5.0
 _PROBES_TO_FAIL: Final = 3
-_READY_TIMEOUT_S: Final = 20.0
-_PROBE: Final = Hello("resilian-probe", None, None, None, keep_alive_s=10, session_expiry_s=0, receive_max=1)
-_PROBE_V4: Final = b"\x10\x1b\x00\x04MQTT\x04\x02\x00\x0a\x00\x0fresilian-probe4"
-"""CONNECT of MQTT 3.1.1: clean session, keep-alive of 10 s."""
+_READY_TIMEOUT_S: Final = 15.0
+_ATTEMPTS: Final = 3
+_PORTS: Final = range(20_000, 32_000)
 _CONNACK: Final = b"\x20"
 _CHILD: Final = """
 import logging, os, sys, threading
@@ -75,6 +76,7 @@ class EmbeddedBroker:
         self.on_restart = on_restart
         self._data_dir = data_dir
         self._wanted = (port, port_v4)
+        self._probe_id = f"resilian-probe-{uuid.uuid4().hex[:8]}"
         self._ports = (0, 0)
         self._process: Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -100,8 +102,15 @@ class EmbeddedBroker:
         Raises:
             BrokerUnavailable: a port is taken or the process ends at once; the message says which.
         """
-        self._ports = _free_ports(self._wanted)
-        await self._start()
+        attempts = _ATTEMPTS if 0 in self._wanted else 1
+        for attempt in range(attempts):
+            self._ports = _free_ports(self._wanted)
+            try:
+                await self._start()
+                break
+            except BrokerUnavailable:  # another program may have taken a free port before the broker could
+                if attempt == attempts - 1:
+                    raise
         self._watch = asyncio.create_task(self._watch_over())
         return self
 
@@ -134,9 +143,26 @@ class EmbeddedBroker:
 
     async def _answers(self) -> None:
         for _ in itertools.count():
-            if await _probe(*self._ports):
+            if await self._probe():
                 return
             await asyncio.sleep(0.05)
+
+    async def _probe(self) -> bool:
+        """Whether both ports answer a CONNECT.
+
+        An open port proves nothing: a client that is gone before it is answered leaves rumqttd 0.20 with a listener
+        that accepts every connection and answers none. It handles the end of a client twice when the client also says
+        goodbye, or when another one comes under its name, and the second time may hit whoever connects at that moment.
+        So the two probes have two names, and just hang up.
+        """
+        port, port_v4 = self._ports
+        hello_v4 = _connect_v4(f"{self._probe_id}-4")
+        hello = Hello(f"{self._probe_id}-5", None, None, None, keep_alive_s=10, session_expiry_s=0, receive_max=1)
+        try:
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                return await _greets(port, connect_bytes(hello)) and await _greets(port_v4, hello_v4)
+        except OSError:
+            return False
 
     async def _end(self) -> None:
         process = self._process
@@ -179,48 +205,49 @@ class EmbeddedBroker:
                 done, _ = await asyncio.wait({exited}, timeout=_PROBE_AGAIN_S if failed else _PROBE_EVERY_S)
                 if done:
                     return f"ended with code {process.returncode}"
-                failed = 0 if await _probe(*self._ports) else failed + 1
+                failed = 0 if await self._probe() else failed + 1
             return "did not answer"
         finally:
             exited.cancel()
-
-
-async def _probe(port: int, port_v4: int) -> bool:
-    """Whether both ports answer a CONNECT.
-
-    An open port proves nothing: a client that hangs up before it is answered can leave rumqttd 0.20 with a listener
-    that accepts every connection and answers none.
-    """
-    try:
-        async with asyncio.timeout(_PROBE_TIMEOUT_S):
-            return await _greets(port, connect_bytes(_PROBE)) and await _greets(port_v4, _PROBE_V4)
-    except OSError:
-        return False
 
 
 async def _greets(port: int, connect: bytes) -> bool:
     reader, writer = await asyncio.open_connection(_HOST, port)
     try:
         writer.write(connect)
-        answer = await reader.read(1)
-        writer.write(DISCONNECT)
-        return answer == _CONNACK
+        return await reader.read(1) == _CONNACK
     finally:
         writer.close()
 
 
+def _connect_v4(client_id: str) -> bytes:
+    """A CONNECT packet of MQTT 3.1.1 with a clean session and a keep-alive of 10 s."""
+    body = b"\x00\x04MQTT\x04\x02\x00\x0a" + len(client_id).to_bytes(2, "big") + client_id.encode()
+    return b"\x10" + bytes([len(body)]) + body
+
+
 def _free_ports(wanted: tuple[int, int]) -> tuple[int, int]:
+    """The wanted ports, each 0 replaced by a free one.
+
+    Chosen by chance from a range that no system uses for outgoing connections: those could take the port meanwhile.
+    """
     with ExitStack() as stack:
-        ports = []
-        for port in wanted:
-            sock = stack.enter_context(socket.socket())
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                sock.bind((_HOST, port))
-            except OSError as error:
-                raise BrokerUnavailable(f"port {port} of {_HOST} is taken: {error.strerror}") from None
-            ports.append(sock.getsockname()[1])
-        return ports[0], ports[1]
+        ports = [_bound(stack, port) for port in wanted]
+    return ports[0], ports[1]
+
+
+def _bound(stack: ExitStack, port: int) -> int:
+    candidates = [port] if port else random.sample(_PORTS, 100)  # no secret: where to listen
+    for candidate in candidates:
+        sock = stack.enter_context(socket.socket())
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((_HOST, candidate))
+        except OSError as error:
+            reason = error.strerror
+            continue
+        return candidate
+    raise BrokerUnavailable(f"port {port or 'any'} of {_HOST} is taken: {reason}")
 
 
 def _configuration(port: int, port_v4: int) -> str:

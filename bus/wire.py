@@ -18,7 +18,7 @@ from bus.salvage import PUBLISH, packet_length, salvage
 PUBACK_OK: Final = 0x40020000
 """A four-byte PUBACK of success as a number; the packet id goes into the low 16 bits (MQTT 5.0, section 3.4.2.1)."""
 
-DISCONNECT: Final = mqtt5.DisconnectPacket().write()
+_DISCONNECT: Final = mqtt5.DisconnectPacket().write()
 _CONNACK: Final = 0x20
 """First byte of the first packet of every broker; some that are none begin like a packet and never end it."""
 _PINGREQ: Final = mqtt5.PingReqPacket().write()
@@ -128,10 +128,12 @@ class Wire(asyncio.Protocol):
             self._transport.resume_reading()
 
     def disconnect(self) -> None:
-        """Say goodbye after what was written, and close; the broker then does not publish the will."""
-        self.write(DISCONNECT)
-        if self._transport is not None:
-            self._transport.close()
+        """Say goodbye after what was written; the broker then does not publish the will, and closes.
+
+        Left to the broker: rumqttd 0.20 handles a goodbye and a close that come together as two, and the second one
+        may hit whoever connects at that moment.
+        """
+        self.write(_DISCONNECT)
 
     def abort(self, error: BaseException) -> None:
         """Drop the connection now, because of ``error``."""

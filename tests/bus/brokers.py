@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import struct
@@ -28,9 +29,12 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A free port below those of outgoing connections, which could take it meanwhile."""
+    for port in random.sample(range(10_000, 20_000), 100):
+        with suppress(OSError), socket.socket() as sock:
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
 
 
 class Mosquitto:
@@ -125,6 +129,8 @@ class Proxy:
         for writer in self._writers:
             with suppress(OSError):
                 sock = writer.get_extra_info("socket")
+                if sock is None:  # closed already; uvloop says so in this way
+                    continue
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
         self._writers.clear()

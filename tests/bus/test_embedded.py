@@ -12,7 +12,6 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from bus import embedded
 from bus.client import Session
 from bus.embedded import MAX_MESSAGE_BYTES, BrokerUnavailable, EmbeddedBroker
 from bus.packets import Hello
@@ -105,7 +104,7 @@ async def test_a_listener_broken_by_clients_that_hang_up_early_is_noticed(
     async with EmbeddedBroker(tmp_path, on_restart=sentences.append) as broker:
         address = broker.address
 
-        while await embedded._greets(address.port, connect_bytes(embedded._PROBE)) and not sentences:
+        while await broker._probe() and not sentences:
             for _ in range(100):
                 with suppress(OSError), socket.create_connection((address.host, address.port)) as sock:
                     sock.sendall(hello)
