@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from accelerator import ledger_check, owner
+from accelerator import export_file, ledger_check, owner
 from accelerator.problems import Missing
 from accelerator.settings import Settings
 from fleet import registry
@@ -42,7 +42,23 @@ def table(store: Store, settings: Settings) -> dict[str, owner.Job]:
         keys = [key for key in await store.known_machines() if member in (None, key.member)]
         return [await _newest(store, key) for key in keys]
 
-    return {"report": report, "verify-ledger": verify_ledger, "findings": findings, "newest": newest}
+    async def export(arguments: Mapping[str, Any]) -> Any:
+        start, end = (_time(arguments.get(name)) for name in ("from", "to"))
+        wanted = (arguments.get("member"), arguments.get("machine"))
+        keys = [
+            key
+            for key in await store.known_machines()
+            if wanted[0] in (None, key.member) and wanted[1] in (None, key.machine)
+        ]
+        return await export_file.write(store, keys, start, end or now(), Path(arguments["path"]), arguments["format"])
+
+    return {
+        "report": report,
+        "verify-ledger": verify_ledger,
+        "findings": findings,
+        "newest": newest,
+        "export": export,
+    }
 
 
 def loaded(folder: Path) -> registry.Registry:

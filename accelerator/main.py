@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from accelerator.commands import bench, check, data, evaluate, registry, run, stream
+from accelerator.commands import bench, check, data, evaluate, kept, registry, run, stream
 from accelerator.problems import Problem
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ def _root(
     """Live utilisation of shared equipment: lossless from MQTT to the store, under-use found, consent enforced."""
 
 
-for family in (run, stream, data, check, registry, evaluate, bench):
+for family in (run, stream, data, kept, check, registry, evaluate, bench):
     family.register(app)
 
 

@@ -133,3 +133,17 @@ def insert(connection: Connection, statement: str, columns: dict[str, Any], conf
         connection.execute(f"{statement} BY NAME SELECT * FROM new_rows {conflict}")  # noqa: S608  # constants only
     finally:
         connection.unregister("new_rows")
+
+
+def parquet_of(lines: Path, target: Path) -> None:
+    """Turn a file of ``store.files.write_json_lines`` into Parquet, without reading it into memory as a whole."""
+    columns = {
+        "member": "VARCHAR", "machine": "VARCHAR", "at": "TIMESTAMPTZ", "state": "VARCHAR", "utilisation": "DOUBLE",
+        "power_w": "DOUBLE", "energy_wh": "DOUBLE", "count": "BIGINT", "seq": "BIGINT", "boot": "BIGINT",
+        "metrics": "VARCHAR",
+    }  # fmt: skip
+    shape = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
+    with duckdb.connect(":memory:") as connection:
+        source = f"read_json($lines, format = 'newline_delimited', columns = {{{shape}}})"
+        relation = connection.sql(f"SELECT * FROM {source}", params={"lines": str(lines)})  # noqa: S608 - names of our own
+        relation.write_parquet(str(target), compression="zstd")

@@ -1,4 +1,4 @@
-"""``resilian report`` and ``resilian verify-ledger``."""
+"""``resilian report``, ``export`` and ``verify-ledger``."""
 
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,41 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to; .csv or .parquet says the format.")],
+    store: StoreUrl = None,
+    from_time: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; default the beginning.")
+    ] = None,
+    to_time: Annotated[str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; default now.")] = None,
+    member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
+    machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
+    file_format: Annotated[str | None, typer.Option("--format", help="parquet or csv, whatever the name says.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Readings as Parquet or CSV, of the operator's own: what leaves a member needs that member's consent.
+
+    Example: resilian export november.parquet --from 2026-11-01 --member zorn
+    """
+    wanted = file_format or file.suffix.removeprefix(".")
+    if wanted not in ("csv", "parquet"):
+        raise Usage(f"{file}: the format is csv or parquet; name it by the file's ending or with --format")
+    chosen = settings.load(store=store)
+    arguments = {
+        "path": str(file.absolute()),
+        "format": wanted,
+        "from": _instant(from_time, "--from"),
+        "to": _instant(to_time, "--to"),
+        "member": member,
+        "machine": machine,
+    }
+    outcome = run(jobs.execute("export", chosen, arguments, store_url=store))
+    if as_json:
+        output.emit_json(outcome)
+        return
+    typer.echo(f"{outcome['rows']} readings of {outcome['machines']} machines written to {file}")
+
+
 def verify_ledger(
     ledger: Annotated[Path, typer.Argument(help="One JSON object a line, written by the publishers at PUBACK.")],
     store: StoreUrl = None,
@@ -101,4 +136,5 @@ def verify_ledger(
 def register(app: typer.Typer) -> None:
     """Add the commands of this family."""
     app.command("report")(report)
+    app.command("export")(export)
     app.command("verify-ledger")(verify_ledger)

@@ -11,7 +11,7 @@ COMMANDS = [
     "demo", "up", "ingest", "analytics", "gateway", "simulate", "replay", "report", "verify-ledger", "doctor",
     "settings",
     "member add", "member list", "machine add", "machine list", "machine calibrate", "consent set", "consent list",
-    "finding list", "finding answer", "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
+    "finding list", "finding answer", "rejects list", "rejects retry", "repush", "export", "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
 ]  # fmt: skip
 
 
@@ -52,6 +52,10 @@ def test_every_command_has_help_with_an_example(command: str, tmp_path: Path) ->
         (["replay", "no-such-file.csv"], 3, "no-such-file.csv"),
         (["verify-ledger", "no-such-file.jsonl"], 3, "no-such-file.jsonl"),
         (["member", "list"], 3, "network.toml"),
+        (["rejects", "list"], 3, "--data"),
+        (["rejects", "retry"], 3, "RESILIAN_BROKER"),
+        (["repush", "--since", "soon"], 2, "--since soon"),
+        (["export", "out.xlsx"], 2, "out.xlsx"),
         (["report", "--from", "yesterday"], 2, "--from yesterday"),
         (["evaluate", "availability", "none.csv"], 3, "none.csv"),
         (["machine", "calibrate", "m", "x"], 2, "--working"),

@@ -1,0 +1,57 @@
+"""``resilian export``: readings of some machines as one file, a day of a machine at a time."""
+
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from accelerator.problems import Missing
+from fleet.batch import MachineKey, ReadingBatch
+from store import Store, files
+from store.duck_file import parquet_of
+
+_DAY_MS = 86_400_000
+
+
+async def write(
+    store: Store, keys: Sequence[MachineKey], start: datetime | None, end: datetime, path: Path, file_format: str
+) -> dict[str, Any]:
+    """Write the readings of [start, end) to ``path``, complete or not at all; ``{"rows", "machines", "path"}``.
+
+    Raises:
+        Missing: the file cannot be written.
+    """
+    batches = _days(store, keys, start, end)
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".resilian-export-") as folder:
+            draft, lines = Path(folder) / path.name, Path(folder) / "lines"
+            if file_format == "csv":
+                rows = await files.write_csv(draft, batches)
+            else:
+                rows = await files.write_json_lines(lines, batches)
+                parquet_of(lines, draft)
+            draft.replace(path)
+    except OSError as error:
+        raise Missing(f"{path}: cannot be written: {error.strerror}") from None
+    return {"rows": rows, "machines": len(keys), "path": str(path)}
+
+
+async def _days(
+    store: Store, keys: Sequence[MachineKey], start: datetime | None, end: datetime
+) -> AsyncIterator[ReadingBatch]:
+    """Batches by machine, then day; days without a reading are passed over from the newest reading backwards."""
+    first_ms = -(2**62) // 1_000_000 if start is None else round(start.timestamp() * 1000)
+    end_ms = round(end.timestamp() * 1000)
+    for key in keys:
+        spans = []
+        until = end_ms
+        while len(last := await store.last_reading(key, until)):
+            newest = int(last.rows["at_ns"][0]) // 1_000_000
+            if newest < first_ms:
+                break
+            day = newest // _DAY_MS * _DAY_MS
+            spans.append((max(day, first_ms), until))
+            until = day
+        for low, high in reversed(spans):
+            yield await store.read_readings([key], low, high)
