@@ -9,7 +9,6 @@ from typing import Any
 from accelerator.problems import Missing
 from fleet.batch import MachineKey, ReadingBatch
 from store import Store, files
-from store.duck_file import parquet_of
 
 _DAY_MS = 86_400_000
 
@@ -30,11 +29,17 @@ async def write(
                 rows = await files.write_csv(draft, batches)
             else:
                 rows = await files.write_json_lines(lines, batches)
-                parquet_of(lines, draft)
+                _parquet(lines, draft)
             draft.replace(path)
     except OSError as error:
         raise Missing(f"{path}: cannot be written: {error.strerror}") from None
     return {"rows": rows, "machines": len(keys), "path": str(path)}
+
+
+def _parquet(lines: Path, target: Path) -> None:
+    from store.duck_file import parquet_of  # DuckDB takes a moment to load, and few commands need it
+
+    parquet_of(lines, target)
 
 
 async def _days(

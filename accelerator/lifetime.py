@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -17,12 +18,12 @@ log = structlog.get_logger()
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on uvloop where there is one."""
-    _calm_collector()
-    with asyncio.Runner(loop_factory=_loop) as runner:
+    with _calm_collector(), asyncio.Runner(loop_factory=_loop) as runner:
         return runner.run(main)
 
 
-def _calm_collector() -> None:
+@contextmanager
+def _calm_collector() -> Iterator[None]:
     """Let the garbage collector look at 100,000 new objects at a time, not at 700, and never at imported modules.
 
     A burst of messages makes thousands of objects that reference counting frees: looking for cycles took 40 %
@@ -31,6 +32,10 @@ def _calm_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.unfreeze()  # native modules complain at exit of what is never collected
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -94,7 +94,7 @@ async def _command(chosen: Settings, order: dict[str, Any]) -> dict[str, Any]:
 
     def answers(message: Message) -> bool:
         last: dict[str, Any] = json.loads(message.payload).get("last_command") or {} if message.payload else {}
-        return last.get("at", 0) >= began_ms
+        return bool(last.get("at", 0) >= began_ms)
 
     try:
         found = await request(
