@@ -11,6 +11,7 @@ import numpy as np
 from accelerator import export_file, ledger_check, owner
 from accelerator.problems import Missing
 from accelerator.settings import Settings
+from accelerator.waiting import pending
 from fleet import registry
 from fleet.batch import MachineKey
 from fleet.clock import now
@@ -52,8 +53,12 @@ def table(store: Store, settings: Settings) -> dict[str, owner.Job]:
         ]
         return await export_file.write(store, keys, start, end or now(), Path(arguments["path"]), arguments["format"])
 
+    async def waits(_: Mapping[str, Any]) -> Any:
+        return await pending(store)
+
     return {
         "report": report,
+        "pending": waits,
         "verify-ledger": verify_ledger,
         "findings": findings,
         "newest": newest,

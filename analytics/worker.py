@@ -89,7 +89,7 @@ class _Worker:
         self.floor = Floor(store, Notices(store, self.session), watcher.current, Backlog(0, config.overlap_ms))
         self.patience = Patience(stop, self.health.changed)
         self.told: asyncio.TimerHandle | None = None
-        self.saved = (-1, 0)  # watermark and when it was saved
+        self.saved = (-1, 0, 0)  # watermark and derived hours, and when they were saved
 
     async def run(self) -> None:
         hang_up = asyncio.Event()
@@ -186,8 +186,8 @@ class _Worker:
         while not self.stop.is_set():
             worked = await self.patience.insist(lambda: archive.step(floor))
             self._tell()
+            await self._save_sometimes()
             if worked is False:
-                await self._save_sometimes()
                 await self.patience.wait(floor.archives_up, archive.next_ms(floor))
 
     async def _follow_registry(self) -> None:
@@ -216,18 +216,25 @@ class _Worker:
     # --- the watermark
 
     async def _save_sometimes(self) -> None:
-        if self.floor.now_ms() - self.saved[1] >= _SAVE_MS or not len(self.floor.backlog):
+        mark, hours, at_ms = self.saved
+        floor = self.floor
+        pause_over = floor.now_ms() - at_ms >= _SAVE_MS
+        if (pause_over and hours != floor.derived_hours) or (
+            mark != floor.backlog.watermark_ms and not len(floor.backlog)
+        ):
             await self._save()
 
     async def _save(self) -> None:
-        mark, now_ms = self.floor.backlog.watermark_ms, self.floor.now_ms()
-        if mark == self.saved[0]:
+        """Keep the watermark; the count of hours lets others see that the worker gets on."""
+        mark, hours, now_ms = self.floor.backlog.watermark_ms, self.floor.derived_hours, self.floor.now_ms()
+        if (mark, hours) == self.saved[:2]:
             return
+        body = json.dumps({"watermark_ms": mark, "derived_hours": hours})
         try:
-            await self.floor.notices.write([(_WORKER, "worker", json.dumps({"watermark_ms": mark}))], now_ms)
+            await self.floor.notices.write([(_WORKER, "worker", body)], now_ms)
         except StoreUnavailable:
             return  # it moves with the next look; until then hours are derived twice
-        self.saved = (mark, now_ms)
+        self.saved = (mark, hours, now_ms)
 
     # --- the broker
 

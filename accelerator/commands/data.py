@@ -9,6 +9,7 @@ import typer
 from accelerator import jobs, logs, output, settings
 from accelerator.lifetime import run
 from accelerator.problems import Found, Missing, Usage
+from accelerator.waiting import until_derived
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="duckdb:///file or influxdb+http://host:port?org=NAME.")]
@@ -34,6 +35,9 @@ def report(
     to_time: Annotated[str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; default now.")] = None,
     fleet: Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")] = None,
     member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait for readings still to be derived.")
+    ] = 120,
     as_json: Json = False,
 ) -> None:
     """One row a machine: hours in each state, coverage, utilisation, shareable hours, free windows, findings.
@@ -43,12 +47,24 @@ def report(
     chosen = settings.load(store=store, fleet=fleet)
     logs.configure(chosen.log)
     span = {"from": _instant(from_time, "--from"), "to": _instant(to_time, "--to")}
-    rows = run(jobs.execute("report", chosen, span, store_url=store))
+    left, rows = run(_report(chosen, span, store, wait))
+    if left:
+        note = "the analytics worker has not derived them yet; is it running? (resilian doctor)"
+        typer.echo(f"resilian: note: {left} hours with new readings are missing here: {note}", err=True)
     rows = [row for row in rows if member in (None, row["member"])]
     if as_json:
         output.emit_json(rows)
         return
     output.emit_table([_flat(row) for row in rows], _COLUMNS, empty="no machine has sent anything yet")
+
+
+async def _report(
+    chosen: settings.Settings, span: dict[str, Any], store: str | None, wait: float
+) -> tuple[int, list[dict[str, Any]]]:
+    with output.progress("waiting for the analytics worker"):
+        left = await until_derived(lambda: jobs.execute("pending", chosen, {}, store_url=store), wait)
+    rows: list[dict[str, Any]] = await jobs.execute("report", chosen, span, store_url=store)
+    return left, rows
 
 
 def _instant(text: str | None, option: str) -> str | None:

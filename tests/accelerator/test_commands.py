@@ -11,7 +11,8 @@ COMMANDS = [
     "demo", "up", "ingest", "analytics", "gateway", "simulate", "replay", "report", "verify-ledger", "doctor",
     "settings",
     "member add", "member list", "machine add", "machine list", "machine calibrate", "consent set", "consent list",
-    "finding list", "finding answer", "rejects list", "rejects retry", "repush", "export", "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
+    "finding list", "finding answer",
+    "rejects list", "rejects retry", "repush", "export", "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
 ]  # fmt: skip
 
 

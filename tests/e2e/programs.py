@@ -63,15 +63,6 @@ async def alive(address: BrokerAddress, name: str, patience_s: float = 60) -> di
     raise AssertionError("the listener ended")
 
 
-async def settled(address: BrokerAddress, patience_s: float = 300) -> None:
-    """Return when analytics says that no dirty hour is left."""
-    async with asyncio.timeout(patience_s):
-        async for message in listen(address, [HEALTH.format(program="analytics")], qos=1):
-            health = json.loads(message.payload) if message.payload else {}
-            if health.get("alive") and health.get("dirty") == 0 and health.get("derived_hours", 0) > 0:
-                return
-
-
 async def resilian(settings: dict[str, str], *arguments: str, code: int = 0) -> str:
     """Run one command; its standard output.
 

@@ -16,10 +16,11 @@ from tests.e2e.programs import ROOT
 @asynccontextmanager
 async def demo(folder: Path, *options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """A running demo and its URL, as printed on standard output."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "accelerator.main", "demo", "--port", "0", "--data", str(folder), *options,
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=(folder.parent / "demo.log").open("wb"),
-    )  # fmt: skip
+    with (folder.parent / "demo.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "accelerator.main", "demo", "--port", "0", "--data", str(folder), *options,
+            cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=log,
+        )  # fmt: skip
     assert process.stdout is not None
     try:
         async with asyncio.timeout(60):

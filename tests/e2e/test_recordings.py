@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from bus.client import BrokerAddress
 from fleet.topics import slugify
 from simulators import convert
-from tests.e2e.programs import environment, resilian, running, settled, write_network
+from tests.e2e.programs import environment, resilian, running, write_network
 from tests.servers import Broker, InfluxServer
 
 FOLDER = Path(os.environ.get("RESILIAN_RECORDINGS", Path(__file__).parents[2].parent / "shared" / "data"))
@@ -70,7 +69,6 @@ async def settings(request: pytest.FixtureRequest, tmp_path: Path, mosquitto: Br
 
 async def replay(settings: dict[str, str], path: Path, *options: str) -> dict[str, Any]:
     outcome: dict[str, Any] = json.loads(await resilian(settings, "replay", str(path), "--json", *options))
-    await settled(BrokerAddress.parse(settings["RESILIAN_BROKER"]))
     return outcome
 
 
