@@ -12,7 +12,8 @@ COMMANDS = [
     "settings",
     "member add", "member list", "machine add", "machine list", "machine calibrate", "consent set", "consent list",
     "finding list", "finding answer",
-    "rejects list", "rejects retry", "repush", "export", "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
+    "rejects list", "rejects retry", "repush", "export",
+    "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
 ]  # fmt: skip
 
 
