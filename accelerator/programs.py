@@ -68,14 +68,17 @@ async def open_store(settings: Settings, *, patient: bool = False) -> AsyncItera
 
 
 def _retention(fleet: Path) -> Callable[[str], int]:
-    """Retention in days by member, read from the registry each time a bucket is made."""
+    """Retention in days by member; the registry is read when a member comes up that it did not have before."""
+    known: dict[str, int] = {}
 
     def days(member: str) -> int:
-        try:
-            found = registry.load(fleet).members.get(member)
-        except registry.RegistryMissing:
-            return 90
-        return found.retention_days if found else 90
+        if member not in known:
+            try:
+                members = registry.load(fleet).members
+            except registry.RegistryMissing:
+                return 90
+            known.update({slug: found.retention_days for slug, found in members.items()})
+        return known.get(member, 90)
 
     return days
 
