@@ -36,7 +36,7 @@ class Pace:
         write_timeout_s: a store that says nothing for so long is unavailable.
     """
 
-    rows: int = 10_000
+    rows: int = 20_000
     linger_s: float = 0.25
     memory_rows: int = 200_000
     first_delay_s: float = 0.2
