@@ -20,6 +20,7 @@ from fleet.trades import TRADES
 from gateway.live import Live
 from gateway.offers import OfferRow, offer_row
 from gateway.picture import Picture
+from gateway.places import positions
 from gateway.present import Present, newest, patience, present
 
 _SECRET: Final = secrets.token_bytes(32)
@@ -122,15 +123,21 @@ class Scope:
 
     def offers(self) -> list[OfferRow]:
         """The offers this audience may read of, by trade, then place; never the owner's own."""
+        return sorted(self.offered().values(), key=lambda row: (row.trade, row.commune, row.id))
+
+    def offered(self) -> dict[MachineKey, OfferRow]:
+        """The same offers by machine: for the log of looks, never for a page."""
         monday = self.today - timedelta(days=self.today.weekday())
-        rows = []
+        places = positions(self.picture.registry)
+        rows = {}
         for member, machine in self.picture.registry.machines():
             key = MachineKey(member.slug, machine.id)
             view = self.view(key)
             if view.owner or not view.windows or machine.offer is None:
                 continue
-            rows.append(offer_row(member, machine, key, view, self.picture, opaque(key), monday))
-        return sorted(rows, key=lambda row: (row.trade, row.commune, row.id))
+            position = places.get(member.place.commune)
+            rows[key] = offer_row(member, machine, key, view, self.picture, opaque(key), monday, position)
+        return rows
 
     def offer_key(self, opaque_id: str) -> MachineKey:
         """The machine behind an offer's opaque id.

@@ -121,13 +121,16 @@ class NetworkOut(Out):
 @router.get("/machines")
 async def machines(page: PageOf, member: Annotated[str, Query(min_length=1, max_length=64)]) -> list[MachineOut]:
     """The member's machines, for their owner."""
-    return [MachineOut(**_machine(own)) for own in page.scope(Audience.OWNER, member).own_machines()]
+    scope = page.scope(Audience.OWNER, member)
+    owned = scope.own_machines()
+    page.looked(scope, [own.key for own in owned], "machine")
+    return [MachineOut(**_machine(own)) for own in owned]
 
 
 @router.get("/machines/{member}/{machine}")
 async def machine(page: PageOf, member: str, machine: str) -> MachineDetailOut:
     """One machine with all that is derived of it, for its owner."""
-    own = page.scope(Audience.OWNER, member).own(MachineKey(member, machine))
+    own = _looked_at(page, member, machine)
     outlook = own.outlook
     return MachineDetailOut(
         **_machine(own),
@@ -149,7 +152,7 @@ async def hours(
     end: Annotated[AwareDatetime | None, Query(description="with offset; default now")] = None,
 ) -> Any:
     """Seconds in each state, hour by hour, for the owner; at most 92 days at once."""
-    own = page.scope(Audience.OWNER, member).own(MachineKey(member, machine))
+    own = _looked_at(page, member, machine)
     last = end or page.now
     first = start or last - timedelta(days=7)
     if not timedelta(0) < last - first <= _LONGEST:
@@ -180,15 +183,19 @@ async def hours(
 @router.get("/findings")
 async def findings(page: PageOf, member: Annotated[str, Query(min_length=1, max_length=64)]) -> list[Finding]:
     """What the rules say of the member's machines, for their owner."""
-    return [finding for own in page.scope(Audience.OWNER, member).own_machines() for finding in own.findings.values()]
+    scope = page.scope(Audience.OWNER, member)
+    owned = scope.own_machines()
+    page.looked(scope, [own.key for own in owned], "machine")
+    return [finding for own in owned for finding in own.findings.values()]
 
 
 @router.get("/offers")
 async def offers(page: PageOf) -> list[OfferOut]:
     """The offers this visitor may read of."""
-    if page.visitor.audience is Audience.OWNER:
-        return [_offer(row, False) for row in page.scope(Audience.OWNER, page.visitor.member).offers()]
-    return [_offer(row, True) for row in page.scope(Audience.COORDINATOR).offers()]
+    owner = page.visitor.audience is Audience.OWNER
+    scope = page.scope(Audience.OWNER, page.visitor.member) if owner else page.scope(Audience.COORDINATOR)
+    page.looked(scope, scope.offered(), "offer")
+    return [_offer(row, not owner) for row in scope.offers()]
 
 
 @router.get("/network")
@@ -215,6 +222,13 @@ async def network(page: PageOf) -> NetworkOut:
             for each in troubles(scope, page.site.connected, page.words)
         ],
     )
+
+
+def _looked_at(page: Page, member: str, machine: str) -> OwnMachine:
+    scope = page.scope(Audience.OWNER, member)
+    own = scope.own(MachineKey(member, machine))
+    page.looked(scope, [own.key], "machine")
+    return own
 
 
 def _machine(own: OwnMachine) -> dict[str, Any]:

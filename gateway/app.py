@@ -4,14 +4,16 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from gateway import api, events, plumbing, problems
-from gateway.pages import capacity, home, machine, network, visit
+from gateway.pages import calibration, capacity, home, machine, network, requests, visit
 from gateway.security import Guard
 from gateway.web import HERE, Site
 
 ROUTERS = (
     capacity.router,
+    requests.router,
     home.router,
     machine.router,
+    calibration.router,
     network.router,
     visit.router,
     api.router,
@@ -36,5 +38,6 @@ def create_app(site: Site) -> FastAPI:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     problems.install(app)
+    app.add_middleware(problems.Calm)
     app.add_middleware(Guard, metrics=site.metrics)
     return app

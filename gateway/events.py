@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,8 +12,9 @@ from fastapi.responses import StreamingResponse
 from fleet.batch import MachineKey
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.draw.strip import swatch
-from gateway.live import Change
+from gateway.live import Change, Now
 from gateway.web import Page, Site, page_of
+from gateway.words import Words
 
 router = APIRouter(tags=["events"])
 HEARTBEAT_S: Final = 15.0
@@ -75,9 +77,16 @@ class OwnerVoice(Voice):
             "since": words.moment(now.since),
             "at": words.local(now.last).isoformat() if now.last else None,
             "power": words.power(now.power_w) if now.power_w is not None else None,
+            "power_at": _local(self.scope.live.machines.get(own.key), words),
             "silent": now.silent,
         }
         return "state", json.dumps(said, ensure_ascii=False)
+
+
+def _local(heard: Now | None, words: Words) -> str | None:
+    if heard is None or heard.power_at is None:
+        return None
+    return words.local(datetime.fromtimestamp(heard.power_at / 1000, UTC)).isoformat()
 
 
 @router.get("/events", response_class=StreamingResponse)

@@ -35,7 +35,10 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Now:
-    """The newest reading heard of a machine; times in epoch ms, ``state`` a code of ``fleet.states`` or None."""
+    """The newest reading heard of a machine; times in epoch ms, ``state`` a code of ``fleet.states`` or None.
+
+    ``power_at`` is the time of the newest reading that told the power.
+    """
 
     at: int
     arrived: int
@@ -44,6 +47,7 @@ class Now:
     power_w: float | None = None
     utilisation: float | None = None
     counter: int | None = None
+    power_at: int | None = None
 
 
 class Live:
@@ -164,6 +168,7 @@ def _newest(heard: TouchedMachine, before: Now | None) -> Now:
         power_w=old.power_w if heard.power_w is None else heard.power_w,
         utilisation=old.utilisation if heard.utilisation is None else heard.utilisation,
         counter=old.counter if heard.counter is None else heard.counter,
+        power_at=old.power_at if heard.power_w is None else heard.at,
     )
 
 

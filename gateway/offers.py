@@ -1,5 +1,6 @@
 """One offer as its readers see it: everything in here may be shown to the audience it was made for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
@@ -9,6 +10,7 @@ from fleet.consent import View
 from fleet.network import Machine, Member, Mode, Offer, Trade
 from fleet.records import Outlook
 from gateway.picture import Picture, Progress
+from gateway.places import Position
 from gateway.publish import Window
 
 STEP: Final = 0.05
@@ -37,6 +39,7 @@ class OfferRow:
         windows: half-days that are likely free, from D+2 to D+14; empty for a declared offer.
         hours: in the coming two weeks.
         weeks, at_least: level ``hours`` alone; ``at_least`` is (hours a week, n, N).
+        position: of the commune, no finer; None when it is not known.
     """
 
     id: str
@@ -57,10 +60,30 @@ class OfferRow:
     weeks: tuple[Week, ...] = ()
     at_least: tuple[float, int, int] | None = None
     published: date | None = None
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What became of reservations: ``due`` were to take place before today, ``kept`` of them did.
+
+    ``undated`` are reserved without a day, and so neither.
+    """
+
+    kept: int
+    due: int
+    undated: int
 
 
 def offer_row(
-    member: Member, machine: Machine, key: MachineKey, view: View, picture: Picture, opaque_id: str, monday: date
+    member: Member,
+    machine: Machine,
+    key: MachineKey,
+    view: View,
+    picture: Picture,
+    opaque_id: str,
+    monday: date,
+    position: Position | None = None,
 ) -> OfferRow:
     """The row for a reader with that view; ``view.windows`` must be true and the machine have an offer."""
     offer = machine.offer or Offer()
@@ -88,7 +111,21 @@ def offer_row(
         weeks=weeks,
         at_least=at_least,
         published=published.day if published else None,
+        position=position,
     )
+
+
+def promises(offers: Iterable[OfferRow], today: date) -> Promises:
+    """By the newest word on each offer: a done one has taken place, a reserved one is due once its day has passed."""
+    kept = due = undated = 0
+    for offer in offers:
+        said = offer.progress
+        if said.status == "done":
+            kept, due = kept + 1, due + 1
+        elif said.status == "reserved":
+            undated += not said.job_day
+            due += bool(said.job_day) and date.fromisoformat(said.job_day) < today
+    return Promises(kept, due, undated)
 
 
 def _two_weeks(offer: Offer, windows: tuple[Window, ...]) -> float | None:

@@ -6,7 +6,7 @@ Refreshed when something happens (a finding, a health message, a change of the r
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final, Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -17,7 +17,9 @@ from fleet import clock
 from fleet.batch import MachineKey
 from fleet.records import Document, Finding, Outlook
 from fleet.registry import Registry
+from gateway import need as needs
 from gateway import publish
+from gateway.need import Need
 from gateway.publish import Published
 from store.base import Store, StoreError
 
@@ -31,13 +33,14 @@ Status = Literal["to-call", "talking", "refused", "reserved", "done"]
 
 
 class Progress(BaseModel):
-    """The document of kind ``offer``: how far the coordinator is with an offer."""
+    """The document of kind ``offer``: how far the coordinator is with an offer; days are ISO dates or empty."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     status: Status = "to-call"
     next_action: str = ""
     last_contact: str = ""
+    job_day: str = ""
 
 
 class Picture:
@@ -56,6 +59,7 @@ class Picture:
         self.findings: dict[MachineKey, dict[str, Finding]] = {}
         self.progress: dict[MachineKey, Progress] = {}
         self.published: dict[MachineKey, Published] = {}
+        self.needs: dict[str, Need] = {}
         self.loaded = False
         self.error: str | None = None
         self.since: datetime | None = None
@@ -108,8 +112,20 @@ class Picture:
         Raises:
             StoreError: it could not be kept; nothing has changed.
         """
-        await self.store.write_documents([_document(key, OFFER_KIND, progress, self.now())])
-        self.progress[key] = progress
+        async with self._one_at_a_time:  # a refresh under way would bring back what was read before
+            await self.store.write_documents([_document(key, OFFER_KIND, progress, self.now())])
+            self.progress[key] = progress
+
+    async def set_need(self, need: Need) -> None:
+        """Keep a need, new or changed.
+
+        Raises:
+            StoreError: it could not be kept; nothing has changed.
+        """
+        key = MachineKey("", needs.PREFIX + need.id)
+        async with self._one_at_a_time:
+            await self.store.write_documents([_document(key, needs.KIND, need, self.now())])
+            self.needs[need.id] = need
 
     async def _read(self) -> None:
         outlooks = _parsed(Outlook, await self.store.read_documents("outlook"))
@@ -118,24 +134,29 @@ class Picture:
             findings[key][kind.partition("/")[2]] = finding
         progress = _parsed(Progress, await self.store.read_documents(OFFER_KIND))
         published = _parsed(Published, await self.store.read_documents(publish.KIND))
-        self.outlooks = {key: outlook for (key, _), outlook in outlooks.items()}
-        self.findings = dict(findings)
+        wanted = _parsed(Need, await self.store.read_documents(needs.KIND))
+        current = {key: outlook for (key, _), outlook in outlooks.items()}
+        told = {key: document for (key, _), document in published.items()}
+        told |= await self._publish_today(current, told)
+        # all at once: no page sees new outlooks beside old windows
+        self.outlooks, self.published, self.findings = current, told, dict(findings)
         self.progress = {key: document for (key, _), document in progress.items()}
-        self.published = {key: document for (key, _), document in published.items()}
-        await self._publish_today()
+        self.needs = {need.id: need for need in wanted.values()}
 
-    async def _publish_today(self) -> None:
+    async def _publish_today(
+        self, outlooks: Mapping[MachineKey, Outlook], told: Mapping[MachineKey, Published]
+    ) -> dict[MachineKey, Published]:
         """What others read of the coming weeks is made once a day, at or after 06:00, and again for late history."""
         today = publish.publishing_day(self.now(), self.zone)
         fresh: dict[MachineKey, Published] = {}
-        for key, outlook in self.outlooks.items():
-            known = self.published.get(key)
+        for key, outlook in outlooks.items():
+            known = told.get(key)
             if self._offered(key) and publish.is_due(known, outlook, today):
                 fresh[key] = publish.publish(outlook, today, self.zone, known.since if known else None)
         if fresh:
             at = self.now()
             await self.store.write_documents(_document(key, publish.KIND, body, at) for key, body in fresh.items())
-            self.published |= fresh
+        return fresh
 
     def _offered(self, key: MachineKey) -> bool:
         machine = self.registry.machine(key)

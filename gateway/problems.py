@@ -1,28 +1,39 @@
 """Errors as a person reads them on a page, and as ``application/problem+json`` in the API."""
 
+import logging
+import secrets
 from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleet.edit import EditRefused
 from gateway.access import Hidden
-from gateway.catalog import later
+from gateway.catalog import LANGUAGES, choose, later, translations
 from gateway.web import page_of
 from store.base import StoreError
 
+log: Final = logging.getLogger(__name__)
 _TITLES: Final = {
     400: later("Demande illisible"),
     403: later("Demande refusée"),
     404: later("Cette page n'existe pas, ou n'est pas pour vous"),
     405: later("Cette page ne se demande pas ainsi"),
     422: later("Une valeur ne convient pas"),
+    500: later("Quelque chose s'est mal passé ici"),
     503: later("La base de données ne répond pas"),
 }
 _HIDDEN: Final = later("L'adresse est peut-être incomplète, ou la page a changé depuis. Revenez et recommencez.")
+_OURS: Final = later(
+    "La faute n'est pas la vôtre, et rien de ce qui arrive des machines n'est perdu. "
+    "Réessayez ; si cela dure, donnez la référence %(reference)s à l'exploitant."
+)
+_PLAIN: Final = """<!doctype html><html lang="{language}"><meta charset="utf-8"><title>500</title>
+<h1>{title}</h1><p>{text}</p><p><a href="/">Résilian</a></p></html>"""
 _AGAIN: Final = later("Rien n'a été changé. Réessayez dans un instant.")
 _JSON_PATHS: Final = ("/api/", "/events", "/healthz", "/readyz", "/metrics", "/openapi.json")
 
@@ -76,12 +87,50 @@ def install(app: FastAPI) -> None:
         return answer(request, 503, f"store: {error}", _AGAIN)
 
 
+class Calm:
+    """Answers what no one foresaw with a designed page: the log has the cause, the visitor its reference."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI request; once an answer has begun, an exception can only break it off."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:  # whatever it is: a person waits for a page
+            reference = secrets.token_hex(4)
+            log.exception("reference %s: %s %s", reference, scope.get("method"), scope.get("path"))
+            if begun or scope["type"] != "http":
+                raise
+            await _unforeseen(Request(scope), reference)(scope, receive, send)
+
+
+def _unforeseen(request: Request, reference: str) -> Response:
+    try:
+        words = page_of(request).words
+        return answer(request, 500, f"unforeseen; reference {reference}", words.say(_OURS, reference=reference))
+    except Exception:  # the page's own frame may be what fails
+        log.exception("reference %s: not even the page of errors can be drawn", reference)
+        spoken = choose(None, request.headers.get("accept-language", ""), LANGUAGES)
+        said = translations(spoken)
+        text = said.gettext(_OURS) % {"reference": reference}
+        html = _PLAIN.format(language=spoken, title=said.gettext(_TITLES[500]), text=text)
+        return HTMLResponse(html, status_code=500)
+
+
 def answer(
     request: Request, status: int, detail: str, text: str, errors: list[dict[str, str]] | None = None
 ) -> Response:
     """The error in the form that the path speaks; ``text`` is translated, ``detail`` is for programs."""
     if request.url.path.startswith(_JSON_PATHS):
-        title = {404: "not found", 422: "invalid value", 503: "store away"}.get(status, "refused")
+        title = {404: "not found", 422: "invalid value", 500: "unforeseen", 503: "store away"}.get(status, "refused")
         body = Problem(title=title, status=status, detail=detail, errors=errors or [])
         return JSONResponse(body.model_dump(), status_code=status, media_type="application/problem+json")
     page = page_of(request)

@@ -20,6 +20,7 @@ from fleet.registry import Watcher
 from gateway.app import create_app
 from gateway.config import GatewayConfig, NotLoopback
 from gateway.live import SUBSCRIPTION, Change, Live
+from gateway.looked import Looks
 from gateway.metrics import Metrics
 from gateway.picture import Picture
 from gateway.web import Site
@@ -48,7 +49,8 @@ async def run(config: GatewayConfig, store: Store, *, stop: asyncio.Event) -> No
         fleet.registry.RegistryMissing: there is no network in ``fleet_dir``.
     """
     watcher = Watcher(config.fleet_dir)
-    site = Site(config, Picture(store, watcher.current), Live(), Metrics(), stop=stop, version=_version())
+    picture = Picture(store, watcher.current)
+    site = Site(config, picture, Live(), Metrics(), Looks(store, picture.now), stop=stop, version=_version())
     session = _session(site)
     with _bound(config) as listener:
         async with asyncio.TaskGroup() as tasks:
@@ -57,12 +59,14 @@ async def run(config: GatewayConfig, store: Store, *, stop: asyncio.Event) -> No
                 _follow_registry(site, watcher),
                 _follow_changes(site),
                 _tell_health(site, session),
+                site.looks.keep(stop),
             ):
                 tasks.create_task(helper)
             try:
                 await _serve(site, listener)
             finally:
                 stop.set()
+        await site.looks.finish()
 
 
 @contextlib.contextmanager

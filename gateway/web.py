@@ -1,7 +1,7 @@
 """What every page shares: who looks, in which language, and the frame around it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -12,11 +12,13 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fleet.batch import MachineKey
 from gateway import catalog, status
 from gateway.access import Audience, Scope, Visitor, scope_of
 from gateway.config import GatewayConfig
 from gateway.draw.strip import swatch
 from gateway.live import Live
+from gateway.looked import Looks, What
 from gateway.metrics import Metrics
 from gateway.picture import Picture
 from gateway.words import Words, words
@@ -34,6 +36,7 @@ class Site:
     picture: Picture
     live: Live
     metrics: Metrics
+    looks: Looks
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     version: str = "0"
     connected: bool = False
@@ -61,6 +64,13 @@ class Page:
             gateway.access.Hidden: not for this visitor.
         """
         return scope_of(self.visitor, audience, self.site.picture, self.site.live, member)
+
+    def looked(self, scope: Scope, keys: Iterable[MachineKey], what: What) -> None:
+        """Keep for the owners that this visitor looks at their machines, or at their offers."""
+        role = str(self.visitor.audience or scope.audience)
+        if scope.audience is Audience.OWNER and what == "offer":
+            role = f"member:{scope.member}"
+        self.site.looks.note(keys, role, what, free=self.visitor.audience is None)
 
     def render(self, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
         """The page as HTML, never kept by any cache."""

@@ -17,10 +17,13 @@ from fleet.network import Calendar
 from fleet.records import HOUR_SECONDS, FindingStatus, HourBucket, Outlook
 from gateway import evidence
 from gateway.access import Audience, Hidden, OwnMachine, Scope
+from gateway.catalog import later
 from gateway.draw.bar import Half, in_words, window_bar
 from gateway.draw.grid import week_grid
 from gateway.draw.runs import Run, runs_of, seconds_by_state
 from gateway.draw.strip import strip
+from gateway.looked import Look
+from gateway.pages import calibration
 from gateway.picture import STORE_PATIENCE_S, Picture
 from gateway.present import bridged, patience, present
 from gateway.publish import halves
@@ -70,6 +73,7 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
     if runs:
         own = _with_present(own, present(own.machine, own.outlook, heard, page.now, runs))
     words = page.words
+    page.looked(scope, [own.key], "machine")
     return page.render(
         "machine.html",
         own=own,
@@ -84,6 +88,8 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         outlook=own.outlook,
         findings=[_finding(own, rule, words) for rule in sorted(own.findings)],
         consents=_consents(own, scope),
+        looks=[_look(look, scope, words) for look in page.site.looks.of(own.key)],
+        marks=calibration.shown(own, heard, page.now, words, page.request.query_params.get("marked", "")),
         calendar=calendar_lines(scope.picture.registry.calendar(own.key), words),
         **_windows(own.outlook, scope, words),
     )
@@ -231,6 +237,19 @@ def _consents(own: OwnMachine, scope: Scope) -> list[dict[str, Any]]:
         for entry in own.member.consents
         if entry.machine == own.machine.id
     ]
+
+
+_ROLES: Final = {
+    "owner": later("votre entreprise"),
+    "coordinator": later("la coordination du réseau"),
+    "network": later("l'édition pour tous les membres"),
+}
+
+
+def _look(look: Look, scope: Scope, words: Words) -> dict[str, Any]:
+    member = scope.picture.registry.members.get(look.role.removeprefix("member:"))
+    who = words.say(_ROLES[look.role]) if look.role in _ROLES else member.name if member else words.say("un membre")
+    return {"at": look.at, "who": who[:1].upper() + who[1:], "what": look.what, "free": look.free}
 
 
 def calendar_lines(calendar: Calendar, words: Words) -> dict[str, Any]:

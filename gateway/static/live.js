@@ -67,7 +67,9 @@
     }
     if (body.dataset.strip) {
       set(document.querySelector("[data-since]"), said.since);
-      set(document.querySelector("[data-power]"), said.power);
+      for (const power of document.querySelectorAll("[data-power]")) set(power, said.power);
+      const measured = document.querySelector("[data-power-at] time");
+      if (measured && said.power_at) measured.dateTime = said.power_at;
     }
     ages();
   };
