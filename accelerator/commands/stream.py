@@ -12,6 +12,9 @@ from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
 
 
+_REASONS = 5
+
+
 def simulate(
     fleet: Annotated[
         Path | None, typer.Option("--fleet", help="Folder of the network; made when it is not there.")
@@ -100,7 +103,18 @@ def replay(
     if as_json:
         output.emit_json(outcome)
         return
-    typer.echo(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in outcome.items()))
+    rows = ", ".join(f"{outcome[name]:,} {name}" for name in ("used", "united", "empty", "refused"))
+    typer.echo(
+        f"{outcome['rows']:,} rows: {rows}; {outcome['machines']} machines, {outcome['machines_added']} of them new"
+    )
+    kept = "all stored" if outcome["stored"] else "not all stored yet"
+    typer.echo(
+        f"{outcome['readings']:,} readings in {outcome['messages']:,} messages, {kept}, {outcome['seconds']:.1f} s"
+    )
+    for reason in outcome["reasons"][:_REASONS]:
+        typer.echo(f"refused: {reason}")
+    if len(outcome["reasons"]) > _REASONS:
+        typer.echo(f"... and {len(outcome['reasons']) - _REASONS} more; --json lists them all")
 
 
 async def _replay(chosen: Settings, **options: Any) -> dict[str, Any]:
