@@ -126,6 +126,18 @@ class Words:
             until = f"{self.date(last.date(), 'EEEE')} {until}"
         return f"{self.date(first.date(), form)} {self.clock(start)} {DASH} {until}".replace("\u00a0", NARROW)
 
+    def near_span(self, start: datetime, end: datetime) -> str:
+        """A window of the coming weeks, short: ``mardi 3, 13 h - 21 h``."""
+        first, last = self.local(start), self.local(end)
+        mark = {"fr": "er" if first.day == 1 else "", "de": ".", "en": ""}[self.language]
+        comma = "," if self.language == "de" else ""
+        until = self.clock(end) if last.hour or last.minute else self.hour(24)
+        before = (last - timedelta(microseconds=1)).date()
+        if first.date() != before:
+            until = f"{self.date(before, 'EEEE')} {until}"
+        day = f"{self.date(first.date(), 'EEEE')}{comma} {first.day}{mark}"
+        return f"{day}, {self.clock(start)} {DASH} {until}"
+
     def ago(self, moment: datetime | None, now: datetime) -> str:
         """How old: ``il y a 12 secondes``."""
         if moment is None:

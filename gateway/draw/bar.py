@@ -68,9 +68,10 @@ def window_bar(halves: Iterable[Half], first: date, days: int, words: Words, *, 
     ]
 
 
-def in_words(half: Half, words: Words) -> str:
-    """``mardi 3 mars 13 h - 21 h : 9 fois sur 10``."""
-    return words.say("%(span)s : %(chance)s", span=words.span(half.start, half.end), chance=words.chance(half.chance))
+def in_words(half: Half, words: Words, *, near: bool = False) -> str:
+    """``mardi 3 mars 13 h - 21 h : 9 fois sur 10``; ``near`` leaves out the month."""
+    span = words.near_span(half.start, half.end) if near else words.span(half.start, half.end)
+    return words.say("%(span)s : %(chance)s", span=span, chance=words.chance(half.chance))
 
 
 def _places(half: Half, words: Words) -> list[tuple[date, int]]:

@@ -19,7 +19,7 @@ from gateway.offers import OfferRow, promises
 from gateway.pages.rows import STATUS_WORDS, rows
 from gateway.picture import Progress, Status
 from gateway.places import Position, positions
-from gateway.publish import FIRST_DAY
+from gateway.publish import FIRST_DAY, publishing_day
 from gateway.web import Page, page_of
 from gateway.words import NOTHING, Words
 
@@ -44,7 +44,7 @@ async def capacity(page: Annotated[Page, Depends(page_of)]) -> Response:
     origin = wanted.place or _home(scope)
     fits = surest([found for offer in offers if (found := fit(offer, wanted, places.get(origin), page.words))])
     shown, more, bare = _parted(fits, everything=page.request.query_params.get("all") == "1")
-    first = scope.today + timedelta(days=FIRST_DAY)
+    first = publishing_day(page.now, scope.picture.zone) + timedelta(days=FIRST_DAY)
     page.looked(scope, _keys(offered, [*shown, *bare]), "offer")
     return page.render(
         "capacity.html",

@@ -177,7 +177,9 @@ def _read(words: Words, field: str, text: str, parse: Callable[[str], Parsed], r
 
 def _trades(words: Words) -> list[tuple[str, str]]:
     lent = [trade for trade, facts in TRADES.items() if facts.family is not None]
-    return sorted(((trade.value, words.trade(trade)) for trade in lent), key=lambda pair: pair[1])
+    return sorted(
+        ((trade.value, words.trade(trade)) for trade in lent), key=lambda pair: (pair[0] == Trade.OTHER, pair[1])
+    )
 
 
 def _communes(offers: Any, places: dict[str, Position], scope: Scope) -> list[str]:

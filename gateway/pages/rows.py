@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 
 from gateway import attributes
-from gateway.catalog import later
+from gateway.catalog import french, later
 from gateway.draw.bar import from_windows, in_words, window_bar
 from gateway.filters import Fit
 from gateway.offers import OfferRow
@@ -31,7 +31,7 @@ def rows(fits: Iterable[Fit], first: date, words: Words) -> list[dict[str, Any]]
 def who(offer: OfferRow, words: Words) -> str:
     """The member, or whom to call, or "via le coordinateur"."""
     parts = [part for part in (offer.member, offer.contact) if part]
-    if offer.machine and offer.machine.casefold() != words.trade(offer.trade).casefold():
+    if offer.machine and french(offer.machine).casefold() != words.trade(offer.trade).casefold():
         parts.insert(0, words.trade(offer.trade))
     return " · ".join(parts) if offer.member or offer.contact else words.say("via le coordinateur")
 
@@ -57,7 +57,7 @@ def _row(fit: Fit, first: date, words: Words) -> dict[str, Any]:
         "km": words.unit(fit.km, "km") if fit.km is not None else "",
         "verify": ", ".join(fit.verify),
         "attributes": attributes.in_words(offer.attributes, words),
-        "best": [in_words(half, words) for half in best],
+        "best": [in_words(half, words, near=True) for half in best],
         "bar": window_bar(halves, first, LAST_DAY - FIRST_DAY + 1, words) if halves else None,
         "hours": _hours(offer, words),
         "status": words.say(STATUS_WORDS[offer.progress.status]),
