@@ -11,7 +11,6 @@ from accelerator.durations import seconds
 from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
 
-
 _REASONS = 5
 
 
