@@ -1,10 +1,16 @@
-"""Broker logins: the password file and the rules of Mosquitto, one user a device or program. Standard library only."""
+"""Broker logins: the password file and the rules of Mosquitto, one user a device or program.
+
+Standard library only: ``deploy/secrets`` and ``deploy/devices`` run it on a server that has Python and nothing else.
+"""
 
 import base64
+import fcntl
 import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PROGRAMS = {
@@ -20,6 +26,71 @@ PROGRAMS = {
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 DEVICE = re.compile(rf"({SLUG.pattern})\.({SLUG.pattern})")
 _ITERATIONS = 20_000
+_PASSWORD_BYTES = 20
+
+
+class LoginRefused(ValueError):
+    """The login cannot be made or removed: says which one, and why."""
+
+
+def login_of(member: str, device: str) -> str:
+    """The login of a device.
+
+    Raises:
+        LoginRefused: a name that could mean more than one member or device in the broker's files.
+    """
+    name = f"{member}.{device}"
+    if not (SLUG.fullmatch(member) and SLUG.fullmatch(device)):
+        raise LoginRefused(f"{name!r}: member and device are a-z, 0-9 and hyphens inside")
+    return name
+
+
+def add_device(folder: Path, member: str, device: str) -> tuple[str, str]:
+    """Make the login of a device: its name, and its password of 160 random bits, which is kept nowhere.
+
+    Raises:
+        LoginRefused: it exists, or its name is none.
+        OSError: the files cannot be written.
+    """
+    name, password = login_of(member, device), secrets.token_urlsafe(_PASSWORD_BYTES)
+    with _locked(folder):
+        users = read(folder)
+        if name in users:
+            raise LoginRefused(f"{name} exists; remove it first to give it another password")
+        write(folder, users | {name: hashed(password)})
+    return name, password
+
+
+def remove_device(folder: Path, member: str, device: str) -> str:
+    """Take a device's login away: the broker refuses it from its next reading of the files on. The login's name.
+
+    Raises:
+        LoginRefused: there is none.
+        OSError: the files cannot be written.
+    """
+    name = login_of(member, device)
+    with _locked(folder):
+        users = read(folder)
+        if users.pop(name, None) is None:
+            raise LoginRefused(f"there is no login {name}")
+        write(folder, users)
+    return name
+
+
+def devices(folder: Path) -> list[str]:
+    """The logins of devices, sorted."""
+    return sorted(name for name in read(folder) if DEVICE.fullmatch(name))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One change at a time: two commands at once must not undo one another's."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def hashed(password: str) -> str:
@@ -44,7 +115,7 @@ def write(folder: Path, users: dict[str, str]) -> None:
 
 def rules(users: dict[str, str]) -> str:
     """The broker's rules: a device writes below its member's name alone and reads nothing; no pattern rules."""
-    text = "# Written by deploy/secrets and deploy/devices. An unlisted login may do nothing.\n"
+    text = "# Written by deploy/secrets, deploy/devices and `resilian device`. An unlisted login may do nothing.\n"
     for name in sorted(users):
         device = DEVICE.fullmatch(name)
         granted = PROGRAMS.get(name) or (device and (f"write m/{device[1]}/#", f"write spBv1.0/{device[1]}/#")) or ()
