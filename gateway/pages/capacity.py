@@ -41,7 +41,8 @@ async def capacity(page: Annotated[Page, Depends(page_of)]) -> Response:
     offers = list(offered.values())
     wanted = read_wanted(page.request.query_params, page.words)
     places = positions(scope.picture.registry)
-    origin = wanted.place or _home(scope)
+    communes = _communes(scope, offers, places)
+    origin = wanted.place if wanted.place in communes else _home(scope)
     fits = surest([found for offer in offers if (found := fit(offer, wanted, places.get(origin), page.words))])
     shown, more, bare = _parted(fits, everything=page.request.query_params.get("all") == "1")
     first = publishing_day(page.now, scope.picture.zone) + timedelta(days=FIRST_DAY)
@@ -61,7 +62,7 @@ async def capacity(page: Annotated[Page, Depends(page_of)]) -> Response:
         wanted=wanted,
         origin=origin,
         trades=sorted({(offer.trade.value, page.words.trade(offer.trade)) for offer in offers}, key=lambda t: t[1]),
-        places=_communes(scope, offers, places),
+        places=communes,
         features=_features(offers, page.words),
         size=attributes.size_in_words(wanted.size, page.words) if wanted.size else "",
         statuses=[(value, page.words.say(STATUS_WORDS[value])) for value in get_args(Status)],

@@ -15,6 +15,8 @@ CHROMIUM = "/usr/bin/chromium"
 PAGES = (
     "/",
     "/?audience=network",
+    "/?all=1&km=200&size=6x3&attribute=oven_c&least=80",
+    "/requests",
     "/home",
     "/home?member=alsalac",
     "/machines/alsalac/cabine-1",

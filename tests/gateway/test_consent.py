@@ -13,6 +13,8 @@ SECRETS = ("CANARI", "Canariville", "secret", "tour-1")
 PATHS = (
     "/",
     "/?audience=network",
+    "/?all=1",
+    "/requests",
     "/api/v1/offers",
     "/metrics",
     "/healthz",

@@ -1,9 +1,14 @@
 """Pages as each audience gets them."""
 
+import asyncio
 import re
+from datetime import datetime
+from pathlib import Path
 
-from fleet import registry
-from tests.gateway.running import Running
+from fleet import edit, registry
+from fleet.registry import Registry
+from tests.gateway import world
+from tests.gateway.running import PATIENCE_S, Running, Starter, serving
 
 
 def cells(html: str) -> str:
@@ -51,6 +56,90 @@ async def test_follow_up_is_kept(gateway: Running) -> None:
     html = await gateway.get("/")
     assert "rappeler &lt;jeudi&gt;" in html
     assert "en discussion</strong>" in html
+
+
+def _crowd(folder: Path, now: datetime) -> Registry:
+    """The small network and a member that offers 24 presses."""
+    fleet = world.write_registry(folder, now)
+    day = now.astimezone(world.ZONE).date()
+    presses = [f"presse-{number}" for number in range(24)]
+    consent = {"recipient": "coordinator", "level": "offers", "purpose": "essai", "since": day}
+    crowd = {
+        "slug": "foule",
+        "name": "Foule SA",
+        "place": {"commune": "Saverne", "latitude": 48.742, "longitude": 7.362},
+        "machines": [{"id": name, "name": name, "trade": "press", "offer": {"mode": "facon"}} for name in presses],
+        "consents": [{"machine": name, **consent} for name in presses],
+    }
+    edit.add_member(folder, crowd)
+    return registry.load(fleet.folder)
+
+
+def _rows(html: str) -> int:
+    return html.split('class="only-print"><ul')[0].count('class="offer"')
+
+
+async def test_twenty_rows_at_once_and_the_others_by_a_link(start: Starter) -> None:
+    gateway = await start(_crowd)
+    await serving(gateway)
+    html = await gateway.get("/?trade=press")
+    assert _rows(html) == 20
+    assert "Afficher les 4 suivantes" in html
+    assert 'href="/?trade=press&amp;all=1#offers-title"' in html
+    everything = await gateway.get("/?trade=press&all=1")
+    assert _rows(everything) == 24
+    assert "suivantes" not in everything.split("<h2")[1]
+    last = re.findall(r'action="/offers/([0-9a-f]+)"', everything)[-1]
+    assert f"o-{last}" not in html
+    await gateway.post(f"/offers/{last}", status="talking")
+    html = await gateway.get("/?trade=press")  # what is being followed up is never behind a link
+    assert _rows(html) == 21
+    assert "Afficher les 3 suivantes" in html
+    assert _rows(await gateway.get("/?trade=press&place=Saverne&km=1")) == 21
+    assert "Aucune offre ne répond" in await gateway.get("/?trade=press&place=Haguenau&km=20")
+
+
+async def test_offers_without_a_window_are_folded_at_the_end(start: Starter) -> None:
+    gateway = await start(_crowd, past=False)
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in iter(int, 1):
+            if "26 offres sans créneau assez sûr" in (html := await gateway.get("/")).replace("\u202f", " "):
+                break
+    assert html.index("Offre déclarée par le membre") < html.index('class="bare"')
+    assert "Promesses tenues" in html
+
+
+async def test_promises_kept_follow_what_the_coordinator_notes(gateway: Running) -> None:
+    html = await gateway.get("/")
+    figure = r"Promesses tenues</dt><dd><span[^>]*>([^<]+)<"
+    assert re.findall(figure, html) == ["—"]
+    first, second, *_ = re.findall(r'action="/offers/([0-9a-f]+)"', html)
+    await gateway.post(f"/offers/{first}", status="reserved", job_day="2026-01-05")
+    assert re.findall(figure, await gateway.get("/")) == ["0 sur 1"]
+    await gateway.post(f"/offers/{second}", status="done")
+    html = await gateway.get("/")
+    assert re.findall(figure, html) == ["1 sur 2"]
+    assert "travail le 5 janvier" in html
+    await gateway.post(f"/offers/{first}", 422, status="reserved", job_day="demain")
+
+
+async def test_distances_and_attributes_are_filters(gateway: Running) -> None:
+    html = await gateway.get("/?place=Haguenau&trade=paint&size=6+x+3&attribute=oven_c&least=80")
+    assert "à 19\u202fkm" in html
+    assert "À vérifier\u00a0: dimensions, étuve" in html  # of the booth that told neither
+    assert _rows(html) == 2
+    assert _rows(await gateway.get("/?trade=paint&size=8x3")) == 1
+    assert _rows(await gateway.get("/?trade=paint&attribute=oven_c&least=120")) == 1
+
+
+async def test_no_distance_is_told_from_a_commune_that_is_not_shown(gateway: Running) -> None:
+    def inside(html: str) -> str:
+        return html.split("<main")[1].split("<footer>")[0]
+
+    member = gateway.as_visitor("owner:declare")
+    hidden = inside(await member.get("/?place=Canariville&km=30"))
+    assert hidden == inside(await member.get("/?place=Nulle-Part&km=30"))
+    assert "Canariville" not in hidden
 
 
 async def test_owner_page_has_drawings_and_the_tables_behind_them(gateway: Running) -> None:

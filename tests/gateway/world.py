@@ -35,7 +35,14 @@ def _alsalac(day: date) -> dict[str, object]:
     staffed = [{"days": ["mon", "tue", "wed", "thu", "fri"], "start": "05:00:00", "end": "21:00:00"}]
     offer = {"kind": "measured", "mode": "avec-operateur", "contact": "Mme Keller, 03 88 00 00 01"}
     machines = [
-        {"id": "cabine-1", "name": "Cabine de peinture 1", "trade": "paint", "every": 60.0, "offer": offer},
+        {
+            "id": "cabine-1",
+            "name": "Cabine de peinture 1",
+            "trade": "paint",
+            "every": 60.0,
+            "offer": offer,
+            "attributes": {"length_m": 7.0, "width_m": 3.5, "height_m": 3.0, "oven_c": 80.0, "atex": True},
+        },
         {
             "id": "cabine-2",
             "name": "Cabine de peinture 2",
@@ -49,7 +56,7 @@ def _alsalac(day: date) -> dict[str, object]:
     return {
         "slug": "alsalac",
         "name": "Alsalac SAS",
-        "place": {"commune": "Niederbronn-les-Bains"},
+        "place": {"commune": "Niederbronn-les-Bains", "latitude": 48.952, "longitude": 7.643},
         "signatory": "M. Roth",
         "calendar": {"staffed": staffed, "offered": staffed},
         "machines": machines,
@@ -72,7 +79,7 @@ def _secret() -> dict[str, object]:
     return {
         "slug": "secret",
         "name": "CANARI-SECRET SARL",
-        "place": {"commune": "Canariville"},
+        "place": {"commune": "Canariville", "latitude": 48.7, "longitude": 7.7},
         "machines": [machine, {"id": "cabine-1", "name": "Cabine CANARI-SECRET", "trade": "paint"}],
     }
 
@@ -82,7 +89,7 @@ def _declared(day: date) -> dict[str, object]:
     return {
         "slug": "declare",
         "name": "Déclare et Fils",
-        "place": {"commune": "Haguenau"},
+        "place": {"commune": "Haguenau", "latitude": 48.816, "longitude": 7.79},
         "machines": [{"id": "banc", "name": "Banc d'essai", "trade": "test", "offer": offer}],
         "consents": [_consent("banc", "coordinator", "offers", day)],
     }
