@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def execute(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code; every expected failure is one line on stderr."""
+    os.umask(0o077)  # the store and the spool hold every member's readings: nobody else of this machine reads them
     try:
         outcome: Any = app(args=arguments, standalone_mode=False)
     except Problem as problem:

@@ -135,6 +135,8 @@ def make_folder(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.stat().st_mode & 0o077:
+            log.warning("others of this machine can look into the data folder", folder=str(path), todo="chmod 700 it")
         probe = path / ".writable"
         probe.touch()
         probe.unlink()

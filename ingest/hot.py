@@ -15,12 +15,16 @@ from fleet.registry import Registry, Route
 from fleet.topics import member_of
 from ingest.columns import Columns, Target
 from ingest.decoders import Context, Decode, DecodeError, decoder, formats
-from ingest.decoders.base import Fault
+from ingest.decoders.base import SHOWN, Fault
 from ingest.rejects import Reject
 from ingest.seen import Redeliveries, fingerprint
 from ingest.spool import Work
 from ingest.unclaimed import Unclaimed
 
+MAX_TOPIC: Final = 512
+"""Characters; a longer topic is refused, for a broker takes 65,535 and every one would be kept."""
+_TOO_LONG: Final = f"at most {MAX_TOPIC} characters"
+_FOREIGN: Final = "a topic below m/<member>/ or spBv1.0/<member>/ of a member"
 _REMEMBERED: Final = 65_536  # topics; devices choose them, so memory must be bounded
 
 
@@ -170,16 +174,22 @@ class Gathering:
             self.counts["received"] -= 1
             self.on_other(delivery.topic, bytes(delivery.payload))
             return
-        if self._is_repeat(delivery):
-            return
         member = member_of(delivery.topic)
-        if member in self._members:
+        if len(delivery.topic) > MAX_TOPIC:
+            self._refuse_topic(delivery, member if member in self._members else None, _TOO_LONG, arrived_ms)
+        elif self._is_repeat(delivery):
+            return
+        elif member in self._members:
             self.counts["unclaimed"] += 1
             self._unclaimed.append(Unclaimed(member, delivery.topic, arrived_ms, bytes(delivery.payload)))
-            return
+        else:
+            self._refuse_topic(delivery, None, _FOREIGN, arrived_ms)
+
+    def _refuse_topic(self, delivery: Delivery, member: str | None, rule: str, arrived_ms: int) -> None:
         self.counts["rejected"] += 1
-        fault = Fault("topic", "", delivery.topic[:100], "a topic below m/<member>/ or spBv1.0/<member>/ of a member")
-        self._rejects.append(Reject("", "", delivery.topic, arrived_ms, (fault,), bytes(delivery.payload)))
+        topic = delivery.topic[:MAX_TOPIC]
+        fault = Fault("topic", "", topic[:SHOWN], rule)
+        self._rejects.append(Reject(member or "", "", topic, arrived_ms, (fault,), bytes(delivery.payload)))
 
     def _is_repeat(self, delivery: Delivery) -> bool:
         digest = fingerprint(delivery.topic, delivery.payload)
@@ -195,7 +205,10 @@ class Gathering:
     # --- routes
 
     def _resolve(self, topic: str) -> tuple[Target, ...]:
-        routes = self._routes.lookup(topic)
+        """The machines of a topic; only topics that have one are remembered, for a device may invent any number."""
+        routes = self._routes.lookup(topic) if len(topic) <= MAX_TOPIC else ()
+        if not routes:
+            return ()
         crc = zlib.crc32(topic.encode())
         targets = tuple(Target(route, self._machine(route.key), crc, _decode_of(route)) for route in routes)
         if len(self._targets) >= _REMEMBERED:

@@ -86,7 +86,8 @@ def keep(db: sqlite3.Connection, bounds: Bounds, kind: Kind, message: Reject, fi
     """Insert one message, and let the oldest of its member go when it is beyond the bound."""
     payload = message.payload if len(message.payload) <= WHOLE_BYTES else None
     prefix = (message.payload if message.prefix is None else message.prefix)[:PREFIX_BYTES]
-    size = len(payload or b"") + len(prefix) + len(indices) + 200
+    texts = (message.topic, first.field, first.value, first.rule)
+    size = len(payload or b"") + len(prefix) + len(indices) + sum(map(len, texts)) + 200
     db.execute(
         "INSERT INTO kept (kind, member, machine, topic, at_ms, reason, field, value, rule, indices, sha256, prefix,"
         " payload, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -45,7 +45,7 @@ async def write_csv(path: Path, batches: AsyncIterator[ReadingBatch]) -> int:
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else value
 
 
 async def write_json_lines(path: Path, batches: AsyncIterator[ReadingBatch]) -> int:

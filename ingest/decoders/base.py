@@ -17,6 +17,7 @@ from fleet.batch import Reading
 MAX_PAYLOAD: Final = 1_048_576  # bytes; senders keep arrays below 16 kB
 MAX_ELEMENTS: Final = 20_000  # readings in one array
 SHOWN: Final = 100  # characters of a wrong value that are kept
+RULE_SHOWN: Final = 400
 
 
 class Fault(NamedTuple):
@@ -25,7 +26,7 @@ class Fault(NamedTuple):
     Attributes:
         reason: one word, for counting: ``json``, ``shape``, ``type``, ``number``, ``range``, ``time``, ``future``,
             ``state``, ``channel``, ``empty``, ``too_large``, ``topic``, ``format``.
-        field: dotted path inside the payload or element, "" for the whole.
+        field: dotted path inside the payload or element, "" for the whole; at most ``SHOWN`` characters.
         value: what stood there, at most ``SHOWN`` characters.
         rule: what should have stood there.
         element: position in the array, None when the payload is no array.
@@ -47,7 +48,7 @@ class DecodeError(ValueError):
     """
 
     def __init__(self, reason: str, field: str = "", value: object = "", rule: str = "") -> None:
-        self.faults: tuple[Fault, ...] = (Fault(reason, field, show(value), rule),)
+        self.faults: tuple[Fault, ...] = (Fault(reason, field[:SHOWN], show(value), rule[:RULE_SHOWN]),)
         self.readings: list[Reading] = []
         super().__init__(str(self))
 
@@ -56,7 +57,14 @@ class DecodeError(ValueError):
         """An error of several faults, beside the readings that are good."""
         first = faults[0]
         error = cls(first.reason, first.field, first.value, first.rule)
-        error.faults, error.readings = tuple(faults), list(readings)
+        # A device chooses the names of its fields: what is kept and published of them is bounded.
+        error.faults = tuple(
+            fault._replace(field=fault.field[:SHOWN], rule=fault.rule[:RULE_SHOWN])
+            if len(fault.field) > SHOWN or len(fault.rule) > RULE_SHOWN
+            else fault
+            for fault in faults
+        )
+        error.readings = list(readings)
         return error
 
     def __str__(self) -> str:

@@ -24,6 +24,9 @@ from ingest.decoders.states import STATE_NAMES, state_code
 from ingest.decoders.times import EARLIEST_MS, FUTURE_MS, device_ms
 
 MAX_METRICS: Final = 256
+MAX_NAME: Final = 128
+MAX_FAULTY: Final = 500
+"""Reading a wrong element carefully takes 17 µs: one array must not hold up the other members' messages."""
 _FINITE: Final = {"strict": True, "allow_inf_nan": False}
 _LARGEST: Final = 2**63 - 1
 _Count = Annotated[int, Field(strict=True, ge=0, le=_LARGEST)]
@@ -41,7 +44,7 @@ class _Element(TypedDict, total=False):
     count: _Count
     seq: _Count
     boot: _Count
-    metrics: Annotated[dict[str, _Metric], Field(max_length=MAX_METRICS)]
+    metrics: Annotated[dict[Annotated[str, Field(max_length=MAX_NAME)], _Metric], Field(max_length=MAX_METRICS)]
 
 
 _one: Final = TypeAdapter(_Element)
@@ -122,12 +125,19 @@ def _carefully(payload: bytes, context: Context) -> list[Reading]:
     elements = [document] if single else document
     if len(elements) > MAX_ELEMENTS:
         raise DecodeError("too_large", "", f"{len(elements)} elements", f"at most {MAX_ELEMENTS} readings in an array")
-    readings, faults = [], []
+    readings: list[Reading] = []
+    faults: list[Fault] = []
+    faulty = 0
     for index, element in enumerate(elements):
         reading, wrong = _element(element, context)
         if reading is not None:
             readings.append(reading)
         faults += wrong if single else [fault._replace(element=index) for fault in wrong]
+        faulty += bool(wrong)
+        if faulty == MAX_FAULTY and index + 1 < len(elements):
+            rest = f"the rest of an array of which {MAX_FAULTY} elements are refused is refused unread"
+            faults += [Fault("too_many", "", "", rest, left) for left in range(index + 1, len(elements))]
+            break
     if faults:
         raise DecodeError.of(faults, readings)
     return readings
@@ -184,7 +194,9 @@ _RULES: Final = {
 
 
 def _fault(details: ErrorDetails) -> Fault:
-    field = ".".join(str(part) for part in details["loc"])
+    field = ".".join(str(part) for part in details["loc"] if part != "[key]")
+    if details["loc"][-1] == "[key]":
+        return Fault("too_large", field, "", f"a name of at most {MAX_NAME} characters")
     if details["type"] in ("less_than_equal", "less_than") and abs(details["ctx"].get("le", 0)) == _LARGEST:
         return Fault("range", field, show(details["input"]), "at most 64 bits")
     limits = [

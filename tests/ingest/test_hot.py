@@ -204,3 +204,10 @@ def test_a_change_of_the_registry_counts_at_once(gathering: Gathering, fleet: Pa
     gathering.use(load(fleet))
     assert len(the_batch(taken(gathering, Message("m/acme/new/reading", b'{"count":1}')))) == 1
     assert np.all(the_batch(taken(gathering, Message(BOOTH, b'{"count":1}'))).rows["machine"] == 0)
+
+
+def test_a_long_topic_is_refused_and_neither_it_nor_an_unknown_one_is_remembered(gathering: Gathering) -> None:
+    long = f"m/{next(iter(gathering._members))}/x/{'t' * 60_000}"
+    work = taken(gathering, Message(long, b"1"), Message("m/nobody/x/reading", b"1"))
+    assert [len(reject.topic) for reject in work.rejects] == [512, 18]
+    assert gathering._targets == {}
