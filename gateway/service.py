@@ -23,7 +23,7 @@ from gateway.live import SUBSCRIPTION, Change, Live
 from gateway.looked import Looks
 from gateway.metrics import Metrics
 from gateway.picture import Picture
-from gateway.web import Site
+from gateway.web import Site, warm
 from store.base import Store
 
 __all__ = ["GatewayConfig", "NotLoopback", "PortTaken", "run"]
@@ -60,6 +60,7 @@ async def run(config: GatewayConfig, store: Store, *, stop: asyncio.Event) -> No
                 _follow_changes(site),
                 _tell_health(site, session),
                 site.looks.keep(stop),
+                asyncio.to_thread(warm, picture.registry.network.languages),
             ):
                 tasks.create_task(helper)
             try:
