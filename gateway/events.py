@@ -157,7 +157,6 @@ async def _gather(queue: asyncio.Queue[Change], stop: asyncio.Event) -> list[Cha
         return []
     changes = {first.result(): None}
     await asyncio.sleep(_GATHER_S)
-    await asyncio.sleep(_GATHER_S)
     while not queue.empty():
         changes[queue.get_nowait()] = None
     return list(changes)
