@@ -29,6 +29,29 @@ def parts_of(message: Message, topic: str, document: Any, channel: str | None) -
     return root, _chosen(message, components, channel)
 
 
+def is_heard(message: Message, topic: str, channel: str | None) -> bool:
+    """Whether a topic that names its channel is on the machine's channel.
+
+    Raises:
+        DecodeError: the feed names no channel and the topic is not of the first.
+    """
+    if message.channel_level is None:
+        return True
+    kind, number = ["", "", *topic.split("/")][-message.channel_level - 1 :][:2]
+    if channel is None and number != "0":
+        raise DecodeError("channel", "", f"{kind}:{number}", "the feed says which channel the machine is on")
+    return channel is None or channel in (number, f"{kind}:{number}")
+
+
+def named_by_topic(message: Message, topic: str, document: Any) -> Any:
+    """The object with its value under the name that the topic ends in."""
+    key = message.topic_names
+    if not key or not isinstance(document, dict) or key not in document:
+        return document
+    name = topic.rpartition("/")[2].rpartition(".")[2]
+    return {**{other: value for other, value in document.items() if other != key}, name: document[key]}
+
+
 def _is_component(message: Message, name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in message.component)
 

@@ -9,14 +9,14 @@ from importlib.resources import files
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from fleet.batch import Reading
 from ingest.decoders import values
-from ingest.decoders.base import MAX_ELEMENTS, Context, DecodeError, Fault, refuse_unreadable
-from ingest.decoders.canonical import metrics_json
+from ingest.decoders.base import Context, DecodeError, Fault, refuse_unreadable
+from ingest.decoders.bodies import BODIES
+from ingest.decoders.canonical import MAX_METRICS, metrics_json
 from ingest.decoders.mapping import Mapping, Message, StateRule
-from ingest.decoders.parts import parts_of
+from ingest.decoders.parts import is_heard, named_by_topic, parts_of
 from ingest.decoders.states import state_code
 from ingest.decoders.times import EARLIEST_MS, profile_ms
 
@@ -45,19 +45,15 @@ class Profile:
         message = self._message(topic)
         if message is None:
             raise DecodeError("topic", "", topic, f"a topic that ends as profile {self.name} says")
-        if message.quiet:
+        if message.quiet or not is_heard(message, topic, context.channel):
             context.note("quiet")
             return []
         refuse_unreadable(payload)
-        try:
-            document = from_json(payload)
-        except ValueError as error:
-            raise DecodeError("json", "", payload, f"JSON in UTF-8: {error}") from None
-        many = isinstance(document, list)
+        documents, many = BODIES[message.body].documents(topic, payload, context)
+        if not documents:
+            context.note("quiet")
         readings, faults = [], []
-        for index, element in enumerate((document if many else [document])[: MAX_ELEMENTS + 1]):
-            if index == MAX_ELEMENTS:
-                raise DecodeError("too_large", "", f"{len(document)} elements", f"at most {MAX_ELEMENTS} in an array")
+        for index, element in enumerate(documents):
             reading, wrong = _read(message, topic, element, context)
             readings += [reading] if reading else []
             faults += [fault._replace(element=index) for fault in wrong] if many else wrong
@@ -80,24 +76,20 @@ def _ends_as(pattern: str, levels: list[str]) -> bool:
 
 
 def _read(message: Message, topic: str, document: Any, context: Context) -> tuple[Reading | None, list[Fault]]:
-    faults: list[Fault] = []
+    if isinstance(document, DecodeError):
+        return None, list(document.faults)
     try:
+        document = named_by_topic(message, topic, document)
         root, parts = parts_of(message, topic, document, context.channel)
         at_ms = _time(message, root, context)
+        readers = list(_readers(message, parts, context))
     except DecodeError as error:
         return None, list(error.faults)
-    found: dict[str, Any] = {}
-    for field, read in _readers(message, parts, context):
-        try:
-            value = read()
-        except DecodeError as error:
-            faults += error.faults
-        else:
-            if value is not None:
-                found[field] = value
+    found, faults = _collected(readers)
     if any(fault.reason == "channel" for fault in faults):
         return None, faults
-    metrics = {name.removeprefix("metrics."): found.pop(name) for name in list(found) if name.startswith("metrics.")}
+    metrics = _rest(message, parts) if message.rest else {}
+    metrics |= {name.removeprefix("metrics."): found.pop(name) for name in list(found) if name.startswith("metrics.")}
     if not found.keys() - {"seq", "boot"} and not metrics:
         if not faults and message.nothing == "quiet":
             context.note("quiet")
@@ -105,6 +97,20 @@ def _read(message: Message, topic: str, document: Any, context: Context) -> tupl
             faults = [Fault("empty", "", "", f"one of {', '.join(_wanted(message))}")]
         return None, faults
     return Reading(at_ms, metrics=metrics_json(metrics) if metrics else "", **found), faults
+
+
+def _collected(readers: list[tuple[str, Callable[[], Any]]]) -> tuple[dict[str, Any], list[Fault]]:
+    found: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for field, read in readers:
+        try:
+            value = read()
+        except DecodeError as error:
+            faults += error.faults
+        else:
+            if value is not None:
+                found[field] = value
+    return found, faults
 
 
 def _readers(message: Message, parts: list[Any], context: Context) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -124,12 +130,29 @@ def _readers(message: Message, parts: list[Any], context: Context) -> Iterator[t
 
 
 def _state(rule: StateRule, parts: list[Any]) -> int | None:
-    field, value = values.find(rule.path, parts)
-    if value is None or rule.map is None:
-        return None if value is None else state_code(value, field)
-    if not isinstance(value, str) or value not in rule.map:
-        raise DecodeError("state", field, value, f"one of {', '.join(rule.map)}")
-    return state_code(rule.map[value], field) if rule.map[value] else None
+    for path in rule.path:  # a name that says nothing leaves the word to the next path
+        field, value = values.find([path], parts)
+        name = value.strip().upper() if isinstance(value, str) else ""
+        if value is not None and name not in rule.ignore:
+            return _mapped(rule.map, field, value) if rule.map is not None else state_code(value, field)
+    return None
+
+
+def _mapped(names: dict[str, str], field: str, value: object) -> int | None:
+    text = str(value).strip().upper() if isinstance(value, str | bool | int) else ""
+    if text not in names:
+        raise DecodeError("state", field, value, f"one of {', '.join(names)}")
+    return state_code(names[text], field) if names[text] else None
+
+
+def _rest(message: Message, parts: list[Any]) -> dict[str, float]:
+    """Numbers that no path of the message names; the first of them, when there are more than a reading may have."""
+    named = {path.partition(".")[0] for path in _paths(message)}
+    found: dict[str, float] = {}
+    for name, value in ((name, value) for part in parts if isinstance(part, dict) for name, value in part.items()):
+        if name not in named and len(found) < MAX_METRICS and (number := values.plain_number(value)) is not None:
+            found.setdefault(name, number)
+    return found
 
 
 def _time(message: Message, root: Any, context: Context) -> int | None:
@@ -137,6 +160,8 @@ def _time(message: Message, root: Any, context: Context) -> int | None:
         return None
     field, value = values.find(message.time.path, [root])
     if value is None:
+        if message.time.required:
+            raise DecodeError("time", message.time.path[0], None, "the device's time stands here")
         return None
     unset = message.time.unset == "arrival"
     try:
@@ -158,6 +183,11 @@ def _before_2000(value: object, form: str) -> bool:
 def _wanted(message: Message) -> list[str]:
     rules = [getattr(message, field) for field in (*_AMOUNTS, "count", "state")]
     return [path for rule in (*rules, *message.metrics.values()) if rule for path in rule.path]
+
+
+def _paths(message: Message) -> list[str]:
+    others = [path for rule in (message.time, message.seq, message.boot) if rule for path in rule.path]
+    return [*_wanted(message), *others]
 
 
 @lru_cache(maxsize=1)

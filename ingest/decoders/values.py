@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from ingest.decoders.base import DecodeError
+from ingest.decoders.bodies.base import Several
 from ingest.decoders.mapping import Message, Quantity
 
 LARGEST: Final = 1e12
 _TEXT: Final = re.compile(r"\s*[+-]?\d{1,18}(?:\.\d{1,18})?\s*", re.ASCII)
+_WITH_UNIT: Final = re.compile(r"\s{0,9}([+-]?[\d.]{1,40})\s{0,9}([^\s\d+.-]\S{0,15})\s{0,9}", re.ASCII)
 
 
 class Source(NamedTuple):
@@ -27,6 +29,8 @@ class Source(NamedTuple):
 
 def at_path(path: str, document: Any) -> Any:
     """What stands at a path, or None."""
+    if isinstance(document, dict) and path in document:
+        return document[path]
     for name in path.split("."):
         if isinstance(document, dict):
             document = document.get(name)
@@ -38,21 +42,27 @@ def at_path(path: str, document: Any) -> Any:
 
 
 def find(paths: Sequence[str], parts: Sequence[Any]) -> tuple[str, Any]:
-    """The first path that exists in any of the parts, and its value; ("", None) without one."""
+    """The first path that exists in any of the parts, and its value; ("", None) without one.
+
+    Raises:
+        DecodeError: values of several sources stand there.
+    """
     for path in paths:
         for part in parts:
             value = at_path(path, part)
+            if isinstance(value, Several):
+                raise DecodeError("channel", path, list(value), "one source; a profile of your own names it by its id")
             if value is not None:
                 return path, value
     return "", None
 
 
 def source_of(message: Message, parts: Sequence[Any], channel: str | None) -> Source:
-    """Where the numbers of a message come from; components are channels already, so their lists have none."""
+    """Where the numbers of a message come from; what the channel has picked already has no lists of channels."""
     rules = (message.power_w, message.energy_wh, message.count, *message.metrics.values())
     found = (find(rule.path, parts)[1] for rule in rules if rule)
     several = any(isinstance(value, list) and len(value) > 1 for value in found)
-    return Source(parts, None if message.component else channel, several)
+    return Source(parts, channel if message.lists_are_channels else None, several)
 
 
 def amount(rule: Quantity, source: Source, factor: float = 1.0, top: float = LARGEST) -> float | None:
@@ -81,7 +91,7 @@ def count(rule: Quantity, source: Source) -> int | None:
     field, value = _number(rule, source)
     if value is None:
         return None
-    scaled = value * rule.scale
+    scaled = value if rule.scale == 1.0 else value * rule.scale  # 64 bits are more than a float holds
     if not 0 <= scaled < 2**63 or scaled != int(scaled):
         raise DecodeError("range", field, value, "a whole number, at least 0, of 64 bits")
     return int(scaled)
@@ -97,11 +107,20 @@ def metric(rule: Quantity, source: Source) -> float | None:
     return None if value is None else round(value * rule.scale, 6)
 
 
+def plain_number(value: Any) -> float | None:
+    """A finite number of usual size, alone or as text of digits; None for anything else."""
+    if isinstance(value, str) and _TEXT.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+        return None
+    return float(value)
+
+
 def _number(rule: Quantity, source: Source) -> tuple[str, float | int | None]:
     field, value = find(rule.path, source.parts)
     if isinstance(value, list):
         return field, _of_channel(rule, field, value, source.channel)
-    if value is None:
+    if value is None or (isinstance(value, str) and value in rule.absent):
         return field, None
     if source.several and not rule.shared and source.channel != "sum":
         return field, None  # one value for all channels cannot be told apart
@@ -121,14 +140,34 @@ def _of_channel(rule: Quantity, field: str, values: list[Any], channel: str | No
 
 
 def _plain(rule: Quantity, field: str, value: Any) -> float | int:
-    if rule.strings and isinstance(value, str) and _TEXT.fullmatch(value):
-        value = float(value) if "." in value else int(value)
+    if isinstance(value, str):
+        value = _number_in(rule, value)
     if rule.boolean and isinstance(value, bool):
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DecodeError("type", field, value, "a number" + (" or text of digits" if rule.strings else ", not text"))
+        raise DecodeError("type", field, value, "a number" + _text_allowed(rule))
     if isinstance(value, float) and not math.isfinite(value):
         raise DecodeError("number", field, value, "finite: NaN and Infinity are no readings")
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise DecodeError("number", field, value, "within 64 bits")
     return value
+
+
+def _number_in(rule: Quantity, text: str) -> float | int | str:
+    """The number that a text of digits is, its unit applied; the text itself when the rule allows none of it."""
+    factor = 1.0
+    digits = text
+    if rule.units and (found := _WITH_UNIT.fullmatch(text)) and found[2] in rule.units:
+        digits, factor = found[1], rule.units[found[2]]
+    elif not rule.strings:
+        return text
+    if not _TEXT.fullmatch(digits):
+        return text
+    number = float(digits) if "." in digits else int(digits)
+    return number if factor == 1.0 else number * factor
+
+
+def _text_allowed(rule: Quantity) -> str:
+    if rule.units:
+        return f" with one of {', '.join(rule.units)}" + (", or alone" if rule.strings else "")
+    return " or text of digits" if rule.strings else ", not text"
