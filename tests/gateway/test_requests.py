@@ -2,11 +2,18 @@
 
 import re
 from datetime import date, timedelta
+from pathlib import Path
 
+import pytest
+
+import store as stores
+from fleet import clock
 from gateway import need
 from gateway.picture import Picture
 from store.base import Store
+from tests.gateway import world
 from tests.gateway.running import Running, Starter, serving
+from tests.servers import InfluxServer
 
 
 def later(days: int) -> str:
@@ -80,3 +87,22 @@ async def test_needs_survive_a_restart(start: Starter) -> None:
     again = Picture(start.store, running.fleet)
     assert await again.refresh()
     assert [wanted.trade.value for wanted in again.needs.values()] == ["test"]
+
+
+@pytest.mark.influxd
+async def test_needs_are_kept_apart_in_influxdb_too(influxd: InfluxServer, tmp_path: Path) -> None:
+    place = influxd.organisation()
+    store = stores.connect(place.url, token=place.token)
+    await store.open()
+    try:
+        fleet = world.write_registry(tmp_path / "fleet", clock.now())
+        picture = Picture(store, fleet)
+        for number, trade in (("1", "paint"), ("2", "laser")):
+            wanted = {"id": number, "trade": trade, "hours": 8, "before": later(9), "created": clock.now()}
+            await picture.set_need(need.Need.model_validate(wanted))
+        await picture.set_need(picture.needs["2"].model_copy(update={"closed": clock.now()}))
+        again = Picture(store, fleet)
+        assert await again.refresh()
+        assert again.needs == picture.needs
+    finally:
+        await store.close()
