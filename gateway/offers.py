@@ -1,6 +1,7 @@
 """One offer as its readers see it: everything in here may be shown to the audience it was made for."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
@@ -16,6 +17,9 @@ from gateway.publish import Window
 STEP: Final = 0.05
 _WEEKS: Final = 2
 _MONDAY_AT: Final = time(6)
+_LONGEST_HISTORY: Final = 12
+_ENOUGH_WEEKS: Final = 9
+"""From so many weeks on, the lowest one is undercut by 1 week in 10 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +149,25 @@ def _hours(
     this_monday = local.date() - timedelta(days=local.weekday())
     ready = datetime.combine(this_monday, _MONDAY_AT, picture.zone) <= local
     end = this_monday if ready else this_monday - timedelta(weeks=1)
-    weeks = [
-        Week(monday, _stepped(entry.get("utilisation")), _stepped(entry.get("coverage")))
+    entries = [
+        (monday, entry)
         for entry in outlook.weekly
         if view.since <= (monday := date.fromisoformat(entry["monday"])) < end
+    ][-_LONGEST_HISTORY:]
+    weeks = [
+        Week(monday, _stepped(entry.get("utilisation")), _stepped(entry.get("coverage"))) for monday, entry in entries
     ]
-    sure, in_weeks = outlook.shareable_hours_per_week, outlook.shareable_in_weeks
-    return tuple(weeks), (sure, *in_weeks) if sure is not None and in_weeks is not None else None
+    return tuple(weeks), _at_least(
+        [hours for _, entry in entries if (hours := entry.get("shareable_hours")) is not None]
+    )
+
+
+def _at_least(weekly: Sequence[float]) -> tuple[float, int, int] | None:
+    """(hours, n, N) by the k-th lowest visible week, k = floor((N + 1) / 10); whole hours, never rounded up."""
+    if len(weekly) < _ENOUGH_WEEKS:
+        return None
+    least = float(math.floor(sorted(weekly)[(len(weekly) + 1) // 10 - 1]))
+    return least, sum(hours >= least for hours in weekly), len(weekly)
 
 
 def _stepped(share: float | None) -> float | None:
