@@ -70,7 +70,6 @@ def open_file(path: Path) -> sqlite3.Connection:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise SpoolNewer(f"{path} is of version {version}; this program reads up to {VERSION}: install a newer one")
-        db.execute("PRAGMA page_size = 16384")  # of a new file; a batch is large, and fewer pages are cheaper
         db.execute("PRAGMA page_size = 16384")  # of a new file; batches are large, and fewer pages are cheaper
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")

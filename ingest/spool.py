@@ -83,7 +83,7 @@ class Spool:
         self.limits = limits
         self._on_damage = on_damage
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = self._guarded(lambda: schema.open_file(path))
+        self._db = self._opened()
         self.bounds = Bounds(self._db)
         self.level = self._measured()
 
@@ -131,7 +131,7 @@ class Spool:
             raise SpoolFull(f"{free} bytes are free on the disk; {self.limits.min_free_bytes} must remain")
         excess = self.level.bytes + self.level.stored_bytes + size - self.limits.quota_bytes
         if excess > 0:
-            self._delete_stored("stored_ms <= ?", now_ms, excess)
+            self._delete_stored(now_ms, excess)
 
     # --- out
 
@@ -198,10 +198,10 @@ class Spool:
 
     def forget_stored(self, now_ms: int) -> None:
         """Delete a slice of the batches whose grace period is over."""
-        self._guarded(lambda: self._delete_stored("stored_ms <= ?", now_ms - self.limits.grace_ms, 64 * 2**20))
+        self._guarded(lambda: self._delete_stored(now_ms - self.limits.grace_ms, 64 * 2**20))
 
-    def _delete_stored(self, condition: str, before_ms: int, size: int) -> None:
-        rows = self._db.execute(f"SELECT id, bytes FROM batch WHERE {condition} ORDER BY stored_ms, id", (before_ms,))  # noqa: S608 - the condition is a constant
+    def _delete_stored(self, until_ms: int, size: int) -> None:
+        rows = self._db.execute("SELECT id, bytes FROM batch WHERE stored_ms <= ? ORDER BY stored_ms, id", (until_ms,))
         ids = []
         for batch_id, held in rows:
             ids.append((batch_id,))
@@ -258,22 +258,31 @@ class Spool:
         try:
             return action()
         except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in _FULL:
-                raise SpoolFull(f"{self.path}: {error}") from error
-            if code not in _DAMAGED:
-                raise
-            reason = str(error)
-        if hasattr(self, "_db"):
-            self._db.close()
-        self._on_damage(schema.rescue(self.path, reason))
-        db = schema.open_file(self.path)
-        if not hasattr(self, "_db"):
-            return action()
-        self._db = db
-        self.bounds = Bounds(db)
+            damage = self._damage(error)
+        self._db.close()
+        self._on_damage(schema.rescue(self.path, damage))
+        self._db = schema.open_file(self.path)
+        self.bounds = Bounds(self._db)
         self.level = self._measured()
         return action()
+
+    def _opened(self) -> sqlite3.Connection:
+        """The file opened; a damaged one is replaced by a new one with what can be read of it."""
+        try:
+            return schema.open_file(self.path)
+        except sqlite3.DatabaseError as error:
+            damage = self._damage(error)
+        self._on_damage(schema.rescue(self.path, damage))
+        return schema.open_file(self.path)
+
+    def _damage(self, error: sqlite3.DatabaseError) -> str:
+        """What is damaged; raises when something else is wrong."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _FULL:
+            raise SpoolFull(f"{self.path}: {error}") from error
+        if code not in _DAMAGED:
+            raise error
+        return str(error)
 
     def _measured(self) -> Level:
         row = self._db.execute(
