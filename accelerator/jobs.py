@@ -1,15 +1,17 @@
 """Jobs on a store: what ``report``, ``export`` and ``verify-ledger`` do, here or in the process that owns the store."""
 
 import json
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from accelerator import export_file, ledger_check, owner
-from accelerator.problems import Missing
+from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
 from accelerator.waiting import pending
 from fleet import registry
@@ -51,6 +53,8 @@ def table(store: Store, settings: Settings) -> dict[str, owner.Job]:
             for key in await store.known_machines()
             if wanted[0] in (None, key.member) and wanted[1] in (None, key.machine)
         ]
+        if any(wanted) and not keys:
+            raise Missing(f"no reading of {'/'.join(name or '*' for name in wanted)} is in the store")
         return await export_file.write(store, keys, start, end or now(), Path(arguments["path"]), arguments["format"])
 
     async def waits(_: Mapping[str, Any]) -> Any:
@@ -66,16 +70,32 @@ def table(store: Store, settings: Settings) -> dict[str, owner.Job]:
     }
 
 
+def ensure_network(folder: Path) -> None:
+    """Write a first ``network.toml`` where there is none yet, in this machine's time zone, and say so."""
+    file = folder / "network.toml"
+    if not file.exists():
+        registry.init(folder, name="Résilian", commune="à préciser", timezone=_system_zone())
+        sys.stderr.write(f"resilian: note: wrote a first network, name it: {file}\n")
+
+
+def _system_zone() -> str:
+    _, found, zone = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
+    return zone if found else "UTC"
+
+
 def loaded(folder: Path) -> registry.Registry:
-    """The registry.
+    """The registry; what is wrong in its files is said on stderr.
 
     Raises:
         Missing: the folder holds no network.
     """
     try:
-        return registry.load(folder)
+        found = registry.load(folder)
     except registry.RegistryMissing as error:
         raise Missing(str(error)) from None
+    for problem in found.problems:
+        sys.stderr.write(f"resilian: note: {problem}\n")
+    return found
 
 
 async def execute(name: str, settings: Settings, arguments: Mapping[str, Any], *, store_url: str | None = None) -> Any:
@@ -88,12 +108,30 @@ async def execute(name: str, settings: Settings, arguments: Mapping[str, Any], *
 
     running = owner.find(settings.run_file)
     if running is not None and store_url in (None, running.store):
+        _same_registry(settings, running)
         return await owner.ask(running, name, arguments)
+    _there(settings.store_url)
     async with open_store(settings) as store:
         try:
             return await table(store, settings)[name](arguments)
         except StoreUnavailable as error:
             raise Missing(f"store {settings.store_url}: {error}") from None
+
+
+def _same_registry(settings: Settings, running: owner.Running) -> None:
+    named = settings.origin.get("fleet") != "default"
+    if named and settings.fleet.resolve() != Path(running.fleet).resolve():
+        raise Usage(
+            f"{settings.fleet} is not the registry of the running program (pid {running.pid}), which is "
+            f"{running.fleet}; leave --fleet and RESILIAN_FLEET out, or name another data folder"
+        )
+
+
+def _there(store_url: str) -> None:
+    """A command that only reads never makes a store."""
+    path = Path(unquote(urlsplit(store_url).path))
+    if store_url.startswith("duckdb:") and path.name != ":memory:" and not path.exists():
+        raise Missing(f"store {store_url}: there is no such file; nothing has been collected there")
 
 
 async def _newest(store: Store, key: MachineKey) -> dict[str, Any]:

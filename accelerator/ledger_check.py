@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from accelerator.problems import Missing, Usage
+from accelerator.problems import Found, Missing
 from fleet.batch import NO_INT, MachineKey, ReadingBatch
 from fleet.topics import member_of
 from store import Store
@@ -42,7 +42,7 @@ def read_ledger(path: Path) -> Ledger:
 
     Raises:
         Missing: the file cannot be read.
-        Usage: a line is not such an object; names line and rule.
+        Found: a line is not such an object; names line and rule.
     """
     sent: dict[Sent, str] = {}
     lines = 0
@@ -57,7 +57,7 @@ def read_ledger(path: Path) -> Ledger:
                 "payload_sha256"
             ]
         except (ValueError, KeyError, TypeError) as error:
-            raise Usage(f"{path}:{number}: not a ledger line: {error}") from None
+            raise Found(f"{path}:{number}: not a ledger line: {error}") from None
         lines += 1
     return Ledger(sent, lines)
 
@@ -85,7 +85,7 @@ def refused_hashes(path: Path | None) -> set[str]:
     except OSError as error:
         raise Missing(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise Usage(f"{path}: not the output of `resilian rejects list --json`: {error}") from None
+        raise Found(f"{path}: not the output of `resilian rejects list --json`: {error}") from None
 
 
 def stored_readings(batch: ReadingBatch) -> Counter[Sent]:

@@ -4,7 +4,6 @@ DuckDB refuses a second process, even read-only, so the process that holds the d
 0600: pid, broker, gateway, control address and token) and executes the jobs of other commands on 127.0.0.1.
 """
 
-import asyncio
 import hmac
 import json
 import os
@@ -120,10 +119,3 @@ def remove(run_file: Path) -> None:
     with suppress(OSError, ValueError):
         if json.loads(run_file.read_text(encoding="utf-8"))["pid"] == os.getpid():
             run_file.unlink()
-
-
-async def first_done(*tasks: "asyncio.Task[Any]") -> None:
-    """Wait until one of the tasks ends; raise what it raised."""
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in done:
-        task.result()

@@ -168,17 +168,27 @@ def analytics_part(parts: Parts) -> lifetime.Part:
 
 def gateway_part(parts: Parts, ready: Callable[[str], None], *, demo: bool = False) -> lifetime.Part:
     """The gateway; ``ready`` is called with its URL once it listens."""
-    from gateway.service import GatewayConfig, run
+    from gateway.service import GatewayConfig, NotLoopback, PortTaken, run
 
-    config = GatewayConfig(
-        broker=parts.broker,
-        fleet_dir=parts.settings.fleet,
-        listen=parts.settings.listen,
-        port=parts.settings.port,
-        demo=demo,
-        on_ready=ready,
-    )
-    return lambda stop: run(config, parts.store, stop=stop)
+    try:
+        config = GatewayConfig(
+            broker=parts.broker,
+            fleet_dir=parts.settings.fleet,
+            listen=parts.settings.listen,
+            port=parts.settings.port,
+            demo=demo,
+            on_ready=ready,
+        )
+    except NotLoopback as error:
+        raise Missing(f"RESILIAN_LISTEN = {parts.settings.listen}: {error}") from None
+
+    async def part(stop: asyncio.Event) -> None:
+        try:
+            await run(config, parts.store, stop=stop)
+        except PortTaken as error:
+            raise Missing(f"{error}; choose another with --port or RESILIAN_PORT") from None
+
+    return part
 
 
 @asynccontextmanager
@@ -238,21 +248,13 @@ async def run_up(settings: Settings, *, for_seconds: float | None = None) -> Non
     Raises:
         Missing: the fleet's folder holds no network, or a part cannot be had.
     """
-    if not (settings.fleet / "network.toml").exists():
-        registry.init(settings.fleet, name="Résilian", commune="à préciser", timezone=_system_zone())
-        log.info("wrote a first network", file=str(settings.fleet / "network.toml"), next="name it, then add members")
+    jobs.ensure_network(settings.fleet)
     jobs.loaded(settings.fleet)
     stop = asyncio.Event()
     lifetime.stop_on_signals(stop)
     port = settings.device_port
     async with assembled(settings, (port, port + 1) if port else (0, 0)) as parts:
         await run_together(parts, {}, stop, for_seconds=for_seconds)
-
-
-def _system_zone() -> str:
-    """The machine's time zone by /etc/localtime, else UTC."""
-    _, found, zone = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
-    return zone if found else "UTC"
 
 
 async def run_together(
@@ -265,11 +267,12 @@ async def run_together(
 ) -> None:
     """Run the programs of one process; ``before`` are parts that end first, such as simulated machines."""
     async with owning(parts) as told:
-        announced: list[asyncio.Task[None]] = []
+        ready_at: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def ready(url: str) -> None:
             told(url)
-            announced.append(asyncio.create_task(announce(url)))
+            if not ready_at.done():
+                ready_at.set_result(url)
 
         together = {
             **before,
@@ -277,11 +280,24 @@ async def run_together(
             "analytics": analytics_part(parts),
             "gateway": gateway_part(parts, ready, demo=demo),
         }
-        await lifetime.run_parts(together, stop, for_seconds=for_seconds)
+        announcing = asyncio.create_task(announce(ready_at))
+        try:
+            await lifetime.run_parts(together, stop, for_seconds=for_seconds)
+        finally:
+            announcing.cancel()
+            await asyncio.wait({announcing})
 
 
-async def announce(url: str) -> None:
-    """Print the URL once its first page answers."""
-    async with aiohttp.ClientSession() as client, client.get(url) as page:
-        if page.status == 200:
-            print(f"resilian: {url}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - the one line the user waits for
+async def announce(ready: "asyncio.Future[str]") -> None:
+    """Print the URL once its first page answers; say so when it does not."""
+    url = await ready
+    try:
+        async with aiohttp.ClientSession() as client, client.get(url) as page:
+            status = page.status
+    except aiohttp.ClientError as error:
+        log.error("the first page does not answer", url=url, reason=str(error))
+        return
+    if status != 200:
+        log.error("the first page answers with an error", url=url, status=status)
+        return
+    print(f"resilian: {url}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - the one line the user waits for

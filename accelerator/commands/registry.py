@@ -6,12 +6,13 @@ A running program sees the change at once: it watches the files.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from accelerator import jobs, output, owner, settings
+from accelerator import jobs, output, settings
+from accelerator.commands import claim, devices
+from accelerator.commands.devices import Fleet, Json, MemberName, folder_of
 from accelerator.problems import Found, Usage
 from fleet import edit
 from fleet.batch import MachineKey
@@ -24,19 +25,7 @@ machine_app = typer.Typer(name="machine", help="Add, list and calibrate machines
 consent_app = typer.Typer(name="consent", help="Say who may see what of a machine.", no_args_is_help=True)
 finding_app = typer.Typer(name="finding", help="List findings and answer a flag.", no_args_is_help=True)
 
-Fleet = Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-MemberName = Annotated[str, typer.Argument(metavar="MEMBER", help="Slug of the member.")]
 MachineName = Annotated[str, typer.Argument(metavar="MACHINE", help="Id of the machine.")]
-
-
-def folder_of(fleet: Path | None) -> Path:
-    """The registry's folder: the one given, the running owner's, or that of the settings."""
-    chosen = settings.load(fleet=fleet)
-    running = owner.find(chosen.run_file)
-    if fleet is None and running is not None and chosen.origin["fleet"] == "default":
-        return Path(running.fleet)
-    return chosen.fleet
 
 
 @contextmanager
@@ -65,7 +54,7 @@ def member_add(
     Example: resilian member add "Peinture de la Zorn" --commune Brumath
     """
     folder = folder_of(fleet)
-    jobs.loaded(folder)
+    jobs.ensure_network(folder)
     fields: dict[str, Any] = {
         "slug": slug or _slug(name),
         "name": name,
@@ -104,28 +93,60 @@ def member_list(fleet: Fleet = None, as_json: Json = False) -> None:
 @machine_app.command("add")
 def machine_add(
     member: MemberName,
-    name: Annotated[str, typer.Argument(help="The machine's name.")],
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]", help="The machine's name; may be guessed from a device.")
+    ] = None,
+    from_unclaimed: Annotated[
+        bool,
+        typer.Option(
+            "--from-unclaimed", help="Guess the rest from a device that speaks; its TOPIC after it if several do."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Take the guess without asking.")] = False,
     machine_id: Annotated[str | None, typer.Option("--id", help="Made from the name when absent.")] = None,
-    trade: Annotated[Trade, typer.Option("--trade", help="Family of machines.")] = Trade.OTHER,
+    trade: Annotated[Trade | None, typer.Option("--trade", help="Family of machines; other when absent.")] = None,
     topic: Annotated[str | None, typer.Option("--topic", help="Where the device publishes, below m/MEMBER/.")] = None,
     wire_format: Annotated[
-        str, typer.Option("--format", help="canonical, or a profile such as tasmota.")
-    ] = "canonical",
+        str | None, typer.Option("--format", help="canonical (the default), or a profile such as tasmota.")
+    ] = None,
     channel: Annotated[str | None, typer.Option("--channel", help="Of a device with several channels.")] = None,
-    every: Annotated[float, typer.Option("--every", help="Longest normal distance of two readings, seconds.")] = 300,
+    every: Annotated[
+        float | None, typer.Option("--every", help="Longest normal distance of two readings, seconds; 300.")
+    ] = None,
     fleet: Fleet = None,
 ) -> None:
     """Add a machine; without --topic it publishes canonical JSON.
 
     Example: resilian machine add zorn "Cabine 1" --trade paint --topic m/zorn/booth1/tele/SENSOR --format tasmota
+
+    Example: resilian machine add zorn --from-unclaimed m/zorn/booth1/tele/SENSOR
     """
-    key = MachineKey(member, machine_id or _slug(name))
-    fields: dict[str, Any] = {"id": key.machine, "name": name, "trade": trade.value, "every": every}
-    if topic:
-        fields["feeds"] = [{"topic": topic, "format": wire_format} | ({"channel": channel} if channel else {})]
+    name, found = _name_and_topic(words or [], from_unclaimed)
+    given: dict[str, Any] = {"id": machine_id, "trade": trade and trade.value, "every": every}
+    if from_unclaimed:
+        feed = {"format": wire_format, "channel": channel}
+        fields = claim.claimed(member, topic or found, name, given | feed, fleet, yes=yes)
+    else:
+        fields = {"id": machine_id or _slug(name or ""), "name": name, "trade": "other", "every": 300.0}
+        fields |= {key: value for key, value in given.items() if value is not None}
+        if topic:
+            feed = {"topic": topic, "format": wire_format or "canonical", "channel": channel}
+            fields["feeds"] = [{key: value for key, value in feed.items() if value}]
     with _editing():
         edit.add_machine(folder_of(fleet), member, fields)
-    typer.echo(f"machine {member}/{key.machine} added; listens on {topic or reading_topic(*key)}")
+    listens = fields["feeds"][0]["topic"] if "feeds" in fields else reading_topic(member, fields["id"])
+    typer.echo(f"machine {member}/{fields['id']} added; listens on {listens}")
+
+
+def _name_and_topic(words: list[str], from_unclaimed: bool) -> tuple[str | None, str | None]:
+    """The words after the member: a name, and after --from-unclaimed a topic, in any order."""
+    topics = [word for word in words if from_unclaimed and word.startswith(("m/", "spBv1.0/"))]
+    names = [word for word in words if word not in topics]
+    if len(names) > 1 or len(topics) > 1:
+        raise Usage(f"{' '.join(words)}: one name, in quotes if it has spaces" + " and one topic" * from_unclaimed)
+    if not names and not from_unclaimed:
+        raise Usage("the machine's name is missing; or give --from-unclaimed, and it is guessed")
+    return (names[0] if names else None), (topics[0] if topics else None)
 
 
 @machine_app.command("list")
@@ -173,6 +194,17 @@ def machine_calibrate(
         f"machine {member}/{machine} calibrated: "
         + ", ".join(f"{k.removesuffix('_w')} {v:g} W" for k, v in given.items())
     )
+
+
+@machine_app.command("confirm")
+def machine_confirm(member: MemberName, machine: MachineName, fleet: Fleet = None) -> None:
+    """The owner's word that the machine works: a fallen clamp and an idle machine look the same. Holds for 30 days.
+
+    Example: resilian machine confirm zorn cabine-1
+    """
+    with _editing():
+        edit.confirm_works(folder_of(fleet), MachineKey(member, machine), now())
+    typer.echo(f"{member}/{machine} works, by its owner's word of {now().date()}")
 
 
 @consent_app.command("set")
@@ -273,3 +305,5 @@ def register(root: typer.Typer) -> None:
     """Add the commands of this family."""
     for app in (member_app, machine_app, consent_app, finding_app):
         root.add_typer(app)
+    devices.register(root)
+    claim.register(machine_app)

@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, exit codes, one line on stderr and never a traceback."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 COMMANDS = [
     "demo", "up", "ingest", "analytics", "gateway", "simulate", "replay", "report", "verify-ledger", "doctor",
     "settings",
-    "member add", "member list", "machine add", "machine list", "machine calibrate", "consent set", "consent list",
+    "member add", "member list", "machine add", "machine list", "machine calibrate", "machine confirm",
+    "consent set", "consent list",
     "finding list", "finding answer",
     "rejects list", "rejects retry", "repush", "export",
     "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
@@ -55,6 +57,9 @@ def test_every_command_has_help_with_an_example(command: str, tmp_path: Path) ->
         (["verify-ledger", "no-such-file.jsonl"], 3, "no-such-file.jsonl"),
         (["member", "list"], 3, "network.toml"),
         (["rejects", "list"], 3, "--data"),
+        (["report"], 3, "no such file"),
+        (["finding", "list"], 3, "no such file"),
+        (["export", "out.csv", "--store", "duckdb:////tmp/no/such/store.duckdb"], 3, "no such file"),
         (["rejects", "retry"], 3, "RESILIAN_BROKER"),
         (["repush", "--since", "soon"], 2, "--since soon"),
         (["export", "out.xlsx"], 2, "out.xlsx"),
@@ -86,6 +91,30 @@ def test_registry_commands_write_what_they_then_list(tmp_path: Path) -> None:
     again = resilian("member", "add", "Peinture de la Zorn", "--commune", "Brumath", data=tmp_path)
     assert again.returncode == 1
     assert "there is a member of this name already" in one_line(again)
+
+
+def write_network(data: Path) -> Path:
+    (data / "fleet" / "members").mkdir(parents=True)
+    (data / "fleet" / "network.toml").write_text('name = "N"\nplace = { commune = "X" }\ntimezone = "UTC"\n')
+    return data
+
+
+def test_a_taken_port_and_a_foreign_address_are_one_line(tmp_path: Path) -> None:
+    first, second = write_network(tmp_path / "a"), write_network(tmp_path / "b")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = resilian("up", "--port", port, "--log", "error", data=first, RESILIAN_DEVICE_PORT="0")
+    assert (done.returncode, port in one_line(done)) == (3, True), done.stderr
+    done = resilian("up", "--log", "error", data=second, RESILIAN_DEVICE_PORT="0", RESILIAN_LISTEN="0.0.0.0")  # noqa: S104 - refused
+    assert (done.returncode, "0.0.0.0" in one_line(done)) == (3, True), done.stderr  # noqa: S104 - refused
+
+
+def test_a_broken_file_of_the_registry_is_named(tmp_path: Path) -> None:
+    write_network(tmp_path)
+    (tmp_path / "fleet" / "members" / "zorn.toml").write_text("bad = [")
+    assert "members/zorn.toml" in one_line(resilian("machine", "list", data=tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from accelerator.ledger_check import check
-from accelerator.problems import Usage
+from accelerator.problems import Found
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from store import Store, connect
 
@@ -77,5 +77,5 @@ async def test_a_reading_under_two_keys_is_caught(store: Store, tmp_path: Path) 
 async def test_a_line_that_is_none_is_named(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "l"
     path.write_text('{"topic": "x"}\n')
-    with pytest.raises(Usage, match=r"l:1: not a ledger line"):
+    with pytest.raises(Found, match=r"l:1: not a ledger line"):
         await check(store, path, None)
