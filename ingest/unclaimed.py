@@ -17,6 +17,8 @@ from ingest.decoders.profile import profiles
 
 MAX_DEVICES: Final = 100
 """Topics a member; further ones are counted with their member, and their messages kept within its bound."""
+LENIENT_MS: Final = 129_600_000
+"""A guess looks at form alone: local times of any zone, and of a clock a day ahead, are times (36 hours)."""
 _NO_ROUTE: Final = Fault("unclaimed", "", "", "a topic that a machine of the registry has")
 
 
@@ -95,26 +97,27 @@ def guess(topic: str, payload: bytes, arrived_ms: int) -> dict[str, Any] | None:
     """
     best: dict[str, Any] | None = None
     for name in formats():
-        found = _score(name, topic, payload, arrived_ms)
+        found = score(name, topic, payload, Context(arrived_ms + LENIENT_MS))
         if found is not None and (best is None or found["score"] > best["score"]):
             best = found
     return best
 
 
-def _score(name: str, topic: str, payload: bytes, arrived_ms: int) -> dict[str, Any] | None:
+def score(name: str, topic: str, payload: bytes, context: Context) -> dict[str, Any] | None:
+    """How well one format reads a payload, as :func:`guess` says it; None when it reads nothing."""
     decode = DECODERS[name] if name in DECODERS else profiles()[name].decode
     refused = ""
     try:
-        readings = decode(topic, payload, Context(arrived_ms))
+        readings = decode(topic, payload, context)
     except DecodeError as error:
         readings, refused = error.readings, str(error)
     if not readings:
         return None
     quantities = _quantities(readings[0])
     timed = readings[0].at_ms is not None
-    score = 0.1 + 0.2 * min(3, len(quantities)) + 0.2 * timed - 0.05 * (name == "generic") - 0.3 * bool(refused)
+    sure = 0.1 + 0.2 * min(3, len(quantities)) + 0.2 * timed - 0.05 * (name == "generic") - 0.3 * bool(refused)
     reason = f"reads {', '.join(quantities) or 'metrics'}{' and the time' if timed else '; no time'}"
-    return {"format": name, "score": round(score, 2), "reason": f"{reason}; refused {refused}" if refused else reason}
+    return {"format": name, "score": round(sure, 2), "reason": f"{reason}; refused {refused}" if refused else reason}
 
 
 def _quantities(reading: Reading) -> list[str]:

@@ -1,0 +1,143 @@
+"""``resilian device``: logins of devices at the broker, and what to type into each family of them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accelerator import connecting_logins as logins
+from accelerator import jobs, output, owner, settings
+from accelerator.connecting_families import FAMILIES, Device, sheet
+from accelerator.problems import Found, Missing, Usage
+
+device_app = typer.Typer(name="device", help="Logins of devices at the broker.", no_args_is_help=True)
+
+MemberName = Annotated[str, typer.Argument(metavar="MEMBER", help="Slug of the member.")]
+DeviceName = Annotated[str, typer.Argument(metavar="DEVICE", help="Name of the device, a-z, 0-9 and hyphens.")]
+Fleet = Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Logins = Annotated[
+    Path | None,
+    typer.Option("--logins", help="Folder of the broker's passwd and acl; default mosquitto/secrets beside the fleet."),
+]
+_RELOAD = "the broker reads it after: docker compose kill -s HUP mosquitto"
+
+
+def folder_of(fleet: Path | None) -> Path:
+    """The registry's folder: the one given, the running owner's, or that of the settings."""
+    chosen = settings.load(fleet=fleet)
+    running = owner.find(chosen.run_file)
+    if fleet is None and running is not None and chosen.origin["fleet"] == "default":
+        return Path(running.fleet)
+    return chosen.fleet
+
+
+def logins_folder(given: Path | None, fleet: Path | None) -> Path:
+    """The folder of the broker's password file and rules.
+
+    Raises:
+        Missing: it is not there.
+    """
+    folder = given or folder_of(fleet).absolute().parent / "mosquitto" / "secrets"
+    if not folder.is_dir():
+        raise Missing(f"{folder}: no broker's logins are kept there; run deploy/secrets, or name the folder: --logins")
+    return folder
+
+
+def new_login(folder: Path, member: str, device: str) -> tuple[str, str]:
+    """Make a login: its name and password.
+
+    Raises:
+        Usage: a name that cannot be one.
+        Found: it exists, or the files cannot be written.
+    """
+    try:
+        logins.login_of(member, device)
+    except logins.LoginRefused as error:
+        raise Usage(str(error)) from None
+    try:
+        return logins.add_device(folder, member, device)
+    except logins.LoginRefused as error:
+        raise Found(str(error)) from None
+    except OSError as error:
+        raise Found(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
+
+
+@device_app.command("add")
+def device_add(
+    member: MemberName,
+    device: DeviceName,
+    family: Annotated[str, typer.Option("--family", help=f"One of {', '.join(FAMILIES)}.")] = "canonical",
+    broker: Annotated[
+        str | None, typer.Option("--broker", help="Where the device connects to: mqtts://HOST:8883.")
+    ] = None,
+    folder: Logins = None,
+    fleet: Fleet = None,
+    as_json: Json = False,
+) -> None:
+    """Make the login of a device, and say field by field what to type into it. The password is shown this once.
+
+    Example: resilian device add zorn cabine-1 --family tasmota --broker mqtts://mqtt.example.org
+    """
+    from accelerator.programs import broker_address
+
+    if family not in FAMILIES:
+        raise Usage(f"--family {family}: one of {', '.join(FAMILIES)}")
+    url = broker or settings.load(fleet=fleet).broker
+    if url is None:
+        raise Usage("--broker: say where the device connects to, such as mqtts://mqtt.example.org:8883")
+    address = broker_address(url)
+    if member not in jobs.loaded(folder_of(fleet)).members:
+        raise Usage(f"{member}: no such member; see `resilian member list`")
+    login, password = new_login(logins_folder(folder, fleet), member, device)
+    found = sheet(family, Device.at(address, member, device, login, password))
+    if as_json:
+        fields = [{"field": name, "type": value} for name, value in found.fields]
+        output.emit_json({"login": login, "password": password, "family": family, **asdict(found), "fields": fields})
+        return
+    typer.echo(f"login {login} made; {_RELOAD}\n")
+    rows = [{"field": name, "type": value} for name, value in found.fields]
+    output.emit_table(rows, {"field": f"field of a {family} device", "type": "what to type"}, empty="")
+    typer.echo("\n" + "\n".join(found.notes))
+    typer.echo(f"The password is shown this once. The machine's feed: topic {found.topic}, format {found.format}")
+
+
+@device_app.command("list")
+def device_list(
+    member: Annotated[str | None, typer.Option("--member", help="Only this member's.")] = None,
+    folder: Logins = None,
+    fleet: Fleet = None,
+    as_json: Json = False,
+) -> None:
+    """List the logins of devices; no password is kept anywhere.
+
+    Example: resilian device list --member zorn
+    """
+    pairs = (name.split(".", 1) for name in logins.devices(logins_folder(folder, fleet)))
+    rows = [{"login": f"{m}.{d}", "member": m, "device": d} for m, d in pairs if member in (None, m)]
+    if as_json:
+        output.emit_json(rows)
+        return
+    output.emit_table(rows, {name: name for name in ("login", "member", "device")}, empty="no device has a login")
+
+
+@device_app.command("remove")
+def device_remove(member: MemberName, device: DeviceName, folder: Logins = None, fleet: Fleet = None) -> None:
+    """Take a device's login away.
+
+    Example: resilian device remove zorn cabine-1
+    """
+    place = logins_folder(folder, fleet)
+    try:
+        name = logins.remove_device(place, member, device)
+    except logins.LoginRefused as error:
+        raise Found(str(error)) from None
+    except OSError as error:
+        raise Found(f"{error.filename or place}: cannot be written: {error.strerror}") from None
+    typer.echo(f"login {name} removed; {_RELOAD}")
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands of this family."""
+    root.add_typer(device_app)
