@@ -14,6 +14,7 @@ from ingest.decoders.bodies.base import TIME, Documents, bounded, text_of
 
 _PIPE: Final = re.compile(r"(?<!\\)\|")
 _LEVELS: Final = frozenset({"NORMAL", "WARNING", "FAULT", "UNAVAILABLE"})
+_QUALIFIERS: Final = frozenset({"", "HIGH", "LOW"})
 _CONDITION_FIELDS: Final = 7  # timestamp, key, level, native code, native severity, qualifier, text
 
 
@@ -37,7 +38,7 @@ def _line(line: str, device: str | None) -> dict[str, str] | None:
     fields = _PIPE.split(line) if "\\" in line else line.split("|")
     if len(fields) < 3:
         raise DecodeError("shape", "", line, "timestamp|key|value, with further keys and values behind")
-    if fields[1].startswith("@") or (len(fields) == _CONDITION_FIELDS and fields[2].upper() in _LEVELS):
+    if fields[1].startswith("@") or _is_condition(fields):
         return None
     document = {}
     # a message is key, code and text: what has no partner at the end is no pair
@@ -47,6 +48,11 @@ def _line(line: str, device: str | None) -> dict[str, str] | None:
             document[name] = value.strip()
     time = fields[0].partition("@")[0].strip()
     return {**document, TIME: time} if time and document else document or None
+
+
+def _is_condition(fields: list[str]) -> bool:
+    """Three pairs are as long as a condition, whose qualifier stands where the third key would."""
+    return len(fields) == _CONDITION_FIELDS and fields[2].upper() in _LEVELS and fields[5].upper() in _QUALIFIERS
 
 
 def _of_device(key: str, device: str | None) -> str:
