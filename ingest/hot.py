@@ -18,6 +18,7 @@ from ingest.decoders import Context, Decode, DecodeError, decoder, formats
 from ingest.decoders.base import SHOWN, Fault
 from ingest.rejects import Reject
 from ingest.seen import Redeliveries, fingerprint
+from ingest.sparkplug.host import FORMAT, ROOT, STATE_ROOT, Heard, Host
 from ingest.spool import Work
 from ingest.unclaimed import Unclaimed
 
@@ -36,16 +37,18 @@ class Gathering:
         counts: since the start: ``received`` messages; ``empty``, ``quiet`` and ``stale`` ones that are no readings
             (``stale``: retained, without a time, of unknown age); ``repeated`` redeliveries; ``rejected``,
             ``unclaimed`` messages; ``ignored_fields``, ``claims`` (a name in a payload contradicts its topic).
+        sparkplug: what is known of the edge nodes; everything below ``spBv1.0/`` goes through it.
         on_claim: told of a payload that names another member or machine than its topic: (topic, what, name).
         on_other: told of a message that is no device's: (topic, payload).
     """
 
-    def __init__(self, registry: Registry, redeliveries: Redeliveries) -> None:
+    def __init__(self, registry: Registry, redeliveries: Redeliveries, sparkplug: Host | None = None) -> None:
         self.machines: list[MachineKey] = []
         self.counts: Counter[str] = Counter()
         self.on_claim: Callable[[str, str, str], None] = lambda *_: None
         self.on_other: Callable[[str, bytes], None] = lambda *_: None
         self.redeliveries = redeliveries
+        self.sparkplug = sparkplug or Host()
         self._index: dict[MachineKey, int] = {}
         self._retained: dict[str, bytes] = {}
         self.use(registry)
@@ -54,6 +57,7 @@ class Gathering:
     def use(self, registry: Registry) -> None:
         """Route by this registry from now on."""
         self._routes = registry.routes()
+        self.sparkplug.use(self._routes)
         self._members = frozenset(registry.members)
         self._targets: dict[str, tuple[Target, ...]] = {}
 
@@ -68,7 +72,7 @@ class Gathering:
         """Everything gathered since the last call."""
         redelivered, self.redeliveries.fresh = self.redeliveries.fresh, {}
         batch = self._columns.batch(self.machines)
-        work = Work(batch, self._rejects, self._unclaimed, redelivered)
+        work = Work(batch, self._rejects, self._unclaimed, redelivered, nodes=self.sparkplug.hand_over())
         self._reset()
         return work
 
@@ -174,16 +178,37 @@ class Gathering:
             self.counts["received"] -= 1
             self.on_other(delivery.topic, bytes(delivery.payload))
             return
+        edge = delivery.topic.startswith(ROOT)
+        if edge and (delivery.retain or delivery.topic.startswith(STATE_ROOT)):  # births and deaths are never retained
+            self.counts["stale" if delivery.retain else "quiet"] += 1
+            return
         member = member_of(delivery.topic)
         if len(delivery.topic) > MAX_TOPIC:
             self._refuse_topic(delivery, member if member in self._members else None, _TOO_LONG, arrived_ms)
         elif self._is_repeat(delivery):
             return
         elif member in self._members:
+            if edge and self._edge(delivery, member or "", arrived_ms):
+                return
             self.counts["unclaimed"] += 1
             self._unclaimed.append(Unclaimed(member, delivery.topic, arrived_ms, bytes(delivery.payload)))
         else:
             self._refuse_topic(delivery, None, _FOREIGN, arrived_ms)
+
+    def _edge(self, delivery: Delivery, member: str, arrived_ms: int) -> bool:
+        """Follow a message of an edge node, which must not be a repeated one; whether it is a machine's."""
+        topic, payload = delivery.topic, bytes(delivery.payload)
+        try:
+            heard = self.sparkplug.take(topic, payload, arrived_ms)
+        except Exception as error:  # noqa: BLE001 - see _wrong
+            heard = Heard([], [(None, _wrong(error).faults)], claimed=True)
+        for route, readings in heard.readings:
+            target = Target(route, self._machine(route.key), zlib.crc32(topic.encode()), decoder(FORMAT))
+            self._add(delivery, target, readings, arrived_ms, repeated=False)
+        for key, faults in heard.refused if heard.claimed else ():
+            self.counts["rejected"] += 1
+            self._rejects.append(Reject(member, key.machine if key else "", topic, arrived_ms, faults, payload))
+        return heard.claimed
 
     def _refuse_topic(self, delivery: Delivery, member: str | None, rule: str, arrived_ms: int) -> None:
         self.counts["rejected"] += 1
@@ -207,8 +232,8 @@ class Gathering:
     def _resolve(self, topic: str) -> tuple[Target, ...]:
         """The machines of a topic; only topics that have one are remembered, for a device may invent any number."""
         routes = self._routes.lookup(topic) if len(topic) <= MAX_TOPIC else ()
-        if not routes:
-            return ()
+        if not routes or (topic.startswith(ROOT) and all(route.format == FORMAT for route in routes)):
+            return ()  # Sparkplug takes the way of what is unusual, and that of the others stays as short as it is
         crc = zlib.crc32(topic.encode())
         targets = tuple(Target(route, self._machine(route.key), crc, _decode_of(route)) for route in routes)
         if len(self._targets) >= _REMEMBERED:
@@ -225,7 +250,7 @@ class Gathering:
 
     def is_claimed(self, topic: str) -> bool:
         """Whether a machine has this topic now."""
-        return bool(self._routes.lookup(topic))
+        return bool(self._routes.lookup(topic)) or (topic.startswith(ROOT) and self.sparkplug.is_claimed(topic))
 
     def _heed(self, notes: dict[str, Any], topic: str, target: Target) -> None:
         """The topic wins over names in the payload: the broker has authenticated it."""

@@ -19,6 +19,7 @@ from ingest import schema
 from ingest.errors import SpoolFull
 from ingest.rejects import Bounds, Reject, add_rejects, repair
 from ingest.seen import Seen, remember
+from ingest.sparkplug import memory
 from ingest.unclaimed import Unclaimed, add_unclaimed
 
 _T = TypeVar("_T")
@@ -37,9 +38,10 @@ class Work:
     seen: dict[int, Seen] = field(default_factory=dict)
     repaired: list[int] = field(default_factory=list)
     """Ids of rejected or unclaimed messages that the batch now holds."""
+    nodes: memory.Changes = memory.NOTHING
 
     def __bool__(self) -> bool:
-        return bool(self.batch or self.rejects or self.unclaimed or self.seen or self.repaired)
+        return bool(self.batch or self.rejects or self.unclaimed or self.seen or self.repaired or self.nodes.nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ class Spool:
             add_rejects(db, self.bounds, work.rejects)
             add_unclaimed(db, self.bounds, work.unclaimed)
             remember(db, work.seen)
+            memory.remember(db, work.nodes)
         if work.batch:
             self.level.batches += 1
             self.level.bytes += len(data)

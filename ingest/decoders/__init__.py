@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ingest.decoders import canonical
+from ingest.decoders import canonical, sparkplug
 from ingest.decoders.base import Context, Decode, DecodeError, Fault
 from ingest.decoders.profile import profiles
 
-DECODERS: Final[Mapping[str, Decode]] = MappingProxyType({"canonical": canonical.decode})
+DECODERS: Final[Mapping[str, Decode]] = MappingProxyType({"canonical": canonical.decode, "sparkplug": sparkplug.decode})
 """One line a format that needs code."""
 
 

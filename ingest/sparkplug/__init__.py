@@ -1,0 +1,1 @@
+"""Sparkplug B: the payload on the wire, the memory of births, the host application."""

@@ -1,0 +1,122 @@
+"""What is remembered of one edge node: its births, its sequence, whether it lives."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ingest.sparkplug.payload import Metric
+
+FIRST_WAIT_MS: Final = 10_000
+_LONGEST_DOUBLING: Final = 6  # 10 s, 20 s ... 640 s between two requests that change nothing
+_REMEMBERED: Final = 128  # a message missing for longer than half of the sequence's circle is not awaited any more
+
+
+@dataclass(slots=True)
+class Birth:
+    """The metrics that a birth defined; empty after the death.
+
+    Attributes:
+        names: name -> data type.
+        aliases: alias -> name.
+    """
+
+    names: dict[str, int] = field(default_factory=dict)
+    aliases: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, metrics: list[Metric]) -> "Birth":
+        """What these metrics of a birth define."""
+        born = cls()
+        for metric in metrics:
+            if metric.name:
+                born.names[metric.name] = metric.datatype
+                if metric.alias is not None:
+                    born.aliases[metric.alias] = metric.name
+        return born
+
+    def name_of(self, metric: Metric) -> str:
+        """The name of a metric; "" when its alias is not known."""
+        return metric.name or ("" if metric.alias is None else self.aliases.get(metric.alias, ""))
+
+
+@dataclass(slots=True)
+class Node:
+    """An edge node.
+
+    Attributes:
+        online: between its birth and its death.
+        bd: bdSeq of the last birth.
+        seq: of the last message, 0 to 255; None before the first.
+        newest_ms, heard_ms: the node's time of its newest live message, and when that arrived; 0 before the first.
+        births: by device, "" being the node itself; a device stays after its death, with an empty birth.
+        missing: sequence numbers passed over, which may still come late.
+        asked_ms, asks: when a rebirth was asked for last, and how often since the last birth.
+    """
+
+    online: bool = False
+    bd: int | None = None
+    seq: int | None = None
+    newest_ms: int = 0
+    heard_ms: int = 0
+    births: dict[str, Birth] = field(default_factory=dict)
+    missing: set[int] = field(default_factory=set)
+    asked_ms: int = 0
+    asks: int = 0
+
+    def born(self, bd: int | None, seq: int | None, birth: Birth) -> None:
+        """The node's birth: its devices have to be born again."""
+        self.births = {device: Birth() for device in self.births}
+        self.births[""] = birth
+        self.online, self.bd, self.seq = True, bd, seq
+        self.missing.clear()
+        self.asks = 0
+
+    def dead(self) -> None:
+        """The node's death: nothing that it and its devices said holds any more."""
+        self.births = {device: Birth() for device in self.births}
+        self.online, self.seq = False, None
+        self.missing.clear()
+
+    def row(self) -> tuple[bool, int | None, int | None, int, int]:
+        """What of it is kept over a restart, beside the births."""
+        return self.online, self.bd, self.seq, self.newest_ms, self.heard_ms
+
+    def follow(self, seq: int | None) -> int:
+        """Go on to the sequence number of a message: how many are missing before it; -1 for a missing one that comes
+        late. The same number again is the same message again.
+        """
+        if seq is None or self.seq is None or seq == self.seq:
+            self.seq = self.seq if seq is None else seq
+            return 0
+        gap = (seq - self.seq - 1) & 255
+        if gap and seq in self.missing:
+            self.missing.remove(seq)
+            return -1
+        for passed in range(gap):
+            self.missing.add((self.seq + 1 + passed) & 255)
+        for passed in range(gap + 1):
+            self.missing.discard((self.seq + 1 + passed + _REMEMBERED) & 255)
+        self.missing.discard(seq)
+        self.seq = seq
+        return gap
+
+    def heard(self, at_ms: int, arrived_ms: int) -> None:
+        """A live message of the node's time ``at_ms`` arrived."""
+        if at_ms > self.newest_ms:
+            self.newest_ms, self.heard_ms = at_ms, arrived_ms
+
+    def now_ms(self, arrived_ms: int) -> int:
+        """The node's own time at an arrival, later than its newest message: by the offset that message had, so clocks
+        that differ and messages that had to wait at the broker leave the order as it was.
+        """
+        if not self.newest_ms:
+            return arrived_ms
+        return self.newest_ms + max(1, arrived_ms - self.heard_ms)
+
+    def may_ask(self, now_ms: int) -> bool:
+        """Whether a rebirth may be asked for now, which then counts as asked: at once, then ever more rarely."""
+        wait_ms = FIRST_WAIT_MS << min(max(self.asks - 1, 0), _LONGEST_DOUBLING)
+        if self.asked_ms and now_ms - self.asked_ms < wait_ms:
+            return False
+        self.asked_ms = now_ms
+        self.asks += 1
+        return True

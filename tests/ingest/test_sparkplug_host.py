@@ -1,0 +1,283 @@
+"""The host application: births, aliases, sequence, deaths, rebirths, memory over a restart."""
+
+import sqlite3
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from fleet.batch import MachineKey, Reading
+from fleet.registry import Route, Routes
+from fleet.states import UNKNOWN
+from ingest.sparkplug import memory
+from ingest.sparkplug.host import MAX_NODES, Heard, Host
+from ingest.sparkplug.memory import NodeKey
+from ingest.sparkplug.node import FIRST_WAIT_MS, Node
+from ingest.sparkplug.payload import Metric, Payload, encode, parse, rebirth
+from tests.ingest.casefiles import said
+from tests.ingest.edge import Edge, metric
+
+NOW = 1_795_000_000_000
+PRESS = "spBv1.0/acme/+/line/press"
+OVEN = "spBv1.0/acme/+/line/oven"
+
+
+def routes(*feeds: tuple[str, str, str | None]) -> Routes:
+    zone = ZoneInfo("UTC")
+    return Routes(
+        Route(MachineKey("acme", m), topic, "sparkplug", channel, zone, 1.0, 60.0) for m, topic, channel in feeds
+    )
+
+
+class Listener:
+    """A host and what it asked for."""
+
+    def __init__(self, nodes: dict[NodeKey, Node] | None = None, *feeds: tuple[str, str, str | None]) -> None:
+        self.host = Host(nodes)
+        self.host.use(routes(*(feeds or (("press", PRESS, None), ("oven", OVEN, None)))))
+        self.asked: list[tuple[NodeKey, str]] = []
+        self.host.on_rebirth = lambda key, why: self.asked.append((key, why))
+
+    def hear(self, message: tuple[str, bytes], at: int = NOW) -> Heard:
+        return self.host.take(*message, at)
+
+    def read(self, message: tuple[str, bytes], at: int = NOW) -> list[dict[str, Any]]:
+        """The readings of a message that nothing is wrong with."""
+        heard = self.hear(message, at)
+        assert not heard.refused
+        return [{"machine": route.machine, **said(each)} for route, found in heard.readings for each in found]
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def edge() -> Edge:
+    return Edge()
+
+
+def born(listener: Listener, edge: Edge, at: int = NOW) -> None:
+    listener.hear(edge.nbirth(at), at)
+    listener.hear(edge.dbirth("press", at, Power=10.0, State="EXECUTE"), at)
+    listener.hear(edge.dbirth("oven", at, Power=20.0), at)
+
+
+def test_births_define_what_data_mean(listener: Listener, edge: Edge) -> None:
+    assert listener.read(edge.nbirth(NOW)) == []
+    birth = listener.read(edge.dbirth("press", NOW + 1, Power=10.0, State="EXECUTE"))
+    assert birth == [{"machine": "press", "at": NOW + 1, "power_w": 10.0, "state": "PRODUCING"}]
+    assert listener.read(edge.data("press", NOW + 2, Power=11.5)) == [
+        {"machine": "press", "at": NOW + 2, "power_w": 11.5}
+    ]
+    assert listener.asked == []
+    assert listener.host.counts["missing"] == 0
+
+
+def test_the_sequence_wraps_without_a_gap(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    for number in range(600):
+        listener.read(edge.data("press", NOW + number, Power=float(number)))
+    assert (listener.host.counts["missing"], listener.asked) == (0, [])
+
+
+def test_a_gap_is_counted_and_a_rebirth_asked_for(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    late = [edge.data("press", NOW + 1, Power=1.0) for _ in range(3)]
+    assert len(listener.read(edge.data("press", NOW + 2, Power=2.0))) == 1
+    assert listener.host.counts["missing"] == 3
+    assert listener.asked == [(NodeKey("acme", "line"), "3 messages are missing before seq 6")]
+    listener.read(late[1])
+    assert listener.host.counts["late"] == 1
+    listener.read(edge.data("press", NOW + 3, Power=2.0))
+    assert listener.host.counts["missing"] == 3
+
+
+def test_the_same_message_twice_is_no_gap(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    message = edge.data("press", NOW + 1, Power=1.0)
+    assert listener.read(message) == listener.read(message)
+    assert listener.host.counts["missing"] == 0
+
+
+def test_an_unknown_alias_is_refused_and_the_rest_kept(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    alias = edge.aliases["press/Power"]
+    metrics = [metric("", 1.0, 999, typed=False), metric("", 5.0, alias, typed=False)]
+    heard = listener.hear((edge.topic("DDATA", "press"), encode(Payload(NOW, edge.next_seq(), metrics))))
+    [(route, [reading])] = heard.readings
+    assert (route.machine, reading.power_w) == ("press", 5.0)
+    [(key, [fault])] = heard.refused
+    assert (key, fault.reason, fault.value) == (MachineKey("acme", "press"), "alias", "999")
+    assert len(listener.asked) == 1
+
+
+def test_data_without_a_birth_ask_for_it_ever_more_rarely(listener: Listener, edge: Edge) -> None:
+    edge.dbirth("press", NOW, Power=1.0)
+    at, asked_at = NOW, []
+    for _ in range(3_000):
+        before = len(listener.asked)
+        assert listener.hear(edge.data("press", NOW, Power=1.0), at).refused
+        asked_at += [at - NOW] if len(listener.asked) > before else []
+        at += 1_000
+    assert asked_at == [0, 10_000, 30_000, 70_000, 150_000, 310_000, 630_000, 1_270_000, 1_910_000, 2_550_000]
+    born(listener, edge, at)
+    edge.next_seq()
+    listener.hear(edge.data("press", NOW, Power=1.0), at + FIRST_WAIT_MS)
+    assert listener.asked[-1][1] == "1 messages are missing before seq 4"
+
+
+def test_metrics_with_name_and_type_need_no_birth(listener: Listener, edge: Edge) -> None:
+    payload = encode(Payload(NOW, 7, [metric("Power", 12.0)]))
+    assert listener.read((edge.topic("DDATA", "press"), payload)) == [{"machine": "press", "at": NOW, "power_w": 12.0}]
+    assert [why for _, why in listener.asked] == ["DDATA without the node's birth"]
+
+
+def test_a_node_dies_with_its_devices(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    dead = listener.read(edge.ndeath(), NOW + 5_000)
+    assert dead == [{"machine": name, "at": NOW + 5_000, "state": "UNKNOWN"} for name in ("press", "oven")]
+    assert listener.hear(edge.data("press", NOW + 6_000, Power=1.0), NOW + 6_000).refused  # its aliases died with it
+    assert listener.host.counts["deaths"] == 1
+
+
+def test_the_will_of_an_older_session_kills_nobody(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    old = edge.ndeath()
+    edge.bd += 1
+    born(listener, edge, NOW + 1_000)
+    assert listener.read(old, NOW + 2_000) == []
+    assert listener.read(edge.data("press", NOW + 3_000, Power=1.0), NOW + 3_000)
+    assert (listener.host.counts["stale_deaths"], listener.host.counts["deaths"]) == (1, 0)
+    assert listener.read(edge.ndeath(), NOW + 4_000)
+
+
+def test_a_death_comes_after_the_newest_reading_in_the_nodes_own_time(listener: Listener, edge: Edge) -> None:
+    """A clock that is two minutes ahead, or messages that waited an hour at the broker, leave the order as it was."""
+    born(listener, edge, NOW)
+    listener.read(edge.data("press", NOW + 120_000, Power=1.0), NOW)
+    assert [each["at"] for each in listener.read(edge.ndeath(), NOW + 10_000)] == [NOW + 130_000] * 2
+    behind = Edge(node="slow")
+    slow = Listener(None, ("press", "spBv1.0/acme/+/slow/press", None))
+    born(slow, behind, NOW - 3_600_000)
+    slow.host.take(*behind.data("press", NOW - 3_000_000, Power=1.0), NOW)
+    assert [each["at"] for each in slow.read(behind.ndeath(), NOW)] == [NOW - 2_999_999]
+
+
+def test_a_device_dies_alone(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    assert listener.read(edge.ddeath("oven", NOW + 9_000), NOW + 9_100) == [
+        {"machine": "oven", "at": NOW + 9_000, "state": "UNKNOWN"}
+    ]
+    assert listener.read(edge.data("press", NOW + 9_500, Power=1.0), NOW + 9_500)
+    assert listener.hear(edge.data("oven", NOW + 9_600, Power=1.0), NOW + 9_600).refused
+    assert listener.read(edge.dbirth("oven", NOW + 9_700, Power=2.0), NOW + 9_700)
+
+
+def test_a_birth_tells_how_things_are_now(listener: Listener, edge: Edge) -> None:
+    """A value that last changed before the death holds again from the birth on."""
+    listener.hear(edge.nbirth(NOW))
+    old = [metric("State", "EXECUTE", 1, NOW - 7_200_000), Metric("Power", 2, NOW - 60_000, 10, True, False, 13, 5.0)]
+    found = listener.read((edge.topic("DBIRTH", "press"), encode(Payload(NOW, edge.next_seq(), old))))
+    assert found == [
+        {"machine": "press", "at": NOW, "state": "PRODUCING"},
+        {"machine": "press", "at": NOW - 60_000, "power_w": 5.0},
+    ]
+
+
+def test_history_is_neither_live_nor_stamped(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    old = [Metric("Power", None, NOW - 3_600_000, 10, True, False, 13, 5.0)]
+    topic = edge.topic("DDATA", "press")
+    assert listener.read((topic, encode(Payload(NOW + 50_000, edge.next_seq(), old)))) == [
+        {"machine": "press", "at": NOW - 3_600_000, "power_w": 5.0}
+    ]
+    assert listener.read(edge.ndeath(), NOW + 1_000)[0]["at"] == NOW + 1_000  # by the live messages' time
+
+
+def test_two_machines_of_one_node(edge: Edge) -> None:
+    node = "spBv1.0/acme/+/line"
+    listener = Listener(None, ("left", node, "Left"), ("right", node, "power_w=Right/P"))
+    metrics = [metric("bdSeq", 0), metric("Left/Power", 1.0, 1), metric("Right/P", 2.0, 2), metric("Right/Power", 3.0)]
+    birth = listener.read((edge.topic("NBIRTH"), encode(Payload(NOW, 0, metrics))))
+    assert [(each["machine"], each["power_w"]) for each in birth] == [("left", 1.0), ("right", 2.0)]
+    assert [each["machine"] for each in listener.read(edge.ndeath(), NOW + 1)] == ["left", "right"]
+
+
+def test_a_feed_that_names_one_kind_of_message_hears_all(edge: Edge) -> None:
+    listener = Listener(None, ("press", "spBv1.0/acme/DDATA/line/press", None))
+    listener.hear(edge.nbirth(NOW))
+    assert listener.read(edge.dbirth("press", NOW, Power=1.0))
+    assert listener.read(edge.ndeath(), NOW + 1) == [{"machine": "press", "at": NOW + 1, "state": "UNKNOWN"}]
+
+
+def test_what_nobody_claims(listener: Listener, edge: Edge) -> None:
+    assert listener.hear(edge.nbirth(NOW)).claimed  # it speaks of itself beside devices that machines have
+    assert not listener.hear(edge.dbirth("other", NOW, Power=1.0)).claimed
+    assert not listener.hear(Edge(node="elsewhere").nbirth(NOW)).claimed
+    assert listener.hear((edge.topic("NCMD"), rebirth(NOW))) == Heard([], [], claimed=True)
+    assert listener.host.is_claimed("spBv1.0/acme/DDATA/line/press")
+    assert not listener.host.is_claimed("spBv1.0/acme/DDATA/line/other")
+
+
+@pytest.mark.parametrize("tail", ["NDATA/line/press", "DDATA/line", "XDATA/line", "NDATA/", "DDATA/a/b/c", "NBIRTH"])
+def test_topics_that_are_none(listener: Listener, tail: str) -> None:
+    heard = listener.hear((f"spBv1.0/acme/{tail}", encode(Payload(NOW, 0, []))))
+    assert [faults[0].reason for _, faults in heard.refused] == ["topic"]
+
+
+def test_nodes_of_a_member_are_bounded(listener: Listener) -> None:
+    for number in range(MAX_NODES):
+        listener.hear(Edge(node=f"n{number}").nbirth(NOW))
+    assert listener.hear(Edge(node="more").nbirth(NOW)).refused[0][1][0].reason == "too_large"
+    assert not listener.hear(Edge("zeta", "n").nbirth(NOW)).refused
+
+
+def test_a_restart_of_ours_needs_no_rebirth(listener: Listener, edge: Edge) -> None:
+    db = sqlite3.connect(":memory:")
+    assert memory.load(db) == {}
+    born(listener, edge)
+    memory.remember(db, listener.host.hand_over())
+    kept = edge.data("press", NOW + 1, Power=7.0)
+    again = Listener(memory.load(db))
+    assert again.read(kept) == [{"machine": "press", "at": NOW + 1, "power_w": 7.0}]
+    assert (again.host.counts["missing"], again.asked) == (0, [])
+    assert again.read(edge.ndeath(), NOW + 2_000)
+    memory.remember(db, again.host.hand_over())
+    third = Listener(memory.load(db))
+    assert third.hear(edge.data("press", NOW + 3_000, Power=1.0), NOW + 3_000).refused
+    assert third.host.figures()["online"] == 0
+
+
+def test_a_gap_over_a_restart_is_counted(listener: Listener, edge: Edge) -> None:
+    db = sqlite3.connect(":memory:")
+    memory.load(db)
+    born(listener, edge)
+    memory.remember(db, listener.host.hand_over())
+    edge.data("press", NOW + 1, Power=7.0)
+    again = Listener(memory.load(db))
+    again.read(edge.data("press", NOW + 2, Power=7.0))
+    assert again.host.counts["missing"] == 1
+
+
+def test_what_is_handed_over_does_not_change_any_more(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    handed = listener.host.hand_over()
+    before = repr(handed)
+    listener.read(edge.data("press", NOW + 1, Power=7.0))
+    listener.read(edge.ndeath())
+    assert repr(handed) == before
+
+
+def test_after_a_lost_session_every_living_node_is_asked(listener: Listener, edge: Edge) -> None:
+    born(listener, edge)
+    listener.hear(Edge(node="dead").ndeath())
+    listener.host.doubt(NOW, "the broker lost our session")
+    assert listener.asked == [(NodeKey("acme", "line"), "the broker lost our session")]
+
+
+def test_the_request_for_a_rebirth() -> None:
+    [wish] = parse(rebirth(NOW)).metrics
+    assert (wish.name, wish.datatype, wish.raw) == ("Node Control/Rebirth", 11, 1)
+    assert Reading(1, state=UNKNOWN).state == 6
