@@ -1,6 +1,5 @@
 """What is kept of a member's messages, for its pages: ``net/v1/rejects/<member>`` and ``net/v1/unclaimed/<member>``."""
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -10,6 +9,7 @@ from typing import Any, Final
 from fleet.clock import now_ms
 from fleet.topics import REJECTS, UNCLAIMED
 from ingest import rejects, unclaimed
+from ingest.background import Background
 from ingest.rejects import Kind
 from ingest.thread import SpoolThread
 from ingest.trailing import Trailing
@@ -27,7 +27,7 @@ class Announcer:
     def __init__(self, thread: SpoolThread, publish: Callable[[str, bytes], None]) -> None:
         self._thread = thread
         self._publish = publish
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Background()
         self._trailing = {kind: Trailing(EVERY_S, partial(self._say, kind)) for kind in _SAID}
 
     async def everything(self) -> None:
@@ -41,16 +41,14 @@ class Announcer:
             if member:
                 self._trailing[kind].poke(member)
 
-    async def close(self) -> None:
-        """Say what waits."""
+    async def close(self, patience_s: float) -> None:
+        """Say what waits, for so many seconds at most: a spool that takes nothing does not answer either."""
         for trailing in self._trailing.values():
             trailing.close()
-        await asyncio.gather(*self._tasks)
+        await self._tasks.close(patience_s)
 
     def _say(self, kind: Kind, member: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._summarise(kind, member))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._summarise(kind, member), f"say {kind} of {member}")
 
     async def _summarise(self, kind: Kind, member: str) -> None:
         topic, summary = _SAID[kind]

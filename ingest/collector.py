@@ -55,6 +55,8 @@ class Collector:
         self._idle = asyncio.Event()
         self._idle.set()
         self._paused = False
+        self._again: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def on_burst(self, burst: Burst) -> None:
         """Called with every burst, synchronously."""
@@ -72,6 +74,14 @@ class Collector:
     async def commit_more(self, work: Work) -> None:
         """Commit something that no burst brought (messages tried again), when there is room for it."""
         self._committed_work(work, await self._thread.persist(lambda spool: spool.commit(work, now_ms())))
+
+    def close(self) -> None:
+        """Try nothing again: what is not on disk stays at the broker."""
+        self._closed = True
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        self.failed.cancel()
 
     def _commit(self) -> None:
         bursts, self._bursts = self._bursts, []
@@ -98,10 +108,13 @@ class Collector:
                 _log.error("the spool takes nothing; messages wait at the broker", reason=str(error))
             self.full = str(error)
             self._pause()
-            asyncio.get_running_loop().call_later(_RETRY_S, self._try, work, bursts)
+            if not self._closed:
+                self._again = asyncio.get_running_loop().call_later(_RETRY_S, self._try, work, bursts)
             return
         if error is not None:
-            if not self.failed.done():
+            if self.failed.done():
+                _log.error("a commit failed after the end", exc_info=error)
+            else:
                 self.failed.set_exception(error)
             return
         if self.full:

@@ -19,6 +19,7 @@ from fleet.registry import Registry, Watcher
 from fleet.topics import COMMAND, DEVICES
 from ingest import seen, unclaimed
 from ingest.announce import Announcer
+from ingest.background import Background
 from ingest.collector import Collector
 from ingest.commands import Commands
 from ingest.errors import SpoolFull
@@ -39,6 +40,8 @@ DROPPED: Final = "$SYS/broker/publish/messages/dropped"
 """Mosquitto's count of messages that it threw away because a queue was full."""
 _BEAT_S: Final = 2.0
 _PURGE_BEATS: Final = 15
+_LAST_WORDS_S: Final = 1.0
+"""How long a stop waits, after ``flush_s``, to say what is kept of the members' messages."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,9 @@ async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> Non
     thread = SpoolThread(config.data_dir / SPOOL_FILE, config.limits, report.damaged)
     await thread.open()
     try:
-        base = await thread.query(seen.next_epochs)
-        entries = await thread.query(seen.load)
-        known = await thread.query(_had_session)
+        base = await thread.read(seen.next_epochs)
+        entries = await thread.read(seen.load)
+        known = await thread.read(_had_session)
         gathering = Gathering(watcher.current, seen.Redeliveries(entries, base))
         await _Service(config, store, thread, watcher, gathering, report).run(stop, expect_session=known)
     finally:
@@ -135,7 +138,7 @@ class _Service:
         )  # fmt: skip
         self._stopping = False
         self._commands = Commands(thread, self._collector, self._forwarder, watcher, self._announcer)
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs = Background()
         gathering.on_claim = report.claim
         gathering.on_other = self._on_other
 
@@ -163,10 +166,12 @@ class _Service:
             session_stop.set()
             await self._until(tasks[0], tasks)
         finally:
-            ending = [*tasks, *self._jobs, self._collector.failed]
-            for task in ending:
+            self._collector.close()
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._jobs.close()
+            await self._announcer.close(0)
 
     async def _until(self, wanted: asyncio.Task[Any], tasks: list[asyncio.Task[Any]]) -> None:
         """Wait for ``wanted``; raise what a task or the collector failed with."""
@@ -188,7 +193,7 @@ class _Service:
         except TimeoutError:
             pass  # it stays in the spool, or at the broker
         self._touched.close()
-        await self._announcer.close()
+        await self._announcer.close(_LAST_WORDS_S)
         self._health.stop()
 
     async def _follow(self, stop: asyncio.Event) -> None:
@@ -239,7 +244,7 @@ class _Service:
 
     def _on_state(self, connected: bool, session_present: bool, reason: str) -> None:
         if connected and not session_present:
-            self._start(self._remember_session())
+            self._jobs.start(self._remember_session(), "remember the session")
         if reason and not self._stopping:
             _log.warning("the broker", connected=connected, reason=reason)
         self._changed()
@@ -255,7 +260,7 @@ class _Service:
         if topic == DROPPED:
             self._report.dropped(payload)
         elif topic == COMMAND.format(program=self.config.program):
-            self._start(self._commands.obey(payload))
+            self._jobs.start(self._commands.obey(payload), "obey a command")
 
     # --- what is said
 
@@ -270,11 +275,6 @@ class _Service:
 
     def _changed(self) -> None:
         self._health.changed()
-
-    def _start(self, job: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(job)
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
 
     def _compose(self) -> dict[str, Any]:
         more = self._report.figures(self._gathering, self._thread, self._collector, self._forwarder, self._watcher)

@@ -59,6 +59,14 @@ class SpoolThread:
         """Run ``function(connection)`` in one transaction of the thread; again while the disk is full."""
         return await self.persist(lambda spool: spool.call(lambda db, _: function(db)))
 
+    async def read(self, function: Callable[[sqlite3.Connection], _T]) -> _T:
+        """As :meth:`query`, but once: for a start, which has to say what is wrong.
+
+        Raises:
+            SpoolFull: the disk is full or the file may not be written.
+        """
+        return await self.submit(lambda spool: spool.call(lambda db, _: function(db)))
+
     async def close(self) -> None:
         """Finish what was submitted and close the file."""
         if self._spool is not None:
