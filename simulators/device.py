@@ -6,15 +6,13 @@ from typing import Final
 import numpy as np
 
 from fleet.states import STATES
-from simulators.formats import CANONICAL, Sample
+from simulators.formats import CANONICAL, Message, Sample
 from simulators.history import WEEK_MS, arrays, silences
 from simulators.noise import uniform
 from simulators.plant import Plant
 from simulators.timeline import Timeline
 
-Message = tuple[str, bytes]
-
-_POWER: Final = re.compile(rb'("(?:power_w|Power|power|active_power|total_act_power)": ?)[0-9.]+')
+_POWER: Final = re.compile(rb'("(?:power_w|Power|power|active_power|total_act_power)": ?(?:{"Value":)?)[0-9.]+')
 _BUFFERED: Final = 2_000
 _DUPLICATE, _REORDER, _GARBAGE = 101, 102, 103  # streams of one noise key
 
@@ -57,8 +55,8 @@ class Device:
             if self.plant.imperfections.buffers and len(self._buffer) < _BUFFERED:
                 self._buffer.append(sample)
             return []
-        message = self.plant.format.encode(self.plant.feed, sample, self.plant.zone)
-        return [*self._resent(), *self._disturbed(wall_ms, message)]
+        messages = self.plant.format.encode(self.plant.feed, sample, self.plant.zone)
+        return [*self._resent(), *self._disturbed(wall_ms, messages)]
 
     def sample(self, wall_ms: int) -> Sample:
         """What the device reads at that wall time, numbered if it numbers."""
@@ -90,18 +88,25 @@ class Device:
         if not kept:
             return []
         feed = CANONICAL.feed(*self.plant.key)
-        rows = [CANONICAL.encode(feed, sample, self.plant.zone)[1].decode() for sample in kept]
+        rows = [CANONICAL.encode(feed, sample, self.plant.zone)[0][1].decode() for sample in kept]
         return [(feed.topic, payload) for payload in arrays(rows)]
 
-    def _disturbed(self, wall_ms: int, message: Message) -> list[Message]:
+    def _disturbed(self, wall_ms: int, messages: list[Message]) -> list[Message]:
         faults = self.plant.imperfections
         if self._dice(_GARBAGE, wall_ms) < faults.garbage:
-            message = (message[0], _POWER.sub(rb'\1"NaN"', message[1]))
+            messages = [(topic, _without_number(topic, payload)) for topic, payload in messages]
         if not self._held and self._dice(_REORDER, wall_ms) < faults.reordered:
-            self._held.append(message)
+            self._held += messages
             return []
-        sent, self._held = [message, *self._held], []
+        sent, self._held = [*messages, *self._held], []
         return sent * 2 if self._dice(_DUPLICATE, wall_ms) < faults.duplicates else sent
 
     def _dice(self, stream: int, wall_ms: int) -> float:
         return float(uniform(self.plant.noise_key + stream, np.array([wall_ms]))[0])
+
+
+def _without_number(topic: str, payload: bytes) -> bytes:
+    """The payload with a power that is none."""
+    if topic.endswith("/power") and not payload.startswith(b"{"):
+        return b"NaN"  # the payload is the value
+    return _POWER.sub(rb'\1"NaN"', payload)

@@ -69,7 +69,11 @@ def _objects(plant: Plant, samples: Samples) -> Iterable[str]:
     fields = ['"at":%d', '"power_w":%.1f']
     columns: list[list[object]] = [samples.at_ms.tolist(), samples.power_w.tolist()]
     told: tuple[tuple[bool, str, list[object]], ...] = (
-        (plant.format.tells_state, '"state":"%s"', [STATES[code].value for code in samples.state.tolist()]),
+        (
+            plant.format.tells_state,
+            '"state":"%s"',
+            [plant.format.heard(STATES[code].value) for code in samples.state.tolist()],
+        ),
         (plant.format.tells_count, '"count":%d', samples.count.tolist()),
         (plant.format.tells_energy, '"energy_wh":%.1f', samples.energy_wh.tolist()),
     )

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 from fleet.batch import MachineKey
 from fleet.topics import SLUG
-from simulators.device import Device, Message
+from simulators.device import Device
+from simulators.formats import Message
 from simulators.noise import key_of
 
 Publish = Callable[[str, bytes], None]

@@ -1,11 +1,14 @@
 """What an encoder is: the reverse of a decoder, so that a simulated device speaks as the real one does."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from fleet.network import Feed
+
+Message = tuple[str, bytes]
+"""Topic and payload."""
 
 
 class Sample(NamedTuple):
@@ -37,7 +40,9 @@ class Format:
         tells_state, tells_count, tells_energy: whether its payload carries them; all carry the power.
         dated: whether its payload carries the device's time.
         feed: member, machine -> the feed that a registry needs for it.
-        encode: feed, sample, the device's time zone -> topic and payload. Power goes out in the feed's unit.
+        encode: feed, sample, the device's time zone -> the messages of that instant: one, or one a quantity. Power goes
+            out in the feed's unit.
+        heard_as: states that the format has no word of its own for, and what they are heard as.
     """
 
     name: str
@@ -46,4 +51,9 @@ class Format:
     tells_energy: bool
     dated: bool
     feed: Callable[[str, str], Feed]
-    encode: Callable[[Feed, Sample, ZoneInfo], tuple[str, bytes]]
+    encode: Callable[[Feed, Sample, ZoneInfo], list[Message]]
+    heard_as: Mapping[str, str] = field(default_factory=dict)
+
+    def heard(self, state: str) -> str:
+        """The state that a collector makes of what is sent in this state."""
+        return self.heard_as.get(state, state)

@@ -5,14 +5,14 @@ from zoneinfo import ZoneInfo
 
 from fleet.network import Feed
 from fleet.topics import reading_topic
-from simulators.formats.base import Format, Sample
+from simulators.formats.base import Format, Message, Sample
 
 
 def _feed(member: str, machine: str) -> Feed:
     return Feed(topic=reading_topic(member, machine), format="canonical")
 
 
-def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:  # noqa: ARG001 - one signature for all
+def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> list[Message]:  # noqa: ARG001 - one signature for all
     document: dict[str, str | float] = {
         "at": sample.at_ms,
         "state": sample.state,
@@ -21,7 +21,7 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:  #
     }
     if sample.seq is not None and sample.boot is not None:
         document |= {"seq": sample.seq, "boot": sample.boot}
-    return feed.topic, json.dumps(document, separators=(",", ":")).encode()
+    return [(feed.topic, json.dumps(document, separators=(",", ":")).encode())]
 
 
 CANONICAL = Format(

@@ -5,14 +5,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from fleet.network import Feed
-from simulators.formats.base import Format, Sample
+from simulators.formats.base import Format, Message, Sample
 
 
 def _feed(member: str, machine: str) -> Feed:
     return Feed(topic=f"m/{member}/plc/{machine}", format="generic")
 
 
-def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
+def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> list[Message]:
     at = datetime.fromtimestamp(sample.at_ms / 1000, zone)
     document = {
         "timestamp": at.isoformat(timespec="milliseconds"),
@@ -20,7 +20,7 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
         "active_power": round(sample.power_w / feed.scale_w, 4),
         "part_count": sample.counter,
     }
-    return feed.topic, json.dumps(document).encode()
+    return [(feed.topic, json.dumps(document).encode())]
 
 
 GENERIC = Format(

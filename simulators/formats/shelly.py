@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from fleet.network import Feed
-from simulators.formats.base import Format, Sample
+from simulators.formats.base import Format, Message, Sample
 from simulators.noise import key_of
 
 _THREE_PHASE: Final = "em:0"
@@ -18,20 +18,21 @@ _VOLTS: Final = 230.5
 _PHASES: Final = "abc"
 
 
-def _serial(member: str, machine: str) -> str:
+def serial(member: str, machine: str) -> str:
+    """Twelve hexadecimal digits that a device of this machine has for life."""
     return f"{key_of(member, machine, 'serial') & 0xFFFFFFFFFFFF:012x}"
 
 
 def _feed(member: str, machine: str) -> Feed:
-    device = f"shellypro3em-{_serial(member, machine)}"
+    device = f"shellypro3em-{serial(member, machine)}"
     return Feed(topic=f"m/{member}/{device}/#", format="shelly-gen2", channel=_THREE_PHASE)
 
 
-def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:  # noqa: ARG001 - one signature for all
+def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> list[Message]:  # noqa: ARG001 - one signature for all
     prefix = feed.topic.removesuffix("/#")
     power = round(sample.power_w / feed.scale_w, 1)
     if feed.channel not in (None, _THREE_PHASE):
-        return f"{prefix}/status/{feed.channel}", _dump(_single(feed.channel or "", power, sample))
+        return [(f"{prefix}/status/{feed.channel}", _dump(_single(feed.channel or "", power, sample)))]
     document = {
         "src": prefix.rsplit("/", 1)[-1],
         "dst": f"{prefix}/events",
@@ -42,7 +43,7 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:  #
             "emdata:0": {"id": 0, "total_act": round(sample.energy_wh, 2), "total_act_ret": 0.0},
         },
     }
-    return f"{prefix}/events/rpc", _dump(document)
+    return [(f"{prefix}/events/rpc", _dump(document))]
 
 
 def _three_phases(power: float) -> dict[str, float]:

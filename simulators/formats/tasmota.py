@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from fleet.network import Feed
-from simulators.formats.base import Format, Sample
+from simulators.formats.base import Format, Message, Sample
 
 _VOLTS: Final = 400
 _FACTOR: Final = 0.87  # power factor of a motor load
@@ -16,7 +16,7 @@ def _feed(member: str, machine: str) -> Feed:
     return Feed(topic=f"m/{member}/{machine}/tele/SENSOR", format="tasmota")
 
 
-def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
+def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> list[Message]:
     local = datetime.fromtimestamp(sample.at_ms // 1000, zone)
     power = round(sample.power_w / feed.scale_w)
     apparent = round(power / _FACTOR)
@@ -36,7 +36,7 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
             "Current": round(apparent / (_VOLTS * 3**0.5), 3),
         },
     }
-    return feed.topic, json.dumps(document, separators=(",", ":")).encode()
+    return [(feed.topic, json.dumps(document, separators=(",", ":")).encode())]
 
 
 TASMOTA = Format(

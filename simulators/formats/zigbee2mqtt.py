@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from fleet.network import Feed
-from simulators.formats.base import Format, Sample
+from simulators.formats.base import Format, Message, Sample
 
 _VOLTS: Final = 231
 
@@ -15,7 +15,7 @@ def _feed(member: str, machine: str) -> Feed:
     return Feed(topic=f"m/{member}/z2m/{machine}", format="zigbee2mqtt-plug")
 
 
-def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
+def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> list[Message]:
     power = round(sample.power_w / feed.scale_w)
     document = {
         "current": round(power / _VOLTS, 2),
@@ -26,7 +26,7 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> tuple[str, bytes]:
         "state": "ON",
         "voltage": _VOLTS,
     }
-    return feed.topic, json.dumps(document, separators=(",", ":")).encode()
+    return [(feed.topic, json.dumps(document, separators=(",", ":")).encode())]
 
 
 ZIGBEE2MQTT = Format(

@@ -14,8 +14,10 @@ from simulators.noise import generator
 from simulators.plant import load_of
 
 EVERY_S: Final = 900.0
-_WIRES: Final = ("canonical", "generic", "tasmota", "shelly-gen2", "zigbee2mqtt-plug")
-_WIRE_SHARES: Final = (0.5, 0.1, 0.16, 0.16, 0.08)
+_WIRES: Final = {  # share of the machines
+    "canonical": 0.38, "generic": 0.08, "tasmota": 0.13, "shelly-gen2": 0.13, "zigbee2mqtt-plug": 0.07,
+    "shelly-gen1": 0.05, "mtconnect": 0.04, "shdr": 0.03, "opcua-pubsub": 0.03, "umh": 0.03, "plain-value": 0.03,
+}  # fmt: skip
 _DECLARED: Final = 0.06  # share of machines that are offered without a meter
 _NAMES: Final = {
     Trade.PAINT: "Cabine de peinture",
@@ -72,7 +74,7 @@ def _machine(seed: int, member: str, trade: Trade, number: int | None, now: date
     rng = generator(seed, member, slug, "registry")
     kind = kind_for(trade)
     rated = round(float(rng.uniform(*kind.rated_w)), -2)
-    wire = str(rng.choice(_WIRES, p=_WIRE_SHARES))
+    wire = str(rng.choice(list(_WIRES), p=list(_WIRES.values())))
     utility = trade is Trade.UTILITY
     declared = not utility and rng.random() < _DECLARED
     load = load_of(seed, member, Machine(id=slug, name=title, trade=trade))

@@ -11,8 +11,8 @@ import pytest
 from fleet.batch import MachineKey
 from fleet.registry import Registry
 from fleet.states import STATES
-from simulators.device import Device, Message
-from simulators.formats import FORMATS
+from simulators.device import Device
+from simulators.formats import FORMATS, Message
 from simulators.history import WEEK_MS, past
 from simulators.imperfections import PERFECT, Imperfections
 from simulators.live import Live, Strays
