@@ -1,6 +1,6 @@
 """``resilian device``: logins of devices at the broker, and what to type into each family of them."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +9,7 @@ import typer
 from accelerator import connecting_logins as logins
 from accelerator import jobs, output, owner, settings
 from accelerator.connecting_families import FAMILIES, Device, sheet
+from accelerator.connecting_relay import Relay, configuration
 from accelerator.problems import Found, Missing, Usage
 
 device_app = typer.Typer(name="device", help="Logins of devices at the broker.", no_args_is_help=True)
@@ -138,6 +139,44 @@ def device_remove(member: MemberName, device: DeviceName, folder: Logins = None,
     typer.echo(f"login {name} removed; {_RELOAD}")
 
 
-def register(root: typer.Typer) -> None:
-    """Add the commands of this family."""
+def member_relay(
+    member: MemberName,
+    broker: Annotated[str, typer.Option("--broker", help="The network's: mqtts://[USER:PASSWORD@]HOST[:8883].")],
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="PORT [ADDRESS]", help="For the plant's devices.")
+    ] = "1883",
+    keep: Annotated[str, typer.Option("--folder", help="Where the relay keeps what waits.")] = "/var/lib/mosquitto/",
+    passwords: Annotated[
+        str, typer.Option("--passwords", help="Password file of the plant's devices; '' lets anybody send.")
+    ] = "/etc/mosquitto/resilian-devices",
+    folder: Logins = None,
+    fleet: Fleet = None,
+) -> None:
+    """Write the Mosquitto file of a relay in a member's plant, which keeps its data through an outage.
+
+    Without a login in the broker's address the relay gets its own, MEMBER.relay; its password stands in that file alone.
+
+    Example: resilian member relay zorn --broker mqtts://mqtt.example.org > relay.conf
+    """
+    from accelerator.programs import broker_address
+
+    address = broker_address(broker)
+    if member not in jobs.loaded(folder_of(fleet)).members:
+        raise Usage(f"{member}: no such member; see `resilian member list`")
+    try:
+        # Whatever is wrong is found before a login is made.
+        known = address if address.user else replace(address, user=f"{member}.relay", password="-")  # noqa: S106 - a place holder
+        draft = Relay(member, known, listen, keep if keep.endswith("/") else f"{keep}/", passwords)
+        if not address.user:
+            login, password = new_login(logins_folder(folder, fleet), member, "relay")
+            typer.echo(f"login {login} made; {_RELOAD}", err=True)
+            draft = replace(draft, address=replace(address, user=login, password=password))
+    except ValueError as error:
+        raise Usage(str(error)) from None
+    typer.echo(configuration(draft), nl=False)
+
+
+def register(root: typer.Typer, members: typer.Typer) -> None:
+    """Add the commands of this family; ``members`` is the family ``member``."""
     root.add_typer(device_app)
+    members.command("relay")(member_relay)

@@ -1,4 +1,4 @@
-"""``resilian member``, ``machine``, ``consent`` and ``finding``: the registry's files, edited with checks.
+"""``resilian member``, ``machine`` and ``consent``: the registry's files, edited with checks.
 
 A running program sees the change at once: it watches the files.
 """
@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from accelerator import jobs, output, settings
-from accelerator.commands import claim, devices
+from accelerator import jobs, output
+from accelerator.commands import claim, devices, findings
 from accelerator.commands.devices import Fleet, Json, MemberName, folder_of
 from accelerator.problems import Found, Usage
 from fleet import edit
@@ -23,7 +23,6 @@ from fleet.topics import reading_topic, slugify
 member_app = typer.Typer(name="member", help="Add and list members.", no_args_is_help=True)
 machine_app = typer.Typer(name="machine", help="Add, list and calibrate machines.", no_args_is_help=True)
 consent_app = typer.Typer(name="consent", help="Say who may see what of a machine.", no_args_is_help=True)
-finding_app = typer.Typer(name="finding", help="List findings and answer a flag.", no_args_is_help=True)
 
 MachineName = Annotated[str, typer.Argument(metavar="MACHINE", help="Id of the machine.")]
 
@@ -47,12 +46,17 @@ def member_add(
     ] = None,
     postcode: Annotated[str | None, typer.Option("--postcode")] = None,
     contact: Annotated[str | None, typer.Option("--contact", help="Whom to call.")] = None,
+    relay: Annotated[bool, typer.Option("--relay", help="Print the file of a relay in its plant, too.")] = False,
+    broker: Annotated[str | None, typer.Option("--broker", help="Where the relay connects to.")] = None,
+    logins: devices.Logins = None,
     fleet: Fleet = None,
 ) -> None:
     """Add a member.
 
     Example: resilian member add "Peinture de la Zorn" --commune Brumath
     """
+    if relay != bool(broker):
+        raise Usage("--relay and --broker go together: --relay --broker mqtts://HOST:8883")
     folder = folder_of(fleet)
     jobs.ensure_network(folder)
     fields: dict[str, Any] = {
@@ -62,7 +66,9 @@ def member_add(
     } | ({"contact": contact} if contact else {})
     with _editing():
         added = edit.add_member(folder, fields)
-    typer.echo(f"member {added.slug} added; its devices publish below m/{added.slug}/")
+    typer.echo(f"member {added.slug} added; its devices publish below m/{added.slug}/", err=relay)
+    if broker:
+        devices.member_relay(added.slug, broker, folder=logins, fleet=fleet)
 
 
 def _slug(name: str) -> str:
@@ -257,43 +263,6 @@ def consent_list(fleet: Fleet = None, as_json: Json = False) -> None:
     _emit(rows, as_json, columns, "no consent: nothing is shown to anybody")
 
 
-@finding_app.command("answer")
-def finding_answer(
-    member: MemberName,
-    machine: MachineName,
-    rule: Annotated[str, typer.Argument(help="The flag's rule, such as structural-underuse.")],
-    answer: Annotated[str, typer.Argument(help="propose, reserve or wrong.")],
-    because: Annotated[str | None, typer.Option("--because", help="Why; kept with the answer.")] = None,
-    fleet: Fleet = None,
-) -> None:
-    """Answer a flag: only `propose` publishes it.
-
-    Example: resilian finding answer zorn cabine-1 structural-underuse reserve --because "pièces de rechange"
-    """
-    fields: dict[str, Any] = {"machine": machine, "rule": rule, "answer": answer, "at": now()}
-    if because:
-        fields["because"] = because
-    with _editing():
-        edit.set_answer(folder_of(fleet), member, fields)
-    typer.echo(f"answer to {rule} on {member}/{machine} kept: {answer}")
-
-
-@finding_app.command("list")
-def finding_list(
-    member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
-    as_json: Json = False,
-) -> None:
-    """List what the rules say of every machine now.
-
-    Example: resilian finding list --member zorn
-    """
-    from accelerator.lifetime import run
-
-    found = run(jobs.execute("findings", settings.load(), {"member": member}))
-    columns = {name: name for name in ("member", "machine", "rule", "status", "since", "reason")}
-    _emit(found, as_json, columns, "no finding yet")
-
-
 def _emit(rows: list[dict[str, Any]], as_json: bool, columns: dict[str, str], empty: str) -> None:
     if as_json:
         output.emit_json(rows)
@@ -303,7 +272,8 @@ def _emit(rows: list[dict[str, Any]], as_json: bool, columns: dict[str, str], em
 
 def register(root: typer.Typer) -> None:
     """Add the commands of this family."""
-    for app in (member_app, machine_app, consent_app, finding_app):
+    for app in (member_app, machine_app, consent_app):
         root.add_typer(app)
-    devices.register(root)
+    devices.register(root, member_app)
     claim.register(machine_app)
+    findings.register(root)

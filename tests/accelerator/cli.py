@@ -21,7 +21,7 @@ place = { commune = "Brumath" }
 
 def network(fleet: Path, member: str = MEMBER) -> Path:
     """A fleet's folder with one member."""
-    (fleet / "members").mkdir(parents=True)
+    (fleet / "members").mkdir(parents=True, exist_ok=True)
     (fleet / "network.toml").write_text(NETWORK)
     (fleet / "members" / "zorn.toml").write_text(member)
     return fleet

@@ -12,6 +12,7 @@ COMMANDS = [
     "demo", "up", "ingest", "analytics", "gateway", "simulate", "replay", "report", "verify-ledger", "doctor",
     "settings",
     "member add", "member list", "machine add", "machine list", "machine calibrate", "machine confirm",
+    "member relay", "machine unclaimed", "machine feed", "device add", "device list", "device remove",
     "consent set", "consent list",
     "finding list", "finding answer",
     "rejects list", "rejects retry", "repush", "export",
