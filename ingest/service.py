@@ -29,6 +29,9 @@ from ingest.losses import SessionLosses
 from ingest.rejects import Reject
 from ingest.report import Report
 from ingest.retry import retry
+from ingest.sparkplug import memory
+from ingest.sparkplug.application import Application
+from ingest.sparkplug.host import Host
 from ingest.spool import Limits, Work
 from ingest.thread import SpoolThread
 from ingest.touched import Touched
@@ -105,7 +108,8 @@ async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> Non
         base = await thread.read(seen.next_epochs)
         entries = await thread.read(seen.load)
         known = await thread.read(_had_session)
-        gathering = Gathering(watcher.current, seen.Redeliveries(entries, base))
+        host = Host(await thread.read(memory.load))
+        gathering = Gathering(watcher.current, seen.Redeliveries(entries, base), host)
         await _Service(config, store, thread, watcher, gathering, report).run(stop, expect_session=known)
     finally:
         await thread.close()
@@ -140,6 +144,9 @@ class _Service:
         self._commands = Commands(thread, self._collector, self._forwarder, watcher, self._announcer)
         self._jobs = Background()
         gathering.on_claim = report.claim
+        self._sparkplug = Application(
+            gathering.sparkplug, config.broker, config.session_id, config.members, self._publish, report.errors.append
+        )
         gathering.on_other = self._on_other
 
     # --- life
@@ -154,6 +161,7 @@ class _Service:
         self._collector.session = self._session
         self._health = HealthReport(config.program, self._session, self._compose)
         self._health.start()
+        self._sparkplug.follow(self._watcher.current)
         session_stop = asyncio.Event()
         work: list[Coroutine[Any, Any, None]] = [
             self._session.run(session_stop), self._forwarder.run(), self._losses.run(), self._beat(), self._follow(stop)
@@ -171,6 +179,7 @@ class _Service:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._jobs.close()
+            await self._sparkplug.close()
             await self._announcer.close(0)
 
     async def _until(self, wanted: asyncio.Task[Any], tasks: list[asyncio.Task[Any]]) -> None:
@@ -202,6 +211,7 @@ class _Service:
         await self._claim(self._watcher.current)
         async for registry in self._watcher.changes(stop):
             self._gathering.use(registry)
+            self._sparkplug.follow(registry)
             _log.info("the registry changed", digest=registry.digest, problems=len(registry.problems))
             self._changed()
             await self._claim(registry)
@@ -251,6 +261,7 @@ class _Service:
 
     def _on_session_lost(self, reason: str) -> None:
         self._gathering.redeliveries.forget()
+        self._gathering.sparkplug.doubt(now_ms(), "the broker lost our session")
         self._losses.add(reason)
 
     async def _remember_session(self) -> None:
@@ -278,6 +289,7 @@ class _Service:
 
     def _compose(self) -> dict[str, Any]:
         more = self._report.figures(self._gathering, self._thread, self._collector, self._forwarder, self._watcher)
+        more["sparkplug"] = self._gathering.sparkplug.figures()
         more["last_command"] = self._commands.last
         digest = self._watcher.current.digest
         return health_message(self.config.program, self._session, registry_digest=digest, more=more)

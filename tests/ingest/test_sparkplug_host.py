@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fleet.batch import MachineKey, Reading
-from fleet.registry import Route, Routes
+from fleet.registry import Registry, Route, Routes
 from fleet.states import UNKNOWN
+from ingest.hot import Gathering
+from ingest.seen import Redeliveries
 from ingest.sparkplug import memory
 from ingest.sparkplug.host import MAX_NODES, Heard, Host
 from ingest.sparkplug.memory import NodeKey
@@ -16,6 +18,7 @@ from ingest.sparkplug.node import FIRST_WAIT_MS, Node
 from ingest.sparkplug.payload import Metric, Payload, encode, parse, rebirth
 from tests.ingest.casefiles import said
 from tests.ingest.edge import Edge, metric
+from tests.ingest.messages import Message
 
 NOW = 1_795_000_000_000
 PRESS = "spBv1.0/acme/+/line/press"
@@ -275,6 +278,30 @@ def test_after_a_lost_session_every_living_node_is_asked(listener: Listener, edg
     listener.hear(Edge(node="dead").ndeath())
     listener.host.doubt(NOW, "the broker lost our session")
     assert listener.asked == [(NodeKey("acme", "line"), "the broker lost our session")]
+
+
+def test_what_is_delivered_again_after_its_commit_is_nothing(registry: Registry, edge: Edge) -> None:
+    """It moves no sequence and makes no reading."""
+    first = Gathering(registry, Redeliveries({}, 1 << 32))
+    first.sparkplug.use(routes(("press", PRESS, None)))
+    burst = [Message(*edge.nbirth(NOW), 1), Message(*edge.dbirth("press", NOW, Power=1.0), 2)]
+    burst += [Message(*edge.data("press", NOW + number, Power=1.0), 3 + number) for number in range(3)]
+    first.take(burst, 1, NOW)
+    work = first.hand_over()
+    assert work.batch is not None
+    assert len(work.batch) == 4
+    again = Gathering(registry, Redeliveries(dict(work.seen), 2 << 32), first.sparkplug)
+    again.sparkplug.use(routes(("press", PRESS, None)))
+    again.take(burst, 1, NOW + 1_000)
+    assert again.hand_over().batch is None
+    assert (again.counts["repeated"], again.sparkplug.counts["missing"]) == (5, 0)
+
+
+def test_retained_messages_and_states_of_hosts_are_nothing(registry: Registry, edge: Edge) -> None:
+    gathering = Gathering(registry, Redeliveries({}, 0))
+    gathering.take([Message(*edge.nbirth(NOW), retain=True), Message("spBv1.0/STATE/scada", b"{}")], 1, NOW)
+    assert not gathering.hand_over()
+    assert (gathering.counts["stale"], gathering.counts["quiet"]) == (1, 1)
 
 
 def test_the_request_for_a_rebirth() -> None:
