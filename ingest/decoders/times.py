@@ -28,6 +28,8 @@ def device_ms(value: object, field: str, arrived_ms: int) -> int:
         return checked(_rfc3339_ms(value, field), field, value, arrived_ms)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise DecodeError("time", field, value, _MS_RULE)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise DecodeError("time", field, value, _MS_RULE)
     _refuse_other_unit(value, field)
     if isinstance(value, float):
         raise DecodeError("time", field, value, "whole epoch milliseconds")

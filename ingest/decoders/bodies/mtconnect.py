@@ -15,6 +15,7 @@ from ingest.decoders.bodies.base import TIME, Documents, Several, bounded, parse
 
 _PLAIN_SUBTYPES: Final = frozenset({"ALL", "ACTUAL"})
 _OTHERS: Final = ("MTConnectDevices", "MTConnectAssets", "MTConnectError", "Device", "Agent")
+_SKIPPED: Final = frozenset({"Condition", "Header", "MTConnectStreams"})
 _RULE: Final = "an MTConnectStreams document, or an observation with a dataItemId"
 
 
@@ -82,7 +83,7 @@ def _observations(key: str, node: Any) -> list[_Observation]:
             if "dataItemId" in here:
                 found += _observation(name, here)
             else:
-                waiting += [(child, here[child]) for child in reversed(here) if child not in ("Condition", "Header")]
+                waiting += [(child, here[child]) for child in reversed(here) if child not in _SKIPPED]
         if len(found) > MAX_ELEMENTS:
             bounded(len(found), "observations")
     return found

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ingest.decoders.base import Context, DecodeError
 from ingest.decoders.bodies.base import TIME, UNAVAILABLE, Documents, bounded, parsed
 
-_DATA: Final = frozenset({"ua-data", "ua-keyframe", "ua-deltaframe"})
+_DATA: Final = ("ua-data", "ua-keyframe", "ua-deltaframe")
 _NETWORK: Final = ("MessageId", "PublisherId", "Messages", "MessageType")
 _ENUMERATED: Final = re.compile(r"([A-Za-z]{1,64})_\d{1,9}", re.ASCII)
 _STATUS: Final = ("StatusCode", "Status")
