@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from fleet.batch import MachineKey
 from fleet.records import HOUR_SECONDS, Finding, FreeWindow
 from fleet.states import STATES
+from gateway import days
 from gateway.access import Audience, OwnMachine
 from gateway.offers import OfferRow
 from gateway.pages.network import troubles
@@ -26,6 +27,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A value breaks a rule"},
 }
 router = APIRouter(prefix="/api/v1", tags=["api"], responses=_ERRORS)
+Moment = Annotated[AwareDatetime, AfterValidator(days.plausible)]
 PageOf = Annotated[Page, Depends(page_of)]
 
 
@@ -148,8 +150,8 @@ async def hours(
     page: PageOf,
     member: str,
     machine: str,
-    start: Annotated[AwareDatetime | None, Query(description="with offset; default 7 days before the end")] = None,
-    end: Annotated[AwareDatetime | None, Query(description="with offset; default now")] = None,
+    start: Annotated[Moment | None, Query(description="with offset; default 7 days before the end")] = None,
+    end: Annotated[Moment | None, Query(description="with offset; default now")] = None,
 ) -> Any:
     """Seconds in each state, hour by hour, for the owner; at most 92 days at once."""
     own = _looked_at(page, member, machine)

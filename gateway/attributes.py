@@ -62,6 +62,7 @@ _OF_TRADES: Final = {
     "torque": frozenset({Trade.TEST}),
 }
 """Trades in which an attribute has a meaning; one that is not listed may belong to any."""
+_LARGEST: Final = 1e6
 _SIGNS: Final = re.compile(r"\s*[x×*]\s*")
 _REFUSALS: Final = frozenset({"non", "nein", "no", "0"})
 
@@ -87,11 +88,11 @@ def number(text: str) -> float:
     """A positive number as people write it, ``1,5`` too.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none, or larger than any machine, distance or length of time here.
     """
     value = float(text.replace("\u202f", "").replace(" ", "").replace(",", "."))
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{text!r} is not a positive number")
+    if not (math.isfinite(value) and 0 < value <= _LARGEST):
+        raise ValueError(f"{text[:80]!r} is not a positive number up to {_LARGEST:.0f}")
     return value
 
 

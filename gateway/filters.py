@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from starlette.datastructures import QueryParams
 
 from fleet.network import Trade
-from gateway import attributes
+from gateway import attributes, days
 from gateway.attributes import Size
 from gateway.catalog import later
 from gateway.offers import OfferRow
@@ -77,13 +77,13 @@ def read_wanted(query: QueryParams, words: Words) -> Wanted:
     trade = read("trade", Trade)
     return Wanted(
         trade=trade.value if trade else "",
-        place=query.get("place", "").strip(),
+        place=query.get("place", "").strip()[:80],
         km=read("km", attributes.number),
         hours=read("hours", lambda text: round(attributes.number(text))),
-        first=read("first", date.fromisoformat),
-        last=read("last", date.fromisoformat),
+        first=read("first", days.read),
+        last=read("last", days.read),
         size=read("size", attributes.size) or (),
-        attribute=query.get("attribute", "").strip(),
+        attribute=query.get("attribute", "").strip()[:80],
         least=query.get("least", "").strip()[:80],
         problems=tuple(problems),
     )

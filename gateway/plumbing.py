@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from gateway import status
-from gateway.web import Site, site_of
+from gateway.problems import STORE_AWAY
+from gateway.web import Site, site_of, told_causes
 
 router = APIRouter(tags=["plumbing"])
 _TOLD = ("lag_ms", "rate", "spool_bytes", "spool_readings", "received", "stored", "rejected", "unclaimed", "dirty")
@@ -41,14 +42,14 @@ async def healthz() -> Alive:
 
 
 @router.get("/readyz", responses={503: {"model": Ready}})
-async def readyz(site: Annotated[Site, Depends(site_of)]) -> Response:
-    """200 when store and broker answer, 503 with the reasons otherwise."""
+async def readyz(request: Request, site: Annotated[Site, Depends(site_of)]) -> Response:
+    """200 when store and broker answer, 503 otherwise; why, in their own words, is the operator's alone."""
     await site.picture.probe()
-    reasons = []
+    reasons, causes = [], told_causes(request)
     if site.picture.error is not None:
-        reasons.append(f"store: {site.picture.error}")
+        reasons.append(f"store: {site.picture.error if causes else STORE_AWAY}")
     if not site.connected:
-        reasons.append(f"broker: {site.broker_reason or 'not connected yet'}")
+        reasons.append(f"broker: {site.broker_reason if causes and site.broker_reason else 'not connected'}")
     ready = Ready(
         ready=not reasons,
         store=site.picture.error is None,

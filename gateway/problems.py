@@ -2,6 +2,8 @@
 
 import logging
 import secrets
+import traceback
+from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -14,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fleet.edit import EditRefused
 from gateway.access import Hidden
 from gateway.catalog import LANGUAGES, choose, later, translations
-from gateway.web import page_of
+from gateway.web import page_of, told_causes
 from store.base import StoreError
 
 log: Final = logging.getLogger(__name__)
@@ -36,6 +38,11 @@ _PLAIN: Final = """<!doctype html><html lang="{language}"><meta charset="utf-8">
 <h1>{title}</h1><p>{text}</p><p><a href="/">Résilian</a></p></html>"""
 _AGAIN: Final = later("Rien n'a été changé. Réessayez dans un instant.")
 _JSON_PATHS: Final = ("/api/", "/events", "/healthz", "/readyz", "/metrics", "/openapi.json")
+
+
+STORE_AWAY: Final = "it does not answer; the operator's page says why"
+_PLACES: Final = 4
+_CAUSE: Final = 400
 
 
 class Problem(BaseModel):
@@ -84,7 +91,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(StoreError)
     async def store(request: Request, error: StoreError) -> Response:
-        return answer(request, 503, f"store: {error}", _AGAIN)
+        told = str(error)[:_CAUSE] if told_causes(request) else STORE_AWAY
+        log.warning("503 %.200r: the store does not answer: %s", request.url.path, str(error)[:_CAUSE])
+        return answer(request, 503, f"store: {told}", _AGAIN)
 
 
 class Calm:
@@ -104,11 +113,11 @@ class Calm:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception:  # whatever it is: a person waits for a page
+        except Exception as error:  # noqa: BLE001 - whatever it is, a person waits for a page
             reference = secrets.token_hex(4)
-            log.exception("reference %s: %s %s", reference, scope.get("method"), scope.get("path"))
+            log.error("reference %s: %s %.200r: %s", reference, scope.get("method"), scope.get("path"), _cause(error))
             if begun or scope["type"] != "http":
-                raise
+                return
             await _unforeseen(Request(scope), reference)(scope, receive, send)
 
 
@@ -116,13 +125,20 @@ def _unforeseen(request: Request, reference: str) -> Response:
     try:
         words = page_of(request).words
         return answer(request, 500, f"unforeseen; reference {reference}", words.say(_OURS, reference=reference))
-    except Exception:  # the page's own frame may be what fails
-        log.exception("reference %s: not even the page of errors can be drawn", reference)
+    except Exception as error:  # noqa: BLE001 - the page's own frame may be what fails
+        log.error("reference %s: not even the page of errors can be drawn: %s", reference, _cause(error))
         spoken = choose(None, request.headers.get("accept-language", ""), LANGUAGES)
         said = translations(spoken)
         text = said.gettext(_OURS) % {"reference": reference}
         html = _PLAIN.format(language=spoken, title=said.gettext(_TITLES[500]), text=text)
         return HTMLResponse(html, status_code=500)
+
+
+def _cause(error: Exception) -> str:
+    """What failed and where, innermost place first: one line, so that a flood of requests is no flood of log."""
+    places = traceback.extract_tb(error.__traceback__)[-_PLACES:]
+    where = " < ".join(f"{Path(place.filename).name}:{place.lineno} {place.name}" for place in reversed(places))
+    return f"{type(error).__name__}: {str(error)[:_CAUSE]!r} at {where}"
 
 
 def answer(

@@ -1,5 +1,6 @@
 """What every answer carries, and which requests are not answered at all."""
 
+import re
 import time
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+_NAMES: Final = "|".join(re.escape(f"[{name}]" if ":" in name else name) for name in LOOPBACK)
+_OURS: Final = re.compile(rf"(?:{_NAMES})(?::\d{{1,5}})?", re.ASCII | re.IGNORECASE)
+_SHOWN: Final = 80
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -68,9 +72,9 @@ class Guard:
 
 def _refusal(request: Request) -> str | None:
     """Why the request is not answered, or None."""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname
-    if host not in LOOPBACK:
-        return f"Host {host!r}: this gateway answers to {', '.join(LOOPBACK)} alone until there are accounts\n"
+    host = request.headers.get("host", "")
+    if not _OURS.fullmatch(host):
+        return f"Host {host[:_SHOWN]!r}: this gateway answers to {', '.join(LOOPBACK)} alone until there are accounts\n"
     if request.method not in _SAFE and not _same_origin(request.headers):
         return "Origin: this form was sent from another site\n"
     return None
@@ -81,4 +85,7 @@ def _same_origin(headers: Headers) -> bool:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None and site not in ("same-origin", "none"):
         return False
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == headers.get("host")
+    except ValueError:  # what cannot be read is not ours
+        return False

@@ -1,7 +1,7 @@
 """What every page shares: who looks, in which language, and the frame around it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -140,12 +140,20 @@ def visitor_of(request: Request, site: Site) -> Visitor:
     """The role that the visitor of a demo took; outside a demo, whoever sits at the server."""
     if not site.config.demo:
         return Visitor()
-    role, _, member = request.cookies.get(VISIT_COOKIE, "").partition(":")
-    if role == Audience.OWNER and member in site.picture.registry.members:
-        return Visitor(Audience.OWNER, member)
+    return visitor_in(request.cookies.get(VISIT_COOKIE, ""), site.picture.registry.members) or Visitor()
+
+
+def visitor_in(role: str, members: Container[str]) -> Visitor | None:
+    """The visitor of a role of the demo: exactly ``coordinator``, ``operator``, ``startup`` or ``owner:<member>``."""
     if role in (Audience.COORDINATOR, Audience.OPERATOR, Audience.STARTUP):
         return Visitor(Audience(role))
-    return Visitor()
+    owner, colon, member = role.partition(":")
+    return Visitor(Audience.OWNER, member) if owner == Audience.OWNER and colon and member in members else None
+
+
+def told_causes(request: Request) -> bool:
+    """Whether texts of errors of the store and the broker may be told: to whoever took the operator's role."""
+    return visitor_of(request, site_of(request)).audience is Audience.OPERATOR
 
 
 def _back(request: Request) -> str:

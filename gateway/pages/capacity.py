@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from fleet.batch import MachineKey
 from fleet.trades import FAMILY_NAMES, Family
-from gateway import attributes
+from gateway import attributes, days
 from gateway.access import Audience, Scope
 from gateway.filters import Fit, Wanted, fit, read_wanted, surest
 from gateway.matching import matches, unserved
@@ -196,6 +196,6 @@ def _figures(scope: Scope, offers: Sequence[OfferRow], places: Mapping[str, Posi
 def _a_day(text: str) -> str:
     """The ISO date, or nothing for what is no day of the calendar."""
     try:
-        return date.fromisoformat(text).isoformat() if text else ""
+        return days.read(text).isoformat() if text else ""
     except ValueError:
         return ""

@@ -1,7 +1,6 @@
 """``/requests`` Besoins: what members look for, and which offers may serve it. For the coordinator alone."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Form
@@ -10,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from fleet.edit import EditRefused
 from fleet.network import Trade
 from fleet.trades import TRADES
-from gateway import attributes
+from gateway import attributes, days
 from gateway.access import Audience, Hidden, Scope
 from gateway.catalog import later
 from gateway.matching import Match, matches, unserved
@@ -82,7 +81,7 @@ async def add(
     asked = _read(words, "Heures de travail", hours, attributes.number, _NUMBER)
     if asked is None or asked > _MOST_HOURS:
         raise EditRefused(words.say("Heures de travail"), repr(hours), words.say(_TOO_MANY if asked else _NUMBER))
-    latest = _read(words, "Au plus tard le", before, date.fromisoformat, _DATE)
+    latest = _read(words, "Au plus tard le", before, days.read, _DATE)
     if latest is None or latest < scope.today:
         raise EditRefused(words.say("Au plus tard le"), repr(before), words.say(_DATE))
     place = commune.strip()

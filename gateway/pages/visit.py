@@ -5,8 +5,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 
-from gateway.access import Audience, Hidden
-from gateway.web import LANGUAGE_COOKIE, VISIT_COOKIE, Page, page_of
+from gateway.access import Hidden
+from gateway.web import LANGUAGE_COOKIE, VISIT_COOKIE, Page, page_of, visitor_in
 
 router = APIRouter(include_in_schema=False)
 _YEAR_S: Final = 365 * 86_400
@@ -26,10 +26,10 @@ async def language(page: Annotated[Page, Depends(page_of)], code: str, back: str
 @router.post("/visit")
 async def visit(page: Annotated[Page, Depends(page_of)], role: Annotated[str, Form(max_length=80)] = "") -> Response:
     """Take a role in the demo; an empty one lets every page open for its own audience."""
-    kind, _, member = role.partition(":")
-    known = kind in (Audience.COORDINATOR, Audience.OPERATOR, Audience.STARTUP, "")
-    if not page.site.config.demo or not (known or member in page.site.picture.registry.members):
+    visitor = visitor_in(role, page.site.picture.registry.members)
+    if not page.site.config.demo or (role and visitor is None):
         raise Hidden(role)
+    kind = str(visitor.audience) if visitor else ""
     response = RedirectResponse(_FIRST_PAGE.get(kind, "/"), 303)
     response.set_cookie(VISIT_COOKIE, role, samesite="lax", httponly=True)
     return response

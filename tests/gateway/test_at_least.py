@@ -1,5 +1,6 @@
 """ "Au moins x h dans n semaines sur N" rests on the weeks that the reader may see, and on no others."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)  # a Wednesday
 MONDAY = date(2026, 11, 16)
 
 
-def row(tmp_path: Path, store: Store, hours: list[float | None], since: date) -> OfferRow:
+def row(tmp_path: Path, store: Store, hours: Sequence[float | None], since: date) -> OfferRow:
     """The offer of a machine with these shareable hours in its latest complete weeks, seen since that day."""
     fleet = world.write_registry(tmp_path / str(len(list(tmp_path.iterdir()))), clock.now())
     weekly = [
@@ -52,7 +53,7 @@ async def test_fewer_than_nine_visible_weeks_say_nothing(tmp_path: Path, store: 
 
 
 async def test_at_most_twelve_weeks_and_hours_never_rounded_up(tmp_path: Path, store: Store) -> None:
-    weeks: list[float | None] = [0.0] * 8 + [10.9, 10.7, *[30.0] * 10]
+    weeks = [0.0] * 8 + [10.9, 10.7, *[30.0] * 10]
     found = row(tmp_path, store, weeks, MONDAY - timedelta(weeks=40))
     assert found.at_least == (10.0, 12, 12)
     assert len(found.weeks) == 12
