@@ -19,6 +19,10 @@ from gateway.words import Words
 router = APIRouter(include_in_schema=False)
 _NEWEST: Final = 12
 _SILENT_SHOWN: Final = 30
+_DEVICES_SHOWN: Final = 50
+_REASONS_SHOWN: Final = 20
+_FILES_SHOWN: Final = 20
+_LONGEST: Final = 120
 
 
 REASONS: Final = {
@@ -63,7 +67,7 @@ async def network(page: Annotated[Page, Depends(page_of)]) -> Response:
         silent=scope.silent_feeds()[:_SILENT_SHOWN],
         silent_total=scope.silent(),
         connected=scope.connected(),
-        losses=list(live.losses)[:10],
+        losses=[(cut(loss.program), cut(loss.reason)) for loss in list(live.losses)[:10]],
         progress=status.progress(live),
         problems=scope.picture.registry.problems,
         machines=sum(1 for _ in scope.picture.registry.machines()),
@@ -86,7 +90,7 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
         found.append(
             Trouble(
                 95,
-                words.say("La base de données ne répond pas : %(error)s", error=picture.error),
+                words.say("La base de données ne répond pas : %(error)s", error=cut(picture.error)),
                 words.say("La collecte garde tout sur disque en attendant ; rétablissez la base."),
             )
         )
@@ -95,10 +99,10 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
     found += [
         Trouble(
             40,
-            words.say("Fichier %(file)s : %(rule)s", file=problem.file, rule=problem.rule),
+            words.say("Fichier %(file)s : %(rule)s", file=cut(problem.file), rule=cut(problem.rule)),
             words.say("La dernière version juste de ce fichier reste en vigueur ; corrigez le fichier."),
         )
-        for problem in picture.registry.problems
+        for problem in picture.registry.problems[:_FILES_SHOWN]
     ]
     rejected = sum(rejects.total for rejects in live.rejects.values())
     if rejected:
@@ -124,7 +128,7 @@ def _program_troubles(name: str, health: Health | None, connected: bool, scope: 
         return [Trouble(90 if name == "ingest" else 60, text, words.say("Relancez-le et lisez son journal."))]
     found = []
     if health is not None and not health.store.ok:
-        text = words.say("%(name)s n'atteint pas la base : %(error)s", name=name, error=health.store.error or "?")
+        text = words.say("%(name)s n'atteint pas la base : %(error)s", name=name, error=cut(health.store.error or "?"))
         found.append(
             Trouble(80, text, words.say("La collecte garde tout sur disque en attendant ; rétablissez la base."))
         )
@@ -148,7 +152,7 @@ def _program(name: str, health: Health | None, page: Page) -> dict[str, Any]:
         "name": name,
         "alive": status.alive(health, page.now),
         "at": datetime.fromtimestamp(health.at / 1000, UTC) if health and health.at else None,
-        "version": health.version if health else None,
+        "version": cut(health.version) if health and health.version else None,
         "store": health.store.ok if health else None,
         "broker": health.broker.connected if health else None,
         "stale_registry": _stale(health, page.site.picture.registry),
@@ -201,7 +205,7 @@ def _reasons(live: Live, words: Words) -> list[tuple[str, str]]:
             totals[reason] = totals.get(reason, 0) + count
     return [
         (_reason(reason, words), words.number(count))
-        for reason, count in sorted(totals.items(), key=lambda item: -item[1])
+        for reason, count in sorted(totals.items(), key=lambda item: -item[1])[:_REASONS_SHOWN]
     ]
 
 
@@ -211,11 +215,11 @@ def _newest_rejects(live: Live, words: Words) -> list[dict[str, Any]]:
     entries.sort(key=lambda entry: -entry[1].at)
     return [
         {
-            "member": member,
+            "member": cut(member),
             "at": datetime.fromtimestamp(reject.at / 1000, UTC),
-            "topic": reject.topic,
+            "topic": cut(reject.topic),
             "reason": _reason(reject.reason, words),
-            "field": reject.field,
+            "field": cut(reject.field) if reject.field else None,
         }
         for member, reject in entries[:_NEWEST]
     ]
@@ -224,17 +228,22 @@ def _newest_rejects(live: Live, words: Words) -> list[dict[str, Any]]:
 def _devices(live: Live) -> list[dict[str, Any]]:
     return [
         {
-            "member": member,
-            "topic": device.topic,
+            "member": cut(member),
+            "topic": cut(device.topic),
             "messages": device.messages,
             "last": datetime.fromtimestamp(device.last / 1000, UTC),
-            "guess": device.guess.format if device.guess else None,
+            "guess": cut(device.guess.format) if device.guess else None,
         }
         for member, unclaimed in sorted(live.unclaimed.items())
         for device in unclaimed.devices
-    ]
+    ][:_DEVICES_SHOWN]
 
 
 def _reason(reason: str, words: Words) -> str:
     """The one word of the collector in the page's language."""
-    return words.say(REASONS[reason]) if reason in REASONS else reason
+    return words.say(REASONS[reason]) if reason in REASONS else cut(reason)
+
+
+def cut(text: str) -> str:
+    """What a device or another program wrote, at most 120 characters of it: a page is no place for a whole topic."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
