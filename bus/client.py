@@ -50,7 +50,8 @@ class Session:
         subscriptions: topic filters, subscribed with QoS 1 on every connect.
         on_burst: gets every burst, synchronously; an exception from any callback ends :meth:`run` with it.
         on_state: called with (connected, session_present, reason) on each change of these.
-        on_session_lost: called with a sentence when the broker came back without the session that it had.
+        on_session_lost: called with a sentence when the broker came back without the session that it had; never when
+            ``session_expiry_s`` is 0, which asks it to keep none.
         will: published by the broker when the connection breaks, and by :meth:`run` when it ends in good order.
         expect_session: an earlier life of the program had a session already, so a new one is a loss.
         session_expiry_s: how long the broker keeps session and queue without us.
@@ -243,7 +244,7 @@ class Session:
         self._inbox.opened(wire.epoch)
         self._present = welcome.session_present
         wire.keep_alive(welcome.keep_alive_s or self._hello.keep_alive_s)
-        if self.had_session and not welcome.session_present:
+        if self.had_session and self._hello.session_expiry_s and not welcome.session_present:
             self._standing.lost_session()
             self._call(self.on_session_lost, reasons.located(reasons.SESSION_LOST, self.address))
         self.had_session = True

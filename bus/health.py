@@ -33,7 +33,7 @@ def health_message(
         "program": program,
         "alive": True,
         "at": round(time.time() * 1000),
-        "version": _version(),
+        "version": own_version(),
         "pid": os.getpid(),
         "registry_digest": registry_digest,
         "broker": {
@@ -99,7 +99,8 @@ class HealthReport:
         self._said = body
 
 
-def _version() -> str:
+def own_version() -> str:
+    """The version of the installed program; ``unknown`` when it runs without being installed."""
     try:
         return version("resilian")
     except PackageNotFoundError:

@@ -84,7 +84,7 @@ class BrokerHealth(Heard):
     """The program's link to the broker."""
 
     connected: bool = False
-    since: Any = None
+    since: int | None = None
     session_losses: int = 0
 
 
@@ -92,7 +92,7 @@ class StoreHealth(Heard):
     """The program's link to the store."""
 
     ok: bool = True
-    since: Any = None
+    since: int | None = None
     error: str | None = None
 
 

@@ -3,18 +3,15 @@
 import asyncio
 import contextlib
 import errno
-import json
 import logging
-import os
 import socket
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import uvicorn
 
-from bus.client import Burst, Session, Will
-from fleet import clock, topics
+from bus.client import Burst, Session
+from bus.health import HealthReport, health_message, health_will, own_version
 from fleet.batch import MachineKey
 from fleet.registry import Watcher
 from gateway.app import create_app
@@ -29,8 +26,7 @@ from store.base import Store
 __all__ = ["GatewayConfig", "NotLoopback", "PortTaken", "run"]
 
 log: Final = logging.getLogger(__name__)
-_HEALTH: Final = topics.HEALTH.format(program="gateway")
-_HEALTH_EVERY_S: Final = 10.0
+_PROGRAM: Final = "gateway"
 _REFRESH_AT_MOST_EVERY_S: Final = 2.0
 _STORE_AGAIN_S: Final = 2.0
 _NETWORK: Final = MachineKey("", "")
@@ -50,15 +46,15 @@ async def run(config: GatewayConfig, store: Store, *, stop: asyncio.Event) -> No
     """
     watcher = Watcher(config.fleet_dir)
     picture = Picture(store, watcher.current)
-    site = Site(config, picture, Live(), Metrics(), Looks(store, picture.now), stop=stop, version=_version())
-    session = _session(site)
+    site = Site(config, picture, Live(), Metrics(), Looks(store, picture.now), stop=stop, version=own_version())
+    session, health = _session(site)
     with _bound(config) as listener:
         async with asyncio.TaskGroup() as tasks:
             for helper in (
+                _tell_health(site, health),
                 session.run(stop),
                 _follow_registry(site, watcher),
-                _follow_changes(site),
-                _tell_health(site, session),
+                _follow_changes(site, health),
                 site.looks.keep(stop),
                 asyncio.to_thread(warm, picture.registry.network.languages),
             ):
@@ -130,7 +126,7 @@ async def _serve(site: Site, listener: socket.socket) -> None:
         stopped.cancel()
 
 
-def _session(site: Site) -> Session:
+def _session(site: Site) -> tuple[Session, HealthReport]:
     def heard(burst: Burst) -> None:
         for delivery in burst.deliveries:
             site.live.hear(delivery.topic, bytes(delivery.payload))
@@ -139,7 +135,8 @@ def _session(site: Site) -> Session:
     def changed(connected: bool, session_present: bool, reason: str) -> None:
         del session_present
         site.connected, site.broker_reason = connected, reason
-        site.live.tell(Change("health", MachineKey("gateway", "")))
+        site.live.tell(Change("health", MachineKey(_PROGRAM, "")))
+        health.changed()
 
     session = Session(
         site.config.broker,
@@ -147,10 +144,26 @@ def _session(site: Site) -> Session:
         subscriptions=(SUBSCRIPTION,),
         on_burst=heard,
         on_state=changed,
-        will=Will(topic=_HEALTH, payload=json.dumps({"program": "gateway", "alive": False}).encode(), retain=True),
+        will=health_will(_PROGRAM),
         session_expiry_s=0,  # what was said while we were away is in the store, or retained
     )
-    return session
+
+    def compose() -> dict[str, Any]:
+        digest = site.picture.registry.digest
+        return health_message(_PROGRAM, session, registry_digest=digest, more=figures(site))
+
+    health = HealthReport(_PROGRAM, session, compose)
+    return session, health
+
+
+def figures(site: Site) -> dict[str, Any]:
+    """What the gateway adds to a health message: how the store answers, and how many streams are open."""
+    picture = site.picture
+    since = round(picture.since.timestamp() * 1000) if picture.since else None
+    return {
+        "store": {"ok": picture.error is None, "since": since, "error": picture.error},
+        "streams": site.live.listening,
+    }
 
 
 async def _follow_registry(site: Site, watcher: Watcher) -> None:
@@ -159,20 +172,26 @@ async def _follow_registry(site: Site, watcher: Watcher) -> None:
         site.live.tell(Change("registry", _NETWORK))
 
 
-async def _follow_changes(site: Site) -> None:
+async def _follow_changes(site: Site, health: HealthReport) -> None:
     """Read the documents again when something happened, at most every two seconds; soon again while it fails."""
     async with site.live.changes() as queue:
         while not site.stop.is_set():
             answered = await site.picture.refresh()
+            health.changed()
             if answered:
                 site.live.tell(Change("picture", _NETWORK))
             await _sleep(site, _REFRESH_AT_MOST_EVERY_S if answered else _STORE_AGAIN_S)
             while answered and not site.stop.is_set():
                 change = await _next(site, queue)
-                if change is not None and (change.kind in _CAUSES or change.key.member == "analytics"):
+                if change is not None and is_cause(change):
                     break
             while not queue.empty():
                 queue.get_nowait()
+
+
+def is_cause(change: Change) -> bool:
+    """Whether documents may be new: by what happened to a machine, or by a word of analytics, which writes them."""
+    return change.kind in _CAUSES or (change.kind == "health" and change.key.member == "analytics")
 
 
 async def _next(site: Site, queue: "asyncio.Queue[Change]") -> Change | None:
@@ -185,39 +204,16 @@ async def _next(site: Site, queue: "asyncio.Queue[Change]") -> Change | None:
     return getting.result() if arrived else None
 
 
-async def _tell_health(site: Site, session: Session) -> None:
-    while not site.stop.is_set():
-        session.publish(_HEALTH, json.dumps(_health(site)).encode(), retain=True)
-        await _sleep(site, _HEALTH_EVERY_S)
-
-
-def _health(site: Site) -> dict[str, Any]:
-    picture = site.picture
-    return {
-        "program": "gateway",
-        "alive": True,
-        "at": clock.now_ms(),
-        "version": site.version,
-        "pid": os.getpid(),
-        "registry_digest": picture.registry.digest,
-        "broker": {"connected": site.connected, "session_losses": 0},
-        "store": {
-            "ok": picture.error is None,
-            "since": picture.since.isoformat() if picture.since else None,
-            "error": picture.error,
-        },
-        "streams": site.live.listening,
-    }
+async def _tell_health(site: Site, health: HealthReport) -> None:
+    """Until the stop; silent before the session ends, whose last word is the will."""
+    health.start()
+    try:
+        await site.stop.wait()
+    finally:
+        health.stop()
 
 
 async def _sleep(site: Site, seconds: float) -> None:
     """Until the stop, at most so long."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(site.stop.wait(), seconds)
-
-
-def _version() -> str:
-    try:
-        return version("resilian")
-    except PackageNotFoundError:
-        return "0"
