@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from fleet.records import Finding, FindingStatus
+from fleet.records import Finding, FindingStatus, Outlook
 from gateway.catalog import later
 from gateway.words import NOTHING, Words
 
@@ -39,12 +39,15 @@ def status_name(status: FindingStatus, words: Words) -> str:
     return words.say(STATUSES[status])
 
 
-def why(finding: Finding, words: Words) -> str:
-    """The reason in the page's language: for missing evidence what is missing, else the figures it rests on."""
+def why(finding: Finding, words: Words, outlook: Outlook | None = None) -> str:
+    """The reason in the page's language: for missing evidence what is missing, else the figures it rests on.
+
+    The shareable hours are the outlook's, as everywhere on the page; the rule's own, of ordinary weeks, are evidence.
+    """
     if finding.status is FindingStatus.INSUFFICIENT_EVIDENCE:
         text = words.say(MISSING[finding.reason]) if finding.reason in MISSING else finding.reason
         return text[:1].upper() + text[1:] + "."
-    sentence = _underuse(finding.evidence, words) if finding.rule == UNDERUSE else None
+    sentence = _underuse(finding.evidence, words, outlook) if finding.rule == UNDERUSE else None
     return sentence or finding.reason
 
 
@@ -74,25 +77,28 @@ def weeks(finding: Finding, words: Words) -> list[tuple[str, str, str]]:
     ]
 
 
-def _underuse(evidence: Mapping[str, Any], words: Words) -> str | None:
+def _underuse(evidence: Mapping[str, Any], words: Words, outlook: Outlook | None) -> str | None:
     level, threshold, sure = (evidence.get(name) for name in ("level", "threshold", "certainty"))
     if level is None or threshold is None or sure is None:
         return None
-    text = words.say(
-        "Utilisée %(level)s des heures ouvertes sur %(weeks)s semaines ; "
+    text = words.count(
+        "Utilisée %(level)s des heures ouvertes sur %(num)s semaine ordinaire ; "
         "sûr à %(sure)s que cela reste sous %(threshold)s le mois prochain.",
+        "Utilisée %(level)s des heures ouvertes sur %(num)s semaines ordinaires ; "
+        "sûr à %(sure)s que cela reste sous %(threshold)s le mois prochain.",
+        evidence.get("ordinary_weeks") or 0,
         level=words.percent(level),
-        weeks=words.number(evidence.get("ordinary_weeks")),
-        sure=words.percent(sure),
+        sure=words.sureness(sure),
         threshold=words.percent(threshold),
     )
-    least = evidence.get("shareable_hours_per_week")
-    if isinstance(least, Mapping) and {"hours", "weeks", "of"} <= least.keys():
-        text += " " + words.say(
-            "Au moins %(hours)s par semaine seraient partageables dans %(n)s semaines sur %(total)s.",
-            hours=words.unit(least["hours"], "h"),
-            n=least["weeks"],
-            total=least["of"],
+    if outlook and outlook.shareable_hours_per_week is not None and outlook.shareable_in_weeks is not None:
+        weeks, of = outlook.shareable_in_weeks
+        text += " " + words.count(
+            "Au moins %(hours)s par semaine seraient partageables dans %(num)s semaine sur %(total)s.",
+            "Au moins %(hours)s par semaine seraient partageables dans %(num)s semaines sur %(total)s.",
+            weeks,
+            hours=words.unit(outlook.shareable_hours_per_week, "h"),
+            total=of,
         )
     return text
 
@@ -110,10 +116,11 @@ def _failing(value: Any, words: Words) -> str:
 
 
 def _least(value: Any, words: Words) -> str:
-    return words.say(
-        "%(hours)s dans %(n)s semaines sur %(total)s",
+    return words.count(
+        "%(hours)s dans %(num)s semaine ordinaire sur %(total)s",
+        "%(hours)s dans %(num)s semaines ordinaires sur %(total)s",
+        value["weeks"],
         hours=words.unit(value["hours"], "h", 1),
-        n=value["weeks"],
         total=value["of"],
     )
 
@@ -125,6 +132,10 @@ def _interval(value: Any, words: Words) -> str:
 
 def _share(value: Any, words: Words) -> str:
     return words.percent(value, 1)
+
+
+def _sure(value: Any, words: Words) -> str:
+    return words.sureness(value)
 
 
 def _day(value: Any, words: Words) -> str:
@@ -139,13 +150,13 @@ _TOLD: Final[dict[str, tuple[str, Callable[[Any, Words], str]]]] = {
     "failing": (later("Il manque"), _failing),
     "level": (later("Taux d'utilisation estimé"), _share),
     "threshold": (later("Seuil du métier"), _share),
-    "certainty": (later("Probabilité de rester sous le seuil"), _share),
+    "certainty": (later("Probabilité de rester sous le seuil"), _sure),
     "set": (later("Signalé à partir de"), _share),
     "clear": (later("Levé en dessous de"), _share),
     "ordinary_weeks": (later("Semaines ordinaires observées"), _count),
     "coverage": (later("Part du temps observée"), _share),
     "offered_coverage": (later("Part observée des plages proposées"), _share),
-    "shareable_hours_per_week": (later("Capacité partageable par semaine, au moins"), _least),
+    "shareable_hours_per_week": (later("Capacité partageable retenue par la règle, au moins"), _least),
     "shareable_interval": (later("Intervalle de cette capacité"), _interval),
     "last_produced": (later("Dernière production"), _day),
     "works_confirmed": (later("Fonctionnement confirmé le"), _day),

@@ -37,9 +37,11 @@ class Reject(Heard):
 
     at: Moment = 0
     topic: str = ""
+    machine: str = ""
     reason: str = ""
     field: str | None = None
     value: Any = None
+    rule: str | None = None
     prefix: str | None = None
     sha256: str | None = None
 

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fleet.network import Machine
-from fleet.records import Outlook
+from fleet.records import HOUR_SECONDS, Outlook
 from fleet.states import STATE_CODE, UNKNOWN
 from gateway.draw.runs import Run
 from gateway.live import Now
 
+_LEAST_HOURS: Final = 24.0
+_LEAST_COVERAGE: Final = 0.2
 PERIODS_ALIVE: Final = 3
 """A feed is alive for so many of its longest normal distances between two readings."""
 
@@ -76,6 +78,20 @@ def bridged(runs: Sequence[Run], longest: float) -> list[Run]:
     if len(runs) < 2 or runs[-1].state != UNKNOWN or runs[-1].end - runs[-1].start > longest:
         return list(runs)
     return [*runs[:-2], runs[-2]._replace(end=runs[-1].end)]
+
+
+def too_little(outlook: Outlook | None, runs: Sequence[Run] | None) -> float | None:
+    """Hours observed when they are too few for a share of anything to mean something; None when there are enough.
+
+    Whole weeks by their coverage; the last seven days by their runs, since the first and the newest week are cut short.
+    """
+    if outlook is None:
+        return None
+    weeks = [week.get("coverage") or 0.0 for week in outlook.weekly]
+    whole = 168 * sum(weeks[1:-1] if runs is not None else weeks)
+    lately = sum(run.end - run.start for run in runs or () if run.state != UNKNOWN) / HOUR_SECONDS
+    observed = max(whole, lately)
+    return observed if observed < _LEAST_HOURS or outlook.coverage < _LEAST_COVERAGE else None
 
 
 def _state(outlook: Outlook | None, heard: Now | None, runs: Sequence[Run]) -> tuple[int, datetime | None]:

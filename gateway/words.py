@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -32,6 +33,7 @@ _STATE_WORDS: Final = {
 _LETTERS: Final = {"fr": "PRAÉDM?", "de": "PRBASI?", "en": "PSBOFM?"}
 """One letter a state, in the order of ``fleet.states.STATES``."""
 _POWER_WORDS: Final = {states.PRODUCING: later("travaille"), states.STANDBY: later("ne travaille pas")}
+_POWER_STATES: Final = (states.PRODUCING, states.STANDBY, states.UNKNOWN)
 _MODES: Final = {
     Mode.TOLL: later("travail à façon"),
     Mode.WITH_OPERATOR: later("mise à disposition avec opérateur"),
@@ -77,6 +79,16 @@ class Words:
         if share is None:
             return NOTHING
         return f"{self.number(100 * share, digits)}{'' if self.language == 'en' else NARROW}%"
+
+    def sureness(self, share: float | None) -> str:
+        """A probability as per cent that never claims to be certain: ``plus de 99 %``."""
+        if share is None:
+            return NOTHING
+        if round(100 * share) >= 100:
+            return self.say("plus de %(share)s", share=self.percent(0.99))
+        if round(100 * share) <= 0:
+            return self.say("moins de %(share)s", share=self.percent(0.01))
+        return self.percent(share)
 
     def power(self, watts: float | None) -> str:
         """Watts, from 1,000 W on as kilowatts."""
@@ -153,9 +165,13 @@ class Words:
         return NARROW.join(parts)
 
     def state(self, code: int, basis: str = "state") -> str:
-        """The state by its name; known by power alone, only whether the machine works."""
+        """The state by its name; known by power alone, whether the machine works, and "off" by its owner's marks."""
         word = _POWER_WORDS.get(code) if basis == "power" else None
         return self.say(word or _STATE_WORDS[code])
+
+    def either(self, code: int, bases: Iterable[str]) -> str:
+        """The state by each name that a page gives it: ``en production / travaille``."""
+        return " / ".join(dict.fromkeys(self.state(code, basis) for basis in bases))
 
     def letter(self, code: int) -> str:
         """One letter for the state, explained in every legend."""
@@ -177,6 +193,11 @@ class Words:
             if probability >= least - 1e-9:
                 return self.say("%(of)s fois sur %(total)s", of=of, total=total)
         return self.say("moins d'une fois sur deux")
+
+
+def states_of(basis: str, seen: Iterable[int] = ()) -> list[int]:
+    """Codes that a legend explains: all, or by power alone those it can tell and whatever else was ``seen``."""
+    return sorted({*_POWER_STATES, *seen}) if basis == "power" else list(range(len(states.STATES)))
 
 
 @lru_cache(maxsize=8192)

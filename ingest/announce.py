@@ -36,10 +36,9 @@ class Announcer:
             self.changed(kind, await self._thread.query(partial(rejects.members, kind=kind)))
 
     def changed(self, kind: Kind, members: Iterable[str]) -> None:
-        """What is kept of these members changed."""
+        """What is kept of these members changed; "" is what came below nobody's name."""
         for member in members:
-            if member:
-                self._trailing[kind].poke(member)
+            self._trailing[kind].poke(member)
 
     async def close(self, patience_s: float) -> None:
         """Say what waits, for so many seconds at most: a spool that takes nothing does not answer either."""

@@ -9,7 +9,7 @@ from gateway.publish import Window, chance_class
 from gateway.words import DASH, Words
 
 _HALF_AT = 12
-_PARTS = ((0, later("matin"), later("mat.")), (1, later("après-midi et soir"), later("apr.")))
+_PARTS = ((0, later("matin"), later("mat.")), (1, later("après-midi et soir"), later("ap.-m.")))
 _CHANCE = {9: "9", 8: "8", 6: "⅔"}
 _OF = {9: 0.9, 8: 0.8, 6: 2 / 3}
 

@@ -12,19 +12,22 @@ from fleet import edit, registry
 from fleet.batch import MachineKey
 from fleet.network import Answer, Mode
 from fleet.records import Finding, FindingStatus
+from gateway import refusals
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.catalog import later
 from gateway.evidence import rule_name, why
 from gateway.web import Page, Site, page_of
+from gateway.words import Words, states_of
 
 router = APIRouter(include_in_schema=False)
 _OFFERS: Final = "offers"
 _PURPOSE: Final = "capacité partageable"
+_ANSWERS: Final = {"propose": later("proposer"), "reserve": later("garder en réserve"), "wrong": later("c'est faux")}
 
 
 @router.get("/home")
-async def home(page: Annotated[Page, Depends(page_of)], member: str = "") -> Response:
-    """The member's page; without a member, the choice of one."""
+async def home(page: Annotated[Page, Depends(page_of)], member: str = "", again: str = "") -> Response:
+    """The member's page; without a member, the choice of one. ``again`` is a machine whose flag is asked once more."""
     if not member and page.visitor.audience is Audience.OWNER:
         member = page.visitor.member
     if not member:
@@ -33,11 +36,14 @@ async def home(page: Annotated[Page, Depends(page_of)], member: str = "") -> Res
         return page.render("choose.html")
     scope = page.scope(Audience.OWNER, member)
     machines = scope.own_machines()
-    waiting = [(own, finding) for own in machines for finding in awaiting(own)]
+    waiting = [(own, finding) for own in machines for finding in awaiting(own, again=own.machine.id == again)]
+    bases = sorted({own.present.basis for own in machines} - {"none"}, reverse=True) or ["state"]
     return page.render(
         "home.html",
         member=scope.picture.registry.members[member],
-        machines=[_card(own) for own in machines],
+        machines=[_card(own, scope, page) for own in machines],
+        bases=bases,
+        codes=sorted({code for basis in bases for code in states_of(basis)} | {own.present.state for own in machines}),
         flags=[_flag(own, finding, page) for own, finding in waiting],
         answered=_answered(scope, page),
         live=sum(not own.present.silent for own in machines),
@@ -77,22 +83,34 @@ async def change(site: Site, write: Callable[[], object]) -> None:
     site.picture.registry = await asyncio.to_thread(registry.load, site.config.fleet_dir, site.picture.registry)
 
 
-def awaiting(own: OwnMachine) -> list[Finding]:
-    """Flags that the owner has not answered since they rose."""
-    return [
-        finding
-        for finding in own.findings.values()
-        if finding.status is FindingStatus.FLAGGED
-        and not any(
-            given.machine == own.machine.id and given.rule == finding.rule and given.at >= finding.since
-            for given in own.member.answers
-        )
+def awaiting(own: OwnMachine, *, again: bool = False) -> list[Finding]:
+    """Flags that the owner has not answered since they rose, of machines not offered yet; all flags when ``again``."""
+    flagged = [finding for finding in own.findings.values() if finding.status is FindingStatus.FLAGGED]
+    if again:
+        return flagged
+    return [finding for finding in flagged if own.machine.offer is None and answer_to(own, finding) is None]
+
+
+def answer_to(own: OwnMachine, finding: Finding) -> Answer | None:
+    """The owner's newest answer to the flag since it rose."""
+    given = [
+        answer
+        for answer in own.member.answers
+        if answer.machine == own.machine.id and answer.rule == finding.rule and answer.at >= finding.since
     ]
+    return max(given, key=lambda answer: answer.at, default=None)
+
+
+def answer_in_words(given: Answer, words: Words) -> dict[str, Any]:
+    """What was answered, why, and when."""
+    return {"answer": words.say(_ANSWERS[given.answer]), "because": given.because, "at": given.at}
 
 
 def _write(site: Site, own: OwnMachine, given: Answer, mode: Mode, share: bool, at: datetime) -> None:
     folder, today = site.config.fleet_dir, at.astimezone(site.picture.zone).date()
     edit.set_answer(folder, own.member.slug, given)
+    if given.answer == "reserve" and own.machine.offer is not None:
+        edit.set_offer(folder, own.key, None)
     if given.answer != "propose":
         return
     if own.machine.offer is None:
@@ -108,8 +126,12 @@ def _write(site: Site, own: OwnMachine, given: Answer, mode: Mode, share: bool, 
         edit.set_consent(folder, own.member.slug, consent)
 
 
-def _card(own: OwnMachine) -> dict[str, Any]:
+def _card(own: OwnMachine, scope: Scope, page: Page) -> dict[str, Any]:
+    member, heard = own.key.member, scope.live.machines.get(own.key)
+    refused = refusals.refused_now(member, own.machine, scope.live.rejects.get(member), heard, own.present.last)
     return {
+        "refused": refusals.told(refused, page.words) if refused else None,
+        "arriving": refusals.out_of_date(own, heard, page.now),
         "own": own,
         "url": f"/machines/{own.key.member}/{own.key.machine}",
         "id": f"{own.key.member}.{own.key.machine}",
@@ -121,7 +143,9 @@ def _flag(own: OwnMachine, finding: Finding, page: Page) -> dict[str, Any]:
         "own": own,
         "finding": finding,
         "name": rule_name(finding.rule, page.words),
-        "why": why(finding, page.words),
+        "why": why(finding, page.words, own.outlook),
+        "offered": own.machine.offer is not None,
+        "answer": answer_in_words(given, page.words) if (given := answer_to(own, finding)) else None,
         "url": f"/machines/{own.key.member}/{own.key.machine}",
         "shared": any(
             entry.recipient == "coordinator" and entry.level != "none" and entry.machine == own.machine.id
@@ -131,16 +155,14 @@ def _flag(own: OwnMachine, finding: Finding, page: Page) -> dict[str, Any]:
 
 
 def _answered(scope: Scope, page: Page) -> list[dict[str, Any]]:
-    names = {"propose": later("proposer"), "reserve": later("garder en réserve"), "wrong": later("c'est faux")}
     member = scope.picture.registry.members[scope.member]
     machines = {machine.id: machine.name for machine in member.machines}
     return [
         {
             "machine": machines.get(given.machine, given.machine),
             "rule": rule_name(given.rule, page.words),
-            "answer": page.words.say(names[given.answer]),
-            "because": given.because,
-            "at": given.at,
+            "id": given.machine,
+            **answer_in_words(given, page.words),
         }
         for given in sorted(member.answers, key=lambda given: given.at.timestamp(), reverse=True)[:10]
     ]

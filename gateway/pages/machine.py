@@ -15,7 +15,7 @@ from fleet import calendars
 from fleet.batch import MachineKey
 from fleet.network import Calendar
 from fleet.records import HOUR_SECONDS, FindingStatus, HourBucket, Outlook
-from gateway import evidence
+from gateway import evidence, refusals
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.catalog import later
 from gateway.draw.bar import Half, in_words, window_bar
@@ -23,12 +23,12 @@ from gateway.draw.grid import week_grid
 from gateway.draw.runs import Run, runs_of, seconds_by_state
 from gateway.draw.strip import strip
 from gateway.looked import Look
-from gateway.pages import calibration
+from gateway.pages import calibration, home
 from gateway.picture import STORE_PATIENCE_S, Picture
-from gateway.present import bridged, patience, present
+from gateway.present import bridged, patience, present, too_little
 from gateway.publish import halves
 from gateway.web import Page, page_of
-from gateway.words import Words
+from gateway.words import Words, states_of
 from store.base import StoreError
 
 router = APIRouter(include_in_schema=False)
@@ -73,6 +73,8 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
     if runs:
         own = _with_present(own, present(own.machine, own.outlook, heard, page.now, runs))
     words = page.words
+    codes = states_of(_basis(own), {run.state for run in runs})
+    refused = refusals.refused_now(member, own.machine, scope.live.rejects.get(member), heard, own.present.last)
     page.looked(scope, [own.key], "machine")
     return page.render(
         "machine.html",
@@ -81,8 +83,13 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         past=past,
         day=draw(past, "24h", own, words),
         week=draw(past, "7d", own, words),
-        day_rows=_rows(runs, past.now - _DAY_S, words),
-        week_rows=_days(runs, past.now, words),
+        day_rows=_rows(runs, past.now - _DAY_S, _basis(own), words),
+        week_rows=_days(runs, past.now, codes, words),
+        codes=codes,
+        basis=_basis(own),
+        refused=refusals.told(refused, words) if refused else None,
+        arriving=refusals.out_of_date(own, heard, page.now),
+        thin=too_little(own.outlook, past.runs),
         grid=_grid(own, scope),
         grid_days=_day_names(words),
         outlook=own.outlook,
@@ -147,18 +154,20 @@ def _with_present(own: OwnMachine, now: Any) -> OwnMachine:
     return OwnMachine(own.member, own.machine, own.key, own.outlook, own.findings, now)
 
 
-def _rows(runs: list[Run], start: float, words: Words) -> list[tuple[str, str, str]]:
+def _rows(runs: list[Run], start: float, basis: str, words: Words) -> list[tuple[str, str, str]]:
     """The last day's runs, newest first: from, state, length."""
     rows = []
     for run in reversed(runs):
         if run.end <= start:
             break
         begins = datetime.fromtimestamp(max(run.start, start), words.zone)
-        rows.append((words.moment(begins), words.state(run.state), words.duration(run.end - max(run.start, start))))
+        rows.append(
+            (words.moment(begins), words.state(run.state, basis), words.duration(run.end - max(run.start, start)))
+        )
     return rows
 
 
-def _days(runs: list[Run], now: float, words: Words) -> list[tuple[str, list[str]]]:
+def _days(runs: list[Run], now: float, codes: list[int], words: Words) -> list[tuple[str, list[str]]]:
     """Hours in each state, day by day, newest first."""
     rows = []
     today = datetime.fromtimestamp(now, words.zone).date()
@@ -173,7 +182,7 @@ def _days(runs: list[Run], now: float, words: Words) -> list[tuple[str, list[str
             if run.end > start and run.start < end
         ]
         totals = seconds_by_state(inside)
-        rows.append((words.date(day), [words.number(seconds / 3600, 1) for seconds in totals]))
+        rows.append((words.date(day), [words.number(totals[code] / 3600, 1) for code in codes]))
     return rows
 
 
@@ -210,11 +219,13 @@ def _windows(outlook: Outlook | None, scope: Scope, words: Words) -> dict[str, A
 
 def _finding(own: OwnMachine, rule: str, words: Words) -> dict[str, Any]:
     finding = own.findings[rule]
+    given = home.answer_to(own, finding)
     return {
         "name": evidence.rule_name(rule, words),
         "status": evidence.status_name(finding.status, words),
         "flagged": finding.status is FindingStatus.FLAGGED,
-        "why": evidence.why(finding, words),
+        "why": evidence.why(finding, words, own.outlook),
+        "answer": home.answer_in_words(given, words) if given else None,
         "since": finding.since,
         "rows": evidence.rows(finding, words),
         "weeks": evidence.weeks(finding, words),

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from fleet.registry import Registry
-from gateway import status
+from gateway import feeds, refusals, status
 from gateway.access import Audience, Scope
-from gateway.catalog import later
 from gateway.live import Live
-from gateway.messages import Health
+from gateway.messages import Health, Reject
 from gateway.web import Page, page_of
 from gateway.words import Words
 
@@ -22,24 +21,8 @@ _SILENT_SHOWN: Final = 30
 _DEVICES_SHOWN: Final = 50
 _REASONS_SHOWN: Final = 20
 _FILES_SHOWN: Final = 20
+_RULES_SHOWN: Final = 3
 _LONGEST: Final = 120
-
-
-REASONS: Final = {
-    "json": later("pas du JSON"),
-    "shape": later("structure inattendue"),
-    "type": later("type de valeur inattendu"),
-    "number": later("pas un nombre fini"),
-    "range": later("hors des bornes"),
-    "time": later("heure illisible"),
-    "future": later("heure dans le futur"),
-    "state": later("état inconnu du vocabulaire"),
-    "channel": later("voie inconnue"),
-    "empty": later("aucune grandeur"),
-    "too_large": later("message trop long"),
-    "topic": later("sujet inattendu"),
-    "format": later("format inconnu"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +39,19 @@ async def network(page: Annotated[Page, Depends(page_of)]) -> Response:
     """The operator's page."""
     scope = page.scope(Audience.OPERATOR)
     words, live = page.words, page.site.live
+    unseen = feeds.never_seen(scope)
     return page.render(
         "network.html",
         troubles=troubles(scope, page.site.connected, words),
         programs=[_program(name, live.health.get(name), page) for name in status.PROGRAMS],
-        figures=ingest_figures(live.health.get("ingest"), words),
+        figures=ingest_figures(live, words),
         reasons=_reasons(live, words),
         newest=_newest_rejects(live, words),
         devices=_devices(live),
         silent=scope.silent_feeds()[:_SILENT_SHOWN],
         silent_total=scope.silent(),
+        unseen=unseen[:_SILENT_SHOWN],
+        unseen_total=len(unseen),
         connected=scope.connected(),
         losses=[(cut(loss.program), cut(loss.reason)) for loss in list(live.losses)[:10]],
         progress=status.progress(live),
@@ -104,7 +90,7 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
         )
         for problem in picture.registry.problems[:_FILES_SHOWN]
     ]
-    rejected = sum(rejects.total for rejects in live.rejects.values())
+    rejected = refusals.counted(live.rejects.values())
     if rejected:
         text = words.count("%(num)s message refusé.", "%(num)s messages refusés.", rejected)
         found.append(
@@ -114,10 +100,31 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
     if unclaimed:
         text = words.count("%(num)s appareil à identifier.", "%(num)s appareils à identifier.", unclaimed)
         found.append(Trouble(25, text, words.say("Son membre doit dire à quelle machine il appartient.")))
-    if silent := scope.silent():
-        text = words.count("%(num)s liaison muette.", "%(num)s liaisons muettes.", silent)
-        found.append(Trouble(20, text, words.say("Vérifiez alimentation, réseau et mot de passe de l'appareil.")))
+    found += _silence_troubles(scope, words)
     return sorted(found, key=lambda trouble: -trouble.cost)
+
+
+def _silence_troubles(scope: Scope, words: Words) -> list[Trouble]:
+    found, silent, clocks, unseen = [], scope.silent(), feeds.wrong_clocks(scope), len(feeds.never_seen(scope))
+    if clocks:
+        text = words.count(
+            "%(num)s liaison tenue pour muette, mais ses messages arrivent avec une heure fausse.",
+            "%(num)s liaisons tenues pour muettes, mais leurs messages arrivent avec une heure fausse.",
+            clocks,
+        )
+        todo = words.say(
+            "Réglez l'horloge de l'appareil, son fuseau et son serveur de temps ; un appareil qui renvoie "
+            "ce qu'il avait gardé se remet de lui-même."
+        )
+        found.append(Trouble(28, text, todo))
+    if silent > clocks:
+        text = words.count("%(num)s liaison muette.", "%(num)s liaisons muettes.", silent - clocks)
+        found.append(Trouble(20, text, words.say("Vérifiez alimentation, réseau et mot de passe de l'appareil.")))
+    if unseen:
+        text = words.count("%(num)s machine jamais vue.", "%(num)s machines jamais vues.", unseen)
+        todo = words.say("Raccordez son appareil ; s'il envoie déjà, voyez plus bas ce qui est refusé ou à identifier.")
+        found.append(Trouble(22, text, todo))
+    return found
 
 
 def _program_troubles(name: str, health: Health | None, connected: bool, scope: Scope, words: Words) -> list[Trouble]:
@@ -164,8 +171,9 @@ def _stale(health: Health | None, registry: Registry) -> bool:
     return health is not None and health.registry_digest not in (None, "", registry.digest)
 
 
-def ingest_figures(health: Health | None, words: Words) -> list[tuple[str, str, str]]:
+def ingest_figures(live: Live, words: Words) -> list[tuple[str, str, str]]:
     """Name, value and definition of the collector's figures."""
+    health = live.health.get("ingest")
     figure = health.figure if health else lambda _: None
     lag = figure("lag_ms")
     size = figure("spool_bytes")
@@ -192,19 +200,28 @@ def ingest_figures(health: Health | None, words: Words) -> list[tuple[str, str, 
         ),
         (
             words.say("Messages refusés"),
-            words.number(figure("rejected")),
-            words.say("Messages refusés avec leur motif depuis le démarrage de la collecte."),
+            words.number(refusals.counted(live.rejects.values())),
+            words.say("Messages refusés et gardés avec leur motif ; ceux qui ont été repris ne comptent plus."),
         ),
     ]
 
 
-def _reasons(live: Live, words: Words) -> list[tuple[str, str]]:
+def _reasons(live: Live, words: Words) -> list[tuple[str, str, str]]:
+    """Reason, what broke it lately, and how often; the rules are those of the newest messages."""
     totals: dict[str, int] = {}
+    rules: dict[str, dict[str, None]] = {}
     for rejects in live.rejects.values():
         for reason, count in rejects.by_reason.items():
             totals[reason] = totals.get(reason, 0) + count
+        for reject in rejects.newest:
+            if said := _rule(reject, words):
+                rules.setdefault(reject.reason, {})[said] = None
     return [
-        (_reason(reason, words), words.number(count))
+        (
+            cut(refusals.reason_in_words(reason, words)),
+            " ; ".join(list(rules.get(reason, ()))[:_RULES_SHOWN]),
+            words.number(count),
+        )
         for reason, count in sorted(totals.items(), key=lambda item: -item[1])[:_REASONS_SHOWN]
     ]
 
@@ -218,7 +235,8 @@ def _newest_rejects(live: Live, words: Words) -> list[dict[str, Any]]:
             "member": cut(member),
             "at": datetime.fromtimestamp(reject.at / 1000, UTC),
             "topic": cut(reject.topic),
-            "reason": _reason(reject.reason, words),
+            "reason": cut(refusals.reason_in_words(reject.reason, words)),
+            "rule": _rule(reject, words),
             "field": cut(reject.field) if reject.field else None,
         }
         for member, reject in entries[:_NEWEST]
@@ -239,9 +257,8 @@ def _devices(live: Live) -> list[dict[str, Any]]:
     ][:_DEVICES_SHOWN]
 
 
-def _reason(reason: str, words: Words) -> str:
-    """The one word of the collector in the page's language."""
-    return words.say(REASONS[reason]) if reason in REASONS else cut(reason)
+def _rule(reject: Reject, words: Words) -> str:
+    return cut(refusals.rule_in_words(reject.rule, words))
 
 
 def cut(text: str) -> str:

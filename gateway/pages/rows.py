@@ -1,7 +1,7 @@
 """An offer as one row of a page."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 from gateway import attributes
@@ -24,7 +24,7 @@ STATUS_WORDS: Final[dict[Status, str]] = {
 
 
 def rows(fits: Iterable[Fit], first: date, words: Words) -> list[dict[str, Any]]:
-    """What the page shows of these offers; ``first`` is the first day of their bars."""
+    """What the page shows of these offers; ``first`` is the first day of the bars of what was not published yet."""
     return [_row(fit, first, words) for fit in fits]
 
 
@@ -49,6 +49,8 @@ def day(iso: str, words: Words) -> str:
 def _row(fit: Fit, first: date, words: Words) -> dict[str, Any]:
     offer = fit.offer
     halves = from_windows(offer.windows)
+    if offer.published is not None:  # its own day: between midnight and 06:00, yesterday's still holds
+        first = offer.published + timedelta(days=FIRST_DAY)
     best = sorted(halves, key=lambda half: (-half.chance, half.start))[:_BEST]
     return {
         "offer": offer,

@@ -1,0 +1,169 @@
+"""Refused messages in words: what was wrong, and what the plant engineer does about it."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from fleet.network import Machine
+from fleet.topics import canonical_machine
+from gateway.access import OwnMachine
+from gateway.catalog import later
+from gateway.live import Now
+from gateway.messages import Reject, Rejects
+from gateway.present import patience
+from gateway.words import Words
+
+CLOCK: Final = frozenset({"time", "future"})
+"""Reasons that a device's clock, or the way it writes the time, gives."""
+_STILL: Final = timedelta(seconds=60)
+
+REASONS: Final = {
+    "json": later("pas du JSON"),
+    "shape": later("structure inattendue"),
+    "type": later("type de valeur inattendu"),
+    "number": later("pas un nombre fini"),
+    "range": later("hors des bornes"),
+    "time": later("heure illisible"),
+    "future": later("heure dans le futur"),
+    "state": later("état inconnu du vocabulaire"),
+    "channel": later("voie inconnue"),
+    "empty": later("aucune grandeur"),
+    "too_large": later("message trop long"),
+    "too_many": later("trop d'éléments refusés dans un même tableau"),
+    "topic": later("sujet inattendu"),
+    "format": later("format inconnu"),
+    "sparkplug": later("Sparkplug illisible"),
+    "alias": later("alias Sparkplug inconnu"),
+    "decoder": later("message que le décodeur n'a pas su lire"),
+}
+_UNITS: Final = {
+    "seconds": later("secondes"),
+    "microseconds": later("microsecondes"),
+    "nanoseconds": later("nanosecondes"),
+}
+_RULES: Final = tuple(
+    (re.compile(pattern), said)
+    for pattern, said in (
+        (
+            r"RFC 3339 needs an offset.*",
+            later("l'heure n'a pas de décalage horaire : il faut Z ou +01:00 à la fin"),
+        ),
+        (
+            r"epoch milliseconds; this looks like (?P<unit>\w+)",
+            later("l'heure est en %(unit)s : il faut des millisecondes depuis 1970"),
+        ),
+        (
+            r"RFC 3339 with an offset, or epoch milliseconds",
+            later("il faut une heure comme 2026-03-03T13:05:00+01:00, ou des millisecondes depuis 1970"),
+        ),
+        (r"whole epoch milliseconds", later("il faut des millisecondes entières depuis 1970")),
+        (r"not before 2000.*", later("l'horloge de l'appareil n'est pas réglée : elle dit une date d'avant 2000")),
+        (r"at most 5 minutes in the future.*", later("l'horloge de l'appareil avance de plus de cinq minutes")),
+        (r"a date and time that exist", later("cette date ou cette heure n'existe pas")),
+        (r"a time in the form (?P<form>\S+)", later("il faut une heure de la forme %(form)s, celle de son profil")),
+        (r"a number, not text, true or false", later("il faut un nombre, sans guillemets, ni true ni false")),
+        (r"a whole number, not text, true or false", later("il faut un nombre entier, sans guillemets")),
+        (r"text", later("il faut du texte, entre guillemets")),
+        (r"an object(?:, or an array of objects)?", later("il faut un objet JSON, ou un tableau d'objets")),
+        (r"finite: NaN.*", later("il faut un nombre fini : NaN et Infinity ne sont pas des relevés")),
+        (r"at most 64 bits", later("il faut un entier de 64 bits au plus")),
+        (r"at least (?P<limit>-?[\d.e+]+)", later("il faut au moins %(limit)s")),
+        (r"more than (?P<limit>-?[\d.e+]+)", later("il faut plus de %(limit)s")),
+        (r"at most (?P<limit>-?[\d.e+]+)", later("il faut au plus %(limit)s")),
+        (r"less than (?P<limit>-?[\d.e+]+)", later("il faut moins de %(limit)s")),
+        (r"at most (?P<limit>\d+) bytes", later("il faut au plus %(limit)s octets")),
+        (r"at most (?P<limit>\d+) characters", later("il faut au plus %(limit)s caractères")),
+        (r"at most (?P<limit>\d+) readings in an array", later("il faut au plus %(limit)s relevés par tableau")),
+        (r"at least one of .*", later("il faut au moins une grandeur : état, puissance, énergie ou compteur")),
+        (r"JSON in UTF-8.*", later("il faut du JSON en UTF-8, entier et bien fermé")),
+        (r"plain JSON; compressed.*", later("il faut du JSON sans compression")),
+        (
+            r"one of PRODUCING,.*",
+            later("il faut un état connu : PRODUCING, SETUP, STANDBY, OFF, FAULT, MAINTENANCE ou UNKNOWN"),
+        ),
+        (
+            r"a topic below m/<member>/.*",
+            later("le sujet doit commencer par m/ et le nom d'un membre inscrit"),
+        ),
+    )
+)
+_TODO: Final = {
+    "time": later("Réglez la façon d'écrire l'heure, ou n'envoyez pas d'heure : celle de l'arrivée la remplace."),
+    "future": later("Réglez l'horloge de l'appareil, son fuseau et son serveur de temps (NTP)."),
+    "format": later("Choisissez dans l'inventaire un format que cette version connaît."),
+    "topic": later("Corrigez le sujet dans l'appareil : m/membre/machine/reading."),
+    "too_large": later("Envoyez de plus petits messages."),
+}
+_TODO_ELSE: Final = later("Corrigez ce que l'appareil envoie, ou son format ; ce qui est refusé est gardé.")
+_TODO_UNSET: Final = later("Réglez l'horloge de l'appareil et son serveur de temps (NTP).")
+
+
+def reason_in_words(reason: str, words: Words) -> str:
+    """The one word of the collector in the page's language."""
+    return words.say(REASONS[reason]) if reason in REASONS else reason
+
+
+def rule_in_words(rule: str | None, words: Words) -> str:
+    """What should have stood there; a rule this program does not know as the collector says it."""
+    for pattern, said in _RULES:
+        if rule and (found := pattern.fullmatch(rule)):
+            values = found.groupdict()
+            if "unit" in values:
+                values["unit"] = words.say(_UNITS.get(values["unit"], values["unit"]))
+            return words.say(said, **values) if values else words.say(said)
+    return rule or ""
+
+
+def todo(reject: Reject, words: Words) -> str:
+    """What to do about it, at the device."""
+    if (reject.rule or "").startswith("not before 2000"):
+        return words.say(_TODO_UNSET)
+    return words.say(_TODO.get(reject.reason, _TODO_ELSE))
+
+
+def told(reject: Reject, words: Words) -> dict[str, Any]:
+    """For the owner: reason, rule, field, value, what to do, and when it came."""
+    return {
+        "at": datetime.fromtimestamp(reject.at / 1000, UTC),
+        "topic": reject.topic,
+        "reason": reason_in_words(reject.reason, words),
+        "rule": rule_in_words(reject.rule, words),
+        "field": reject.field or "",
+        "value": "" if reject.value is None else str(reject.value),
+        "todo": todo(reject, words),
+    }
+
+
+def refused_now(
+    member: str, machine: Machine, rejects: Rejects | None, heard: Now | None, last: datetime | None
+) -> Reject | None:
+    """The newest refused message of the machine, unless a good one has come since; None when there is none.
+
+    ``last`` is the newest reading known of, for when nothing was heard since the start. A good message within a minute
+    of the refused one does not hide it: devices send several, and one may be refused in part.
+    """
+    arrived = datetime.fromtimestamp(heard.arrived / 1000, UTC) if heard else last
+    for reject in sorted(rejects.newest if rejects else (), key=lambda one: -one.at):
+        if _is_of(reject, member, machine):
+            at = datetime.fromtimestamp(reject.at / 1000, UTC)
+            return reject if arrived is None or at > arrived - _STILL else None
+    return None
+
+
+def out_of_date(own: OwnMachine, heard: Now | None, now: datetime) -> bool:
+    """Whether messages arrive whose device time is long past: the clock is slow, or the device resends its past."""
+    if heard is None or not own.present.silent:
+        return False
+    return now - datetime.fromtimestamp(heard.arrived / 1000, UTC) <= patience(own.machine)
+
+
+def counted(every: Iterable[Rejects]) -> int:
+    """Refused messages of all members and of nobody, those that became readings after all not counted."""
+    return sum(rejects.total for rejects in every)
+
+
+def _is_of(reject: Reject, member: str, machine: Machine) -> bool:
+    if reject.machine:
+        return reject.machine == machine.id
+    return reject.topic.startswith(f"m/{member}/") and canonical_machine(reject.topic) == machine.id
