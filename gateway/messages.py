@@ -2,9 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Moment = Annotated[int, Field(ge=0)]
+LONGEST = 200
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+Brief = Annotated[str, AfterValidator(_shortened)]
+"""Text for people, cut when it is longer than 200 characters: part of it may come from a device."""
 
 
 class Heard(BaseModel):
@@ -98,6 +107,15 @@ class StoreHealth(Heard):
     error: str | None = None
 
 
+class Contradiction(Heard):
+    """A payload that named another ``field`` (member or machine) than its topic; the topic counted."""
+
+    at: Moment = 0
+    topic: Brief
+    field: str
+    name: Brief
+
+
 class Health(BaseModel):
     """``net/v1/health/<program>``; figures of one program alone stay in ``model_extra``."""
 
@@ -111,6 +129,8 @@ class Health(BaseModel):
     registry_digest: str | None = None
     broker: BrokerHealth = BrokerHealth()
     store: StoreHealth = StoreHealth()
+    contradictions: list[Contradiction] = []
+    errors: list[Brief] = []
 
     def figure(self, name: str) -> float | None:
         """A number that this program alone tells, such as ``lag_ms``; None when it does not."""

@@ -12,7 +12,10 @@ from gateway.problems import STORE_AWAY
 from gateway.web import Site, site_of, told_causes
 
 router = APIRouter(tags=["plumbing"])
-_TOLD = ("lag_ms", "rate", "spool_bytes", "spool_readings", "received", "stored", "rejected", "unclaimed", "dirty")
+_TOLD = (
+    *("lag_ms", "rate", "spool_bytes", "spool_readings", "received", "stored", "rejected", "unclaimed", "dirty"),
+    *("claims", "damages", "broker_dropped"),
+)
 
 
 class Alive(BaseModel):
@@ -70,6 +73,7 @@ async def metrics(site: Annotated[Site, Depends(site_of)]) -> Response:
     now = site.picture.now()
     for name, health in site.live.health.items():
         own.alive.labels(name).set(status.alive(health, now))
+        own.figures.labels(name, "errors").set(len(health.errors))
         for figure in _TOLD:
             if (value := health.figure(figure)) is not None:
                 own.figures.labels(name, figure).set(value)

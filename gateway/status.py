@@ -1,5 +1,6 @@
 """What is late or away, said at the top of every page instead of showing old values as new."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -65,6 +66,37 @@ def progress(live: Live) -> float | None:
         if isinstance(done, int) and isinstance(waiting, int) and done + waiting > 0:
             return done / (done + waiting)
     return float(said) if isinstance(said, int | float) and 0 <= said <= 1 else None
+
+
+def reports(ingest: Health | None, words: Words, known: Container[str] = ()) -> list[tuple[int, str, str]]:
+    """What the collector says was attempted or damaged, but for the errors in ``known``: cost, text, what to do."""
+    if ingest is None or not ingest.alive:
+        return []
+    found = [
+        (
+            85,
+            words.say("La collecte signale : %(error)s", error=error),
+            words.say("Ce qui était lisible est gardé ; lisez le journal de la collecte."),
+        )
+        for error in ingest.errors
+        if error not in known
+    ]
+    if count := round(ingest.figure("claims") or 0):
+        text = words.count(
+            "Sécurité : %(num)s message nomme un autre membre ou une autre machine que son sujet.",
+            "Sécurité : %(num)s messages nomment un autre membre ou une autre machine que leur sujet.",
+            count,
+        )
+        found.append((65, text, _contradicted(ingest, words)))
+    return found
+
+
+def _contradicted(ingest: Health, words: Words) -> str:
+    todo = words.say("Le sujet fait foi : rien n'est compté pour autrui. Vérifiez l'appareil et son mot de passe.")
+    if not ingest.contradictions:
+        return todo
+    newest = ingest.contradictions[-1]
+    return f"{words.say('Le dernier : %(topic)s nomme « %(name)s ».', topic=newest.topic, name=newest.name)} {todo}"
 
 
 def _programs(picture: Picture, live: Live, words: Words) -> list[Banner]:

@@ -23,10 +23,14 @@ class Report:
 
     Attributes:
         errors: the newest sentences for people.
+        contradictions: the newest payloads that named another member or machine than their topic, each pair once.
+        damages: how often part of the spool could not be read, since the start.
     """
 
     def __init__(self) -> None:
         self.errors: deque[str] = deque(maxlen=10)
+        self.contradictions: deque[dict[str, Any]] = deque(maxlen=10)
+        self.damages = 0
         self._claims: set[tuple[str, str, str]] = set()
         self._dropped: int | None = None
         self._loads: Counter[str] = Counter()
@@ -38,6 +42,7 @@ class Report:
         """Part of the spool could not be read."""
         _log.error("the spool was damaged", report=report)
         self.errors.append(report)
+        self.damages += 1
 
     def batch(self, batch: ReadingBatch) -> None:
         """Count readings by member."""
@@ -50,7 +55,7 @@ class Report:
         if len(self._claims) < _CLAIMS_SAID and (topic, kind, name) not in self._claims:
             self._claims.add((topic, kind, name))
             _log.warning("security: a payload contradicts its topic", topic=topic, field=kind, name=name)
-            self.errors.append(f"security: a payload on {topic} names {kind} {name!r}; the topic counts")
+            self.contradictions.append({"at": now_ms(), "topic": topic, "field": kind, "name": name})
 
     def dropped(self, payload: bytes) -> None:
         """The broker's count of messages that it threw away."""
@@ -95,5 +100,7 @@ class Report:
             "rate": self._rate,
             "loudest": self._loudest,
             "broker_dropped": self._dropped,
+            "damages": self.damages,
+            "contradictions": list(self.contradictions),
             "errors": errors,
         }

@@ -82,6 +82,8 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
         )
     for name in ("ingest", "analytics"):
         found += _program_troubles(name, live.health.get(name), connected, scope, words)
+    said_below = {f"registry: {problem}" for problem in picture.registry.problems}
+    found += [Trouble(*one) for one in status.reports(live.health.get("ingest"), words, said_below) if connected]
     found += [
         Trouble(
             40,
