@@ -21,7 +21,7 @@ _ZONE = "Europe/Paris"
 def network() -> Network:
     """The network itself."""
     return Network(
-        name="Résilian - réseau de démonstration",
+        name="Résilian – réseau de démonstration",
         place=place("haguenau"),
         timezone=_ZONE,
         holidays=Holidays(country="FR", subdivision="6AE"),

@@ -54,6 +54,6 @@ def utility_calendar() -> Calendar:
 def _closures(year: int, weeks: int, first_monday: int) -> tuple[Closure, Closure]:
     august = date(year, 8, 1)
     monday = august + timedelta(days=(7 - august.weekday()) % 7, weeks=first_monday)
-    summer = Closure(first=monday, last=monday + timedelta(days=7 * weeks - 1), reason="Congés d'été")
-    winter = Closure(first=date(year, 12, 24), last=date(year + 1, 1, 2), reason="Fin d'année")
+    summer = Closure(first=monday, last=monday + timedelta(days=7 * weeks - 1), reason="Congés d’été")
+    winter = Closure(first=date(year, 12, 24), last=date(year + 1, 1, 2), reason="Fin d’année")
     return summer, winter

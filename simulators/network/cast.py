@@ -18,7 +18,7 @@ CAST: Final = (
     Role("sorvelle", "Peintures Sorvelle", "brumath", "1x8", "paint x3, washing, furnace"),
     Role("marquenoy", "Tôlerie Marquenoy", "saverne", "2x8", "laser x2, press x2, welding, paint"),
     Role("rivaldor", "Ateliers Rivaldor", "reichshoffen", "1x8", "paint x2, welding x2, machining, test"),
-    Role("orsmatt", "Forges d'Orsmatt", "niederbronn", "3x8", "furnace x2, press x3, grinding"),
+    Role("orsmatt", "Forges d’Orsmatt", "niederbronn", "3x8", "furnace x2, press x3, grinding"),
     Role("velmonde", "Transmissions Velmonde", "haguenau", "3x8", "machining x3, turning x2, grinding x2, utility"),
     Role("astrevin", "Roulements Astrevin", "haguenau", "3x8", "turning x3, grinding x3, furnace, washing"),
     Role("quintolier", "Découpe Quintolier", "hochfelden", "2x8", "laser x3, press"),

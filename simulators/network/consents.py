@@ -35,7 +35,7 @@ def _of(machine: Machine, now: date, rng: np.random.Generator) -> Iterator[Conse
             machine=machine.id,
             recipient=startup,
             level=Level.STREAM,
-            purpose="Essai d'un service de prévision",
+            purpose="Essai d’un service de prévision",
             since=since,
             until=now + timedelta(days=180),
             quantities=("state", "power_w") if dice[3] < 0.5 else ("power_w", "count"),

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from fleet.network import Calibration, Machine, Mode, Offer, Trade
+from fleet.network import Calibration, Machine, Mode, Offer, Reservation, Trade
 from fleet.topics import slugify
 from simulators.formats import FORMATS
 from simulators.machines import kind_for
@@ -18,15 +18,16 @@ _WIRES: Final = {  # share of the machines
     "canonical": 0.38, "generic": 0.08, "tasmota": 0.13, "shelly-gen2": 0.13, "zigbee2mqtt-plug": 0.07,
     "shelly-gen1": 0.05, "mtconnect": 0.04, "shdr": 0.03, "opcua-pubsub": 0.03, "umh": 0.03, "plain-value": 0.03,
 }  # fmt: skip
+_LENT_TO: Final = "Prêtée à un membre du réseau"
 _DECLARED: Final = 0.06  # share of machines that are offered without a meter
 _NAMES: Final = {
     Trade.PAINT: "Cabine de peinture",
-    Trade.MACHINING: "Centre d'usinage",
+    Trade.MACHINING: "Centre d’usinage",
     Trade.TURNING: "Tour CN",
     Trade.LASER: "Laser",
     Trade.PRESS: "Presse",
     Trade.FURNACE: "Four",
-    Trade.TEST: "Banc d'essai",
+    Trade.TEST: "Banc d’essai",
     Trade.WELDING: "Cellule de soudage",
     Trade.EDM: "Électroérosion à fil",
     Trade.WASHING: "Tunnel de lavage",
@@ -70,7 +71,7 @@ def machines(seed: int, member: str, trades: list[str], now: date) -> list[Machi
 
 def _machine(seed: int, member: str, trade: Trade, number: int | None, now: date) -> Machine:
     title = _NAMES[trade] + (f" {number}" if number else "")
-    slug = slugify(title)
+    slug = slugify(title.replace("’", "'"))
     rng = generator(seed, member, slug, "registry")
     kind = kind_for(trade)
     rated = round(float(rng.uniform(*kind.rated_w)), -2)
@@ -78,6 +79,9 @@ def _machine(seed: int, member: str, trade: Trade, number: int | None, now: date
     utility = trade is Trade.UTILITY
     declared = not utility and rng.random() < _DECLARED
     load = load_of(seed, member, Machine(id=slug, name=title, trade=trade))
+    calibration = _calibration(wire, rated, kind.standby, kind.producing, now, rng)
+    confirmed = now - timedelta(days=int(rng.integers(2, 28))) if rng.random() < 0.15 else None
+    offer = _declared(now, rng) if declared else _measured(load, now, rng) if not utility else None
     return Machine(
         id=slug,
         name=title,
@@ -88,9 +92,10 @@ def _machine(seed: int, member: str, trade: Trade, number: int | None, now: date
         calendar=utility_calendar() if utility else None,
         rated_w=rated,
         counts=kind.counts,
-        calibration=_calibration(wire, rated, kind.standby, kind.producing, now, rng),
-        works_confirmed=now - timedelta(days=int(rng.integers(2, 28))) if rng.random() < 0.15 else None,
-        offer=_declared(now, rng) if declared else _measured(load, now, rng) if not utility else None,
+        calibration=calibration,
+        works_confirmed=confirmed,
+        offer=offer,
+        reservations=_lent(seed, member, slug, offer, now),
         attributes={} if utility else _attributes(trade, rng),
     )
 
@@ -120,6 +125,20 @@ def _measured(load: float, now: date, rng: np.random.Generator) -> Offer | None:
         since=now - timedelta(days=int(rng.integers(10, 90))),
         until=now + timedelta(days=int(rng.integers(60, 240))),
     )
+
+
+def _lent(seed: int, member: str, machine: str, offer: Offer | None, now: date) -> tuple[Reservation, ...]:
+    """Half-days lent to another member since the offer: one in four machines was, up to three times."""
+    rng = generator(seed, member, machine, "lent")
+    if offer is None or offer.since is None or rng.random() >= 0.25:
+        return ()
+    found = []
+    for back in sorted({int(days) for days in rng.integers(4, 70, size=3)}, reverse=True):
+        day = now - timedelta(days=back)
+        if day > offer.since and day.weekday() < 5:
+            start = datetime.combine(day, time(13))
+            found.append(Reservation(start=start, end=start + timedelta(hours=6), lent=True, note=_LENT_TO))
+    return tuple(found)
 
 
 def _declared(now: date, rng: np.random.Generator) -> Offer:

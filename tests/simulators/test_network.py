@@ -97,3 +97,22 @@ def test_what_a_person_wrote_stays(fleet: Registry) -> None:
     network.write(fleet.folder, seed=1, now=NOW)
     assert path.read_text(encoding="utf-8").startswith("# mine")
     assert registry.load(fleet.folder).digest == fleet.digest
+
+
+def test_some_offered_machines_were_lent_in_the_past_weeks(fleet: Registry) -> None:
+    lent = [(machine, one) for _, machine in fleet.machines() for one in machine.reservations]
+    assert len(lent) >= 10
+    for machine, one in lent:
+        assert one.lent
+        assert machine.offer is not None
+        assert machine.offer.since is not None
+        assert machine.offer.since < one.start.date() < NOW.date()
+        assert timedelta(0) < one.end - one.start <= timedelta(hours=8)
+
+
+def test_names_have_typographic_signs_and_plain_slugs(fleet: Registry) -> None:
+    texts = [fleet.network.name]
+    for member, machine in fleet.machines():
+        texts += [member.name, machine.name, *(closure.reason or "" for closure in member.calendar.closures)]
+    assert not any("'" in text or " - " in text for text in texts)
+    assert {machine.id for _, machine in fleet.machines() if machine.trade is Trade.MACHINING} >= {"centre-d-usinage"}
