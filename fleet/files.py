@@ -9,6 +9,7 @@ from typing import Final
 
 NETWORK: Final = "network.toml"
 MEMBERS: Final = "members"
+PROFILES: Final = "profiles"
 _LOCK: Final = ".lock"
 _MODE: Final = 0o640  # members' contacts and consents: for the operator and the programs' group alone
 
@@ -21,6 +22,11 @@ def member_path(folder: Path, slug: str) -> Path:
 def member_files(folder: Path) -> list[Path]:
     """The members' files, sorted by name; hidden files and other endings do not count."""
     return sorted(path for path in (folder / MEMBERS).glob("*.toml") if not path.name.startswith("."))
+
+
+def profile_files(folder: Path) -> list[Path]:
+    """Mapping profiles of the fleet's own, sorted by name; hidden files and other endings do not count."""
+    return sorted(path for path in (folder / PROFILES).glob("*.toml") if not path.name.startswith("."))
 
 
 @contextmanager

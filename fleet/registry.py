@@ -1,4 +1,4 @@
-"""The registry: ``network.toml`` and ``members/*.toml`` as one checked, immutable picture.
+"""The registry: ``network.toml``, ``members/*.toml`` and ``profiles/*.toml`` as one checked, immutable picture.
 
 :func:`load` never raises for what a file contains: a broken file becomes a :class:`RegistryProblem`, and the last good
 version of that file stays in force. :class:`Watcher` follows the files while a program runs.
@@ -6,6 +6,7 @@ version of that file stays in force. :class:`Watcher` follows the files while a 
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,6 +45,7 @@ class Registry:
         folder: where the files are.
         members: by slug, sorted.
         problems: what is wrong in the files; the last good version of such a file is in force, if there was one.
+        profiles: text of each mapping profile of the fleet's own, by format; only the collector knows what it means.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Registry:
     problems: tuple[RegistryProblem, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """File -> hash of the text that is in force; spares parsing what has not changed."""
+    profiles: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def machine(self, key: MachineKey) -> Machine | None:
         """The machine, or None when no member has it."""
@@ -77,8 +80,10 @@ class Registry:
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits of the content in force; comments, order of keys and formatting do not matter."""
-        content = {"network": self.network, "members": list(self.members.values())}
+        """16 hex digits of the content in force; comments, order of keys and formatting do not matter in members."""
+        content: dict[str, object] = {"network": self.network, "members": list(self.members.values())}
+        if self.profiles:
+            content["profiles"] = dict(self.profiles)
         text = json.dumps(content, default=lambda model: model.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -106,7 +111,8 @@ def load(folder: Path | str, previous: Registry | None = None) -> Registry:
         member = _member(path, previous, problems, texts)
         if member is not None:
             members[member.slug] = member
-    return Registry(root, network, members, tuple(problems), texts)
+    profiles = _profiles(root, previous, problems)
+    return Registry(root, network, members, tuple(problems), texts, profiles)
 
 
 def init(
@@ -180,6 +186,24 @@ def _member(
     if earlier is not None and previous is not None and name in previous.texts:
         texts[name] = previous.texts[name]
     return earlier
+
+
+def _profiles(root: Path, previous: Registry | None, problems: list[RegistryProblem]) -> dict[str, str]:
+    """Texts that are TOML; what they say is the collector's to judge."""
+    found: dict[str, str] = {}
+    for path in files.profile_files(root):
+        name, file = path.name.removesuffix(".toml"), f"{files.PROFILES}/{path.name}"
+        text = _read(path, file, problems)
+        try:
+            tomllib.loads(text or "")
+        except tomllib.TOMLDecodeError as error:
+            problems.append(RegistryProblem(file, "", "", str(error)))
+            text = None
+        if text is None and previous is not None:
+            text = previous.profiles.get(name)
+        if text is not None:
+            found[name] = text
+    return found
 
 
 def _read(path: Path, name: str, problems: list[RegistryProblem]) -> str | None:

@@ -6,7 +6,7 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bus.client import Delivery
@@ -16,6 +16,7 @@ from fleet.topics import member_of
 from ingest.columns import Columns, Target
 from ingest.decoders import Context, Decode, DecodeError, decoder, formats
 from ingest.decoders.base import SHOWN, Fault
+from ingest.own import own_decoders, refusing
 from ingest.rejects import Reject
 from ingest.seen import Redeliveries, fingerprint
 from ingest.sparkplug.host import FORMAT, ROOT, STATE_ROOT, Heard, Host
@@ -59,6 +60,7 @@ class Gathering:
         self._routes = registry.routes()
         self.sparkplug.use(self._routes)
         self._members = frozenset(registry.members)
+        self._own = own_decoders(registry.profiles)
         self._targets: dict[str, tuple[Target, ...]] = {}
 
     def _reset(self) -> None:
@@ -235,7 +237,7 @@ class Gathering:
         if not routes or (topic.startswith(ROOT) and all(route.format == FORMAT for route in routes)):
             return ()  # Sparkplug takes the way of what is unusual, and that of the others stays as short as it is
         crc = zlib.crc32(topic.encode())
-        targets = tuple(Target(route, self._machine(route.key), crc, _decode_of(route)) for route in routes)
+        targets = tuple(Target(route, self._machine(route.key), crc, _decode_of(route, self._own)) for route in routes)
         if len(self._targets) >= _REMEMBERED:
             self._targets.clear()
         self._targets[topic] = targets
@@ -274,14 +276,8 @@ def _wrong(error: Exception) -> DecodeError:
     return DecodeError("decoder", "", f"{type(error).__name__}: {error}", "a decoder that can read this; report it")
 
 
-def _decode_of(route: Route) -> Decode:
+def _decode_of(route: Route, own: Mapping[str, Decode]) -> Decode:
     try:
-        return decoder(route.format)
+        return own.get(route.format) or decoder(route.format)
     except KeyError:
-        rule = f"one of {', '.join(formats())}"
-
-        def refuse(topic: str, payload: bytes, context: Context) -> list[Reading]:
-            del topic, payload, context
-            raise DecodeError("format", "format", route.format, rule)
-
-        return refuse
+        return refusing(route.format, f"one of {', '.join(sorted({*formats(), *own}))}")

@@ -56,7 +56,7 @@ def registry(found: list[Message]) -> Any:
         members.add(member)
         routes.append(Route(MachineKey(member, machine), topic, "canonical", None, ZoneInfo("UTC"), 1.0, 60.0))
     made = Routes(routes)
-    return SimpleNamespace(routes=lambda: made, members=dict.fromkeys(members))
+    return SimpleNamespace(routes=lambda: made, members=dict.fromkeys(members), profiles={})
 
 
 def cpu() -> float:
