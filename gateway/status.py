@@ -96,7 +96,8 @@ def _contradicted(ingest: Health, words: Words) -> str:
     if not ingest.contradictions:
         return todo
     newest = ingest.contradictions[-1]
-    return f"{words.say('Le dernier : %(topic)s nomme « %(name)s ».', topic=newest.topic, name=newest.name)} {todo}"
+    latest = words.say("Le dernier : %(topic)s nomme « %(name)s ».", topic=newest.topic, name=newest.name)
+    return f"{latest} {todo}"
 
 
 def _programs(picture: Picture, live: Live, words: Words) -> list[Banner]:

@@ -4,6 +4,7 @@ import csv
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def grid(machines: int = 3, weeks: int = 8, seed: int = 1, timezone: str = "UTC"
     count = 168 * weeks
     clock = local_hours(int(MONDAY.timestamp()), count, timezone)
     chance = np.linspace(0.05, 0.5, machines)[:, None] * (clock.hour_of_week < 120)
-    busy = (random.random((machines, count)) < chance) * 1800.0
+    busy = np.where(random.random((machines, count)) < chance, 1800.0, 0.0)
     names = tuple(f"m{number}" for number in range(machines))
     return Grid(names, clock, busy, busy, np.full((machines, count), 3600.0))
 
@@ -154,7 +155,7 @@ def test_a_busy_minute_makes_its_hour_busy(tmp_path: Path) -> None:
         ({"first_weeks": 9}, "no window of 8 h can be scored: 1 weeks, 9 of them"),
     ],
 )
-def test_what_cannot_be_asked(tmp_path: Path, options: dict[str, int], message: str) -> None:
+def test_what_cannot_be_asked(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     busy = read_intervals(file(tmp_path, "busy.csv", [("saw", MONDAY, MONDAY + timedelta(hours=9))]))
     with pytest.raises(ValueError, match=message):
         evaluate(busy, **options)

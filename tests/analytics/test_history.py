@@ -1,5 +1,6 @@
 """Hours as columns: weeks in which the clocks change, hours nobody derived, free time at the ends of an hour."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -44,28 +45,11 @@ def test_hours_nobody_derived_are_unknown() -> None:
 
 def test_the_part_of_an_hour_still_to_come_is_unknown() -> None:
     partial = bucket(HOUR, (0, STANDBY))
-    running = type(partial)(*(getattr(partial, name) for name in ("member", "machine", "hour")),
-                            (0.0, 0.0, 900.0, 0.0, 0.0, 0.0, 0.0), *_after_seconds(partial))  # fmt: skip
+    running = replace(partial, seconds=(0.0, 0.0, 900.0, 0.0, 0.0, 0.0, 0.0))
     history = History.from_buckets([running], "UTC")
     assert history.observed.tolist() == [900.0]
     assert history.head.tolist() == [900.0]
     assert history.tail.tolist() == [0.0]
-
-
-def _after_seconds(one: object) -> list[object]:
-    names = (
-        "energy_wh",
-        "pieces",
-        "readings",
-        "conflicts",
-        "resets",
-        "power_max_w",
-        "basis",
-        "segments",
-        "carry",
-        "model",
-    )
-    return [getattr(one, name) for name in names]
 
 
 def test_free_seconds_at_both_ends() -> None:

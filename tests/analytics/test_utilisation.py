@@ -58,6 +58,7 @@ def test_silence_at_weekends_biases_the_plain_share_and_not_the_stratified_one()
     history = History.from_buckets(silent, "Europe/Paris", HOUR, HOUR + 28 * 86_400)
     plain, filled = utilisation.weekly(history).share, utilisation.stratified(history).share
     assert plain[3] == pytest.approx(15 / 120)
+    assert truth is not None
     np.testing.assert_allclose(filled, truth)
     assert utilisation.stratified(history).coverage[3] == pytest.approx(120 / 168)
 

@@ -201,12 +201,15 @@ def test_language_by_the_browser(accepted: str, expected: str) -> None:
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_catalogues_are_complete_and_hold_nothing_else(language: str) -> None:
     methods = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]
-    keywords = {"_": None, "ngettext": (1, 2), "say": None, "count": (1, 2), "later": None}
-    options = {"templates/**.html": {"extensions": "jinja2.ext.i18n,jinja2.ext.do"}}
-    wanted = {
-        message
-        for _, _, message, _, _ in extract_from_dir(web.HERE, methods, options, keywords)  # type: ignore[arg-type]  # keywords as documented
+    keywords: dict[str, tuple[int, ...] | None] = {
+        "_": None,
+        "ngettext": (1, 2),
+        "say": None,
+        "count": (1, 2),
+        "later": None,
     }
+    options = {"templates/**.html": {"extensions": "jinja2.ext.i18n,jinja2.ext.do"}}
+    wanted = {message for _, _, message, _, _ in extract_from_dir(web.HERE, methods, options, keywords)}
     source = Path(catalog.FOLDER / f"{language}.po").read_bytes()
     found = {message.id: message.string for message in read_po(BytesIO(source)) if message.id}
     assert set(found) == wanted

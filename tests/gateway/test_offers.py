@@ -128,7 +128,7 @@ def test_sizes_that_cannot_be_read_are_refused(text: str) -> None:
     ],
 )
 def test_attributes_reach_contain_or_are_unknown(name: str, least: str, expected: bool | None) -> None:
-    booth = {"oven_c": 80.0, "paint": "liquide", "atex": True}
+    booth: dict[str, str | float | bool] = {"oven_c": 80.0, "paint": "liquide", "atex": True}
     assert attributes.answers(booth, Trade.PAINT, name, least, FR) is expected
 
 

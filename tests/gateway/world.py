@@ -130,7 +130,7 @@ def _hours(member: Member, machine: Machine, last: datetime, rng: np.random.Gene
             member.slug,
             machine.id,
             hour,
-            tuple(seconds),
+            (seconds[0], seconds[1], seconds[2], seconds[3], seconds[4], seconds[5], seconds[6]),
             1000.0,
             3,
             60,
@@ -141,7 +141,7 @@ def _hours(member: Member, machine: Machine, last: datetime, rng: np.random.Gene
             tuple(segments),
             "",
             "w",
-        )  # type: ignore[arg-type]  # seven seconds, as the tuple says
+        )
 
 
 def _next(code: int, at: datetime, load: float, rng: np.random.Generator) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +193,11 @@ async def test_repush_fills_an_empty_store(rig: Rig) -> None:
 
 async def test_a_batch_that_is_offered_late_is_not_forgotten(rig: Rig) -> None:
     first, second = batch(0, 10), batch(10, 10)
-    numbers = [await rig.thread.submit(lambda spool, one=one: spool.commit(Work(one), 1)) for one in (first, second)]
+    numbers = []
+    for one in (first, second):
+        number = await rig.thread.submit(partial(Spool.commit, work=Work(one), now_ms=1))
+        assert number is not None
+        numbers.append(number)
     rig.forwarder._behind = False  # as after a while of running
     rig.forwarder.offer(numbers[1], second)
     async with rig.running():

@@ -10,7 +10,7 @@ import pytest
 from fleet.batch import MachineKey, Reading, ReadingBatch
 from fleet.registry import Registry, load
 from ingest import hot
-from ingest.decoders import Context
+from ingest.decoders import Context, decoder
 from ingest.hot import Gathering
 from ingest.seen import Redeliveries, Seen
 from ingest.spool import Work
@@ -178,7 +178,7 @@ def test_a_decoder_that_breaks_refuses_one_message(gathering: Gathering, monkeyp
     assert len(the_batch(work)) == 1
 
 
-hot_decoder = hot.decoder
+hot_decoder = decoder
 
 
 def test_an_unknown_format_is_said(fleet: Path) -> None:
