@@ -24,6 +24,9 @@ from gateway.places import positions
 from gateway.present import Present, newest, patience, present
 
 _SECRET: Final = secrets.token_bytes(32)
+_CONTRIBUTORS: Final = 5
+_LARGEST_TWO: Final = 0.6
+_ROUNDED_TO_H: Final = 50.0
 _ANY_MEMBER: Final = "member:" + "0" * 64
 """A recipient that only a consent for all members reaches."""
 
@@ -152,26 +155,68 @@ class Scope:
         raise Hidden(opaque_id)
 
     def connected(self) -> tuple[int, int]:
-        """Members with at least one live feed, and all members: numbers without names."""
+        """Members with at least one live feed, and all members; for the operator alone.
+
+        Raises:
+            Hidden: another audience asks.
+        """
+        self.require(Audience.OPERATOR)
         alive = {key.member for key, silent in self._feeds() if not silent}
         return len(alive), len(self.picture.registry.members)
 
     def silent(self) -> int:
-        """Number of machines that have sent readings and are silent now."""
+        """Number of machines that have sent readings and are silent now; for the operator alone.
+
+        Raises:
+            Hidden: another audience asks.
+        """
+        self.require(Audience.OPERATOR)
         return sum(silent for _, silent in self._feeds())
 
-    def hours_lent(self, back: timedelta) -> float:
-        """Hours reserved and marked lent, from that long ago until now, on the machines whose offers are shown here."""
+    def connected_today(self) -> tuple[int, int]:
+        """Members of which a machine was heard as of 06:00, and all members: numbers without names, once a day."""
+        feeds, members = self.picture.feeds, self.picture.registry.members
+        alive = {m.slug for m, x in self.picture.registry.machines() if feeds and feeds.alive(MachineKey(m.slug, x.id))}
+        return len(alive), len(members)
+
+    def silent_today(self) -> int | None:
+        """Number of machines whose hours are shown here that were not heard as of 06:00; None for the network.
+
+        At level ``offers`` unknown, busy and not offered look alike, so only ``hours`` and one's own count.
+        """
+        feeds = self.picture.feeds
+        if self.audience is Audience.NETWORK:
+            return None
+        keys = [MachineKey(m.slug, x.id) for m, x in self.picture.registry.machines()]
+        return sum((view := self.view(key)).owner or view.hours for key in keys if feeds and feeds.silent(key))
+
+    def hours_lent(self, back: timedelta) -> float | None:
+        """Hours reserved and marked lent, from that long ago until now, on the machines whose offers are shown here.
+
+        None for an owner, and for the network unless five members lent and no two hold more than 60 % of it.
+        """
+        if self.audience is Audience.OWNER:
+            return None
+        lent = self._lent(back)
+        if self.audience is not Audience.NETWORK:
+            return sum(lent.values())
+        total, largest = sum(lent.values()), sum(sorted(lent.values())[-2:])
+        enough = len(lent) >= _CONTRIBUTORS and largest <= _LARGEST_TWO * total
+        return round(total / _ROUNDED_TO_H) * _ROUNDED_TO_H if enough else None
+
+    def _lent(self, back: timedelta) -> dict[str, float]:
+        """The same by member, of those that lent anything."""
         now = self.picture.now()
-        total = timedelta(0)
+        lent: dict[str, float] = {}
         for member, machine in self.picture.registry.machines():
             if self.view(MachineKey(member.slug, machine.id)).windows:
                 zone = self.picture.registry.zone(member.slug)
                 for one in machine.reservations:
                     start, end = (at if at.tzinfo else at.replace(tzinfo=zone) for at in (one.start, one.end))
                     if one.lent:
-                        total += max(timedelta(0), min(end, now) - max(start, now - back))
-        return total / timedelta(hours=1)
+                        time = max(timedelta(0), min(end, now) - max(start, now - back))
+                        lent[member.slug] = lent.get(member.slug, 0.0) + time / timedelta(hours=1)
+        return {slug: hours for slug, hours in lent.items() if hours}
 
     def streamed_families(self) -> dict[str, int]:
         """Number of machines by family of trade whose owners agreed to a stream for a start-up; no names, no places."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -13,6 +14,7 @@ from fleet.batch import MachineKey
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.draw.strip import swatch
 from gateway.live import Change, Now
+from gateway.offers import OfferRow, without_progress
 from gateway.web import Page, Site, page_of
 from gateway.words import Words
 
@@ -20,13 +22,15 @@ router = APIRouter(tags=["events"])
 HEARTBEAT_S: Final = 15.0
 _GATHER_S: Final = 0.2  # a burst of readings of one machine becomes one event
 _PLUMBING: Final = frozenset({"rejects", "unclaimed", "session"})
-_OFFERS: Final = frozenset({"finding", "registry"})
+_OFFERS_EVERY_S: Final = 3.0
 
 Event = tuple[str, str]
 
 
 class Voice:
     """What one visitor is told: ``kinds`` of change become an event of that ``name`` without content."""
+
+    every_s = HEARTBEAT_S
 
     def __init__(self, name: str = "", kinds: frozenset[str] = frozenset()) -> None:
         self.name, self.kinds = name, kinds
@@ -83,6 +87,28 @@ class OwnerVoice(Voice):
         return "state", json.dumps(said, ensure_ascii=False)
 
 
+class OffersVoice(Voice):
+    """That the offers shown to this visitor are others than before; nothing of what happens elsewhere.
+
+    They are compared by the clock alone: neither an event nor its time depends on what this visitor may not see.
+    """
+
+    every_s = _OFFERS_EVERY_S
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.scope = scope
+        self._told = self._shown()
+
+    def beat(self) -> list[Event]:
+        before, self._told = self._told, self._shown()
+        return [] if before == self._told else [("offers", "{}")]
+
+    def _shown(self) -> list[OfferRow]:
+        rows = self.scope.offers()
+        return rows if self.scope.audience is Audience.COORDINATOR else [without_progress(row) for row in rows]
+
+
 def _local(heard: Now | None, words: Words) -> str | None:
     if heard is None or heard.power_at is None:
         return None
@@ -94,7 +120,7 @@ async def events(
     page: Annotated[Page, Depends(page_of)],
     machine: Annotated[str, Query(description="member.machine: its live state, for its owner")] = "",
     member: Annotated[str, Query(description="all machines of the member, for the owner")] = "",
-    offers: Annotated[bool, Query(description="when offers change")] = False,
+    offers: Annotated[bool, Query(description="when the offers shown to this visitor change")] = False,
     network: Annotated[bool, Query(description="when the plumbing changes, for the operator")] = False,
 ) -> StreamingResponse:
     """A stream of ``state``, ``offers`` and ``network`` events until the visitor leaves or the gateway stops."""
@@ -121,7 +147,7 @@ def _voice(page: Page, machine: str, member: str, offers: bool, network: bool) -
         page.scope(Audience.OPERATOR)
         return Voice("network", _PLUMBING)
     if offers:
-        return Voice("offers", _OFFERS)
+        return OffersVoice(page.offers_scope())
     raise Hidden("events")
 
 
@@ -130,26 +156,26 @@ async def _stream(request: Request, site: Site, voice: Voice) -> AsyncIterator[s
     try:
         async with site.live.changes() as queue:
             yield "retry: 2000\n\n"
-            told = voice.beat()
+            told, beat_at = voice.beat(), time.monotonic() + voice.every_s
             while not site.stop.is_set():
                 for name, data in dict.fromkeys(told):
                     yield f"event: {name}\ndata: {data}\n\n"
-                pending = await _gather(queue, site.stop)
+                pending = await _gather(queue, site.stop, beat_at - time.monotonic())
                 told = [event for change in pending if (event := voice.of(change)) is not None]
-                if not pending:
+                if time.monotonic() >= beat_at:
                     if await request.is_disconnected():
                         return
                     yield ": still here\n\n"
-                    told = voice.beat()
+                    told, beat_at = told + voice.beat(), time.monotonic() + voice.every_s
     finally:
         site.metrics.streams.dec()
 
 
-async def _gather(queue: asyncio.Queue[Change], stop: asyncio.Event) -> list[Change]:
-    """The changes of one moment, each once; empty after a heartbeat without any, or at the stop."""
+async def _gather(queue: asyncio.Queue[Change], stop: asyncio.Event, longest_s: float) -> list[Change]:
+    """The changes of one moment, each once; empty after ``longest_s`` without any, or at the stop."""
     first, stopped = asyncio.ensure_future(queue.get()), asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait({first, stopped}, timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({first, stopped}, timeout=max(0.0, longest_s), return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
         arrived = first.done() or not first.cancel()

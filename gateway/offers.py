@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
 
@@ -117,6 +117,11 @@ def offer_row(
         published=published.day if published else None,
         position=position,
     )
+
+
+def without_progress(row: OfferRow) -> OfferRow:
+    """The offer as others than the coordinator read it: how far it is with a member is the two parties' own."""
+    return replace(row, progress=Progress())
 
 
 def promises(offers: Iterable[OfferRow], today: date) -> Promises:

@@ -17,8 +17,9 @@ from fleet import clock
 from fleet.batch import MachineKey
 from fleet.records import Document, Finding, Outlook
 from fleet.registry import Registry
+from gateway import daily, publish
 from gateway import need as needs
-from gateway import publish
+from gateway.daily import Feeds
 from gateway.need import Need
 from gateway.publish import Published
 from store.base import Store, StoreError
@@ -26,6 +27,7 @@ from store.base import Store, StoreError
 log: Final = logging.getLogger(__name__)
 OFFER_KIND: Final = "offer"
 STORE_PATIENCE_S: Final = 5.0
+_NETWORK: Final = MachineKey("", "")
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -60,6 +62,7 @@ class Picture:
         self.progress: dict[MachineKey, Progress] = {}
         self.published: dict[MachineKey, Published] = {}
         self.needs: dict[str, Need] = {}
+        self.feeds: Feeds | None = None
         self.loaded = False
         self.error: str | None = None
         self.since: datetime | None = None
@@ -138,8 +141,9 @@ class Picture:
         current = {key: outlook for (key, _), outlook in outlooks.items()}
         told = {key: document for (key, _), document in published.items()}
         told |= await self._publish_today(current, told)
+        feeds = await self._feeds_today(current)
         # all at once: no page sees new outlooks beside old windows
-        self.outlooks, self.published, self.findings = current, told, dict(findings)
+        self.outlooks, self.published, self.findings, self.feeds = current, told, dict(findings), feeds
         self.progress = {key: document for (key, _), document in progress.items()}
         self.needs = {need.id: need for need in wanted.values()}
 
@@ -157,6 +161,14 @@ class Picture:
             at = self.now()
             await self.store.write_documents(_document(key, publish.KIND, body, at) for key, body in fresh.items())
         return fresh
+
+    async def _feeds_today(self, outlooks: Mapping[MachineKey, Outlook]) -> Feeds:
+        known = _parsed(Feeds, await self.store.read_documents(daily.KIND)).get((_NETWORK, daily.KIND))
+        now = self.now()
+        feeds = daily.renew(known, outlooks, now, publish.publishing_day(now, self.zone))
+        if feeds.heard and feeds != known:
+            await self.store.write_documents([_document(_NETWORK, daily.KIND, feeds, now)])
+        return feeds
 
     def _offered(self, key: MachineKey) -> bool:
         machine = self.registry.machine(key)

@@ -65,6 +65,19 @@ class Page:
         """
         return scope_of(self.visitor, audience, self.site.picture, self.site.live, member)
 
+    def offers_scope(self) -> Scope:
+        """What this visitor reads of offers: a member what others show it; the coordinator, and on request the
+        network's edition.
+
+        Raises:
+            gateway.access.Hidden: a start-up or the operator asks.
+        """
+        if self.visitor.audience is Audience.OWNER:
+            return self.scope(Audience.OWNER, self.visitor.member)
+        if self.request.query_params.get("audience") == Audience.NETWORK:
+            return self.scope(Audience.NETWORK)
+        return self.scope(Audience.COORDINATOR)
+
     def looked(self, scope: Scope, keys: Iterable[MachineKey], what: What) -> None:
         """Keep for the owners that this visitor looks at their machines, or at their offers."""
         role = str(self.visitor.audience or scope.audience)

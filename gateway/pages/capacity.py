@@ -15,7 +15,7 @@ from gateway.access import Audience, Scope
 from gateway.filters import Fit, Wanted, fit, read_wanted, surest
 from gateway.matching import matches, unserved
 from gateway.need import is_open
-from gateway.offers import OfferRow, promises
+from gateway.offers import OfferRow, promises, without_progress
 from gateway.pages.rows import STATUS_WORDS, rows
 from gateway.picture import Progress, Status
 from gateway.places import Position, positions
@@ -36,14 +36,15 @@ async def capacity(page: Annotated[Page, Depends(page_of)]) -> Response:
         return page.render("startup.html", families=_families(page))
     if page.visitor.audience is Audience.OPERATOR:
         return RedirectResponse("/network", 303)
-    scope = _scope(page)
+    scope = page.offers_scope()
     offered = scope.offered()
     offers = list(offered.values())
     wanted = read_wanted(page.request.query_params, page.words)
     places = positions(scope.picture.registry)
     communes = _communes(scope, offers, places)
     origin = wanted.place if wanted.place in communes else _home(scope)
-    fits = surest([found for offer in offers if (found := fit(offer, wanted, places.get(origin), page.words))])
+    listed = offers if scope.audience is Audience.COORDINATOR else [without_progress(offer) for offer in offers]
+    fits = surest([found for offer in listed if (found := fit(offer, wanted, places.get(origin), page.words))])
     shown, more, bare = _parted(fits, everything=page.request.query_params.get("all") == "1")
     first = publishing_day(page.now, scope.picture.zone) + timedelta(days=FIRST_DAY)
     page.looked(scope, _keys(offered, [*shown, *bare]), "offer")
@@ -66,7 +67,7 @@ async def capacity(page: Annotated[Page, Depends(page_of)]) -> Response:
         features=_features(offers, page.words),
         size=attributes.size_in_words(wanted.size, page.words) if wanted.size else "",
         statuses=[(value, page.words.say(STATUS_WORDS[value])) for value in get_args(Status)],
-        **_figures(scope, offers, places, page.words),
+        figures=_figures(scope, offers, places, page.words),
     )
 
 
@@ -106,15 +107,6 @@ def sentence(offers: Sequence[OfferRow], words: Words) -> str:
     if not new:
         return text + words.say(" ; rien de nouveau depuis lundi.")
     return text + words.count(" ; %(num)s nouvelle depuis lundi.", " ; %(num)s nouvelles depuis lundi.", new)
-
-
-def _scope(page: Page) -> Scope:
-    """A member reads what others show it; the committee's edition is open to the coordinator."""
-    if page.visitor.audience is Audience.OWNER:
-        return page.scope(Audience.OWNER, page.visitor.member)
-    if page.request.query_params.get("audience") == Audience.NETWORK:
-        return page.scope(Audience.NETWORK)
-    return page.scope(Audience.COORDINATOR)
 
 
 def _parted(fits: Sequence[Fit], *, everything: bool) -> tuple[list[Fit], int, list[Fit]]:
@@ -164,9 +156,14 @@ def _edition(page: Page, scope: Scope, first: date, origin: Position | None) -> 
     """What a print of the page shows instead: the network's edition, made from the network's own scope."""
     if scope.audience is Audience.NETWORK:
         return None
-    offers = Scope(Audience.NETWORK, "", scope.picture, scope.live).offers()
-    fits = [found for offer in offers if (found := fit(offer, Wanted(), origin, page.words))]
-    return {"sentence": sentence(offers, page.words), "rows": rows(surest(fits), first, page.words)}
+    network = Scope(Audience.NETWORK, "", scope.picture, scope.live)
+    offers = network.offers()
+    fits = [found for offer in offers if (found := fit(without_progress(offer), Wanted(), origin, page.words))]
+    return {
+        "sentence": sentence(offers, page.words),
+        "rows": rows(surest(fits), first, page.words),
+        "figures": _figures(network, offers, {}, page.words),
+    }
 
 
 def _families(page: Page) -> list[tuple[str, str]]:
@@ -175,12 +172,14 @@ def _families(page: Page) -> list[tuple[str, str]]:
 
 
 def _figures(scope: Scope, offers: Sequence[OfferRow], places: Mapping[str, Position], words: Words) -> dict[str, Any]:
-    alive, total = scope.connected()
-    said = promises(offers, scope.today)
-    figures = {
+    """The figures that this audience may read; None is left out."""
+    alive, total = scope.connected_today()
+    silent, said = scope.silent_today(), promises(offers, scope.today)
+    lent = scope.hours_lent(timedelta(weeks=_LENT_WEEKS))
+    figures: dict[str, str | None] = {
         "connected": words.say("%(n)s sur %(total)s", n=alive, total=total),
-        "silent": words.number(scope.silent()),
-        "lent": words.unit(scope.hours_lent(timedelta(weeks=_LENT_WEEKS)), "h"),
+        "silent": words.number(silent) if silent is not None else None,
+        "lent": words.unit(lent, "h") if scope.audience is not Audience.OWNER else None,
         "kept": words.say("%(n)s sur %(total)s", n=said.kept, total=said.due) if said.due else NOTHING,
         "reserved": words.number(sum(offer.progress.status == "reserved" for offer in offers)),
         "unserved": None,
