@@ -6,7 +6,7 @@ from typing import Any
 
 from accelerator import owner
 from accelerator.connecting_guess import Speaking
-from accelerator.doctor import listen_once
+from accelerator.doctor_broker import listen_once
 from accelerator.problems import Missing
 from accelerator.programs import broker_address
 from accelerator.settings import Settings

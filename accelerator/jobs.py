@@ -43,7 +43,9 @@ def table(store: Store, settings: Settings) -> dict[str, owner.Job]:
     async def newest(arguments: Mapping[str, Any]) -> Any:
         member = arguments.get("member")
         keys = [key for key in await store.known_machines() if member in (None, key.member)]
-        return [await _newest(store, key) for key in keys]
+        known = loaded(settings.fleet)
+        found = [(key, known.machine(key)) for key in keys]
+        return [await _newest(store, key, machine.every if machine else 300) for key, machine in found]
 
     async def export(arguments: Mapping[str, Any]) -> Any:
         start, end = (_time(arguments.get(name)) for name in ("from", "to"))
@@ -134,15 +136,21 @@ def _there(store_url: str) -> None:
         raise Missing(f"store {store_url}: there is no such file; nothing has been collected there")
 
 
-async def _newest(store: Store, key: MachineKey) -> dict[str, Any]:
-    """Times of the newest reading of a machine (epoch ms), and its highest power of the day before it (watts)."""
+async def _newest(store: Store, key: MachineKey, every_s: float) -> dict[str, Any]:
+    """Times of the newest reading of a machine (epoch ms); of the day before it the highest power (watts), the median
+    distance of readings (seconds) and the coverage: the share of the time from its first reading on in which it spoke.
+    """
     last = await store.last_reading(key, _FAR_MS)
     at_ms = int(last.rows["at_ns"][0]) // 1_000_000
     day = await store.read_readings([key], at_ms - 86_400_000, at_ms + 1)
     powers = day.rows["power_w"][~np.isnan(day.rows["power_w"])]
     highest = float(powers.max()) if len(powers) else None
-    arrived = int(last.rows["arrived_ms"][0])
-    return {"member": key.member, "machine": key.machine, "at": at_ms, "arrived": arrived, "power_max_w": highest}
+    steps = np.diff(np.unique(day.rows["at_ns"])) / 1e9
+    coverage = float(np.minimum(steps, 3 * every_s).sum() / steps.sum()) if len(steps) else None
+    return {
+        "member": key.member, "machine": key.machine, "at": at_ms, "arrived": int(last.rows["arrived_ms"][0]),
+        "power_max_w": highest, "coverage": coverage, "median_s": float(np.median(steps)) if len(steps) else None,
+    }  # fmt: skip
 
 
 def _time(text: Any) -> datetime | None:

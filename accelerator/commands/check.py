@@ -1,5 +1,6 @@
 """``resilian settings`` and ``resilian doctor``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from accelerator import logs, output
 from accelerator import settings as settings_module
 from accelerator.problems import Found
+from accelerator.programs import broker_address
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _MARKS = {"ok": "ok", "wrong": "WRONG", "unknown": "?"}
@@ -30,9 +32,18 @@ def doctor(
     machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
     fleet: Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder of the running `up` or `demo`.")] = None,
+    as_device: Annotated[
+        str | None,
+        typer.Option(
+            "--as-device", metavar="URL", help="Walk it with a device's login, too: mqtts://USER[:PASSWORD]@HOST."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Walk the path of the data and say where it ends, why, and what to do. Exit 1 when something is wrong.
+
+    With --as-device it connects as the device does, which ends the device's own connection for that moment; a password
+    that the URL leaves out is asked for.
 
     Example: resilian doctor --member zorn --machine cabine-1
     """
@@ -42,7 +53,7 @@ def doctor(
     chosen = settings_module.load(fleet=fleet, data_dir=data)
     logs.configure("error")
     with output.progress("doctor"):
-        steps = run(examine(chosen, member, machine))
+        steps = run(examine(chosen, member, machine, _with_password(as_device)))
     if as_json:
         output.emit_json({"steps": as_rows(steps), "conclusion": conclusion(steps)})
     else:
@@ -51,6 +62,16 @@ def doctor(
         typer.echo(conclusion(steps))
     if any(step.status == "wrong" for step in steps):
         raise Found("the doctor found something wrong")
+
+
+def _with_password(url: str | None) -> str | None:
+    """The URL with a password; asked for where it leaves one out, so that none need stand in a list of processes."""
+    if url is None:
+        return None
+    address = broker_address(url)
+    if address.user and address.password is None:
+        address = replace(address, password=typer.prompt(f"password of {address.user}", hide_input=True))
+    return address.url
 
 
 def register(app: typer.Typer) -> None:

@@ -154,7 +154,7 @@ def member_relay(
 ) -> None:
     """Write the Mosquitto file of a relay in a member's plant, which keeps its data through an outage.
 
-    Without a login in the broker's address the relay gets its own, MEMBER.relay; its password stands in that file alone.
+    Without a login in the broker's address the relay gets its own, MEMBER.relay; its password is in that file alone.
 
     Example: resilian member relay zorn --broker mqtts://mqtt.example.org > relay.conf
     """

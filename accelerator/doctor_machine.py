@@ -1,0 +1,152 @@
+"""Where the data of one machine ends, judged from what the broker retains and the store holds. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import SequenceMatcher
+from typing import Any, Final, Literal
+
+from fleet.batch import MachineKey
+from fleet.network import Machine, Trade
+from fleet.topics import matches, reading_topic
+from fleet.trades import TRADES
+
+Status = Literal["ok", "wrong", "unknown"]
+_CLOCK_TOLERANCE_S: Final = 300.0
+_FLAT_SHARE: Final = 0.02
+_IMPOSSIBLE_TIMES: Final = 3.0
+_KILOWATTS: Final = 0.003
+_COVERED: Final = 0.8
+_TODO: Final = {
+    "future": "set the device's clock by NTP, or the feed's time zone: resilian machine feed {key} --timezone ZONE",
+    "time": "set the device's clock by NTP, and let it send its time as the format says",
+    "json": "let the device send the format of its feed, or correct that: resilian machine feed {key} --format NAME",
+    "topic": "let the feed name the topic that carries the readings: resilian machine feed {key} --topic TOPIC",
+    "channel": "say which channel the machine is on in its feed",
+    "format": "name a format there is: resilian machine feed {key} --format NAME",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One link of the path. ``todo`` is what to do when it is broken."""
+
+    name: str
+    status: Status
+    detail: str
+    todo: str = ""
+
+
+def judge_machine(
+    key: MachineKey, machine: Machine, newest: Mapping[str, Any] | None, retained: Mapping[str, Any], at: datetime
+) -> Step:
+    """Where the data of one machine ends.
+
+    Args:
+        newest: its newest stored reading: ``at`` and ``arrived`` in epoch ms; of the day before it ``power_max_w``,
+            ``coverage`` (0 to 1) and ``median_s`` between readings, or None.
+        retained: topic -> newest message of the programs.
+    """
+    name = "/".join(key)
+    topics = [feed.topic for feed in machine.feeds] + [reading_topic(*key)]
+    age_s = None if newest is None else at.timestamp() - newest["arrived"] / 1000
+    refused = _newest_reject(retained.get(f"net/v1/rejects/{key.member}"), topics)
+    since_ms = 0 if newest is None else newest["arrived"]
+    if refused is not None and (age_s is None or age_s > 3 * machine.every or refused.get("at", 0) > since_ms):
+        return _refused(name, key, refused)
+    if newest is None or age_s is None or age_s > 3 * machine.every:
+        return _silent(name, key, topics, age_s, retained)
+    return (
+        _clock(name, machine, newest)
+        or _power(name, key, machine, newest)
+        or _coverage(name, machine, newest)
+        or Step(name, "ok", f"newest reading {span(age_s)} old")
+    )
+
+
+def _newest_reject(rejects: Any, topics: list[str]) -> dict[str, Any] | None:
+    newest = rejects.get("newest", []) if isinstance(rejects, dict) else []
+    found: list[dict[str, Any]] = [row for row in newest if any(matches(topic, row["topic"]) for topic in topics)]
+    return found[0] if found else None
+
+
+def _refused(name: str, key: MachineKey, refused: Mapping[str, Any]) -> Step:
+    field = f"field {refused['field']} = {refused['value']}: " if refused.get("field") else ""
+    rule = f": {refused['rule']}" if refused.get("rule") else ""
+    todo = _TODO.get(refused["reason"], "correct the device or its profile; then `resilian rejects retry` reads them")
+    return Step(
+        name, "wrong", f"its messages are refused: {field}{refused['reason']}{rule}", todo.format(key=" ".join(key))
+    )
+
+
+def _silent(name: str, key: MachineKey, topics: list[str], age_s: float | None, retained: Mapping[str, Any]) -> Step:
+    unclaimed = retained.get(f"net/v1/unclaimed/{key.member}")
+    devices = unclaimed.get("devices", []) if isinstance(unclaimed, dict) else []
+    since = "has never sent anything" if age_s is None else f"is silent for {span(age_s)}"
+    if devices:
+        nearest = max(devices, key=lambda device: SequenceMatcher(None, device["topic"], topics[0]).ratio())
+        form = (nearest.get("guess") or {}).get("format", "NAME")
+        todo = (
+            f"correct the topic in the device, or take its topic: resilian machine feed {' '.join(key)} "
+            f"--topic {nearest['topic']} --format {form}"
+        )
+        detail = f"{since} on {topics[0]}, but {nearest['topic']} speaks and belongs to no machine"
+        return Step(name, "wrong", detail, todo)
+    todo = (
+        f"check the device's power, network, login and topic: it must publish to {topics[0]}; try its login with "
+        f"`resilian doctor --member {key.member} --machine {key.machine} --as-device URL`"
+    )
+    return Step(name, "unknown" if age_s is not None else "wrong", since, todo)
+
+
+def _clock(name: str, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
+    offset_s = (newest["arrived"] - newest["at"]) / 1000
+    if abs(offset_s) <= max(_CLOCK_TOLERANCE_S, 3 * machine.every):
+        return None
+    side = "behind" if offset_s > 0 else "ahead"
+    detail = f"its clock is {span(abs(offset_s))} {side} (or it resends old readings)"
+    return Step(name, "wrong", detail, "set the device's clock by NTP, or its feed's time zone")
+
+
+def _power(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
+    power = newest.get("power_max_w")
+    if power is None or power <= 0:
+        return None
+    drawn, feed = (
+        f"its highest power of the last day is {power:g} W",
+        f"resilian machine feed {' '.join(key)} --scale-w",
+    )
+    usual = machine.rated_w or machine.calibration.working_w
+    if usual is not None and power < _FLAT_SHARE * usual:
+        return Step(name, "wrong", f"{drawn} where {usual:g} W are rated: kW sent for W?", f"{feed} 1000")
+    if usual is not None and power > _IMPOSSIBLE_TIMES * usual:
+        return Step(
+            name, "wrong", f"{drawn} where {usual:g} W are rated: impossible", f"correct the unit: {feed} FACTOR"
+        )
+    typical = TRADES[machine.trade].working_w
+    if usual is None and power > 100 * typical:
+        detail = f"{drawn}; {typical:g} W are usual for {machine.trade.value}: impossible"
+        return Step(name, "wrong", detail, f"correct the unit: {feed} FACTOR")
+    if usual is None and machine.trade is not Trade.OTHER and power < _KILOWATTS * typical:
+        detail = f"{drawn}; {typical:g} W are usual for {machine.trade.value}: off, or kW sent for W?"
+        return Step(name, "unknown", detail, f"if it worked in that day: {feed} 1000")
+    return None
+
+
+def _coverage(name: str, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
+    median, coverage = newest.get("median_s"), newest.get("coverage")
+    if median is not None and median > machine.every:
+        detail = f"it sends every {span(median)}, and every {span(machine.every)} is expected"
+        return Step(name, "unknown", detail, "let it send more often, or raise `every` of the machine")
+    if coverage is not None and coverage < _COVERED:
+        detail = f"it was heard during {coverage:.0%} of the last day"
+        return Step(name, "unknown", detail, "check its radio and power; a relay in the plant bridges outages")
+    return None
+
+
+def span(seconds: float) -> str:
+    """A duration for people."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
