@@ -117,4 +117,3 @@ async def serving(running: Running) -> None:
             async with running.client.get(running.url + "/readyz") as answer:
                 if answer.status == 200 and "au moins, dans" in await running.get("/machines/alsalac/cabine-1"):
                     return
-            await asyncio.sleep(0.05)

@@ -27,14 +27,13 @@ def empty(folder: Path, now: datetime) -> Registry:
 
 
 async def until_text(running: Running, path: str, text: str) -> str:
-    """The page as soon as it says the text."""
+    """The page as soon as it says the text; each turn waits for the gateway's answer."""
     async with asyncio.timeout(60):
         for _ in iter(int, 1):
             async with running.client.get(running.url + path, headers={"Accept-Language": "fr"}) as answer:
                 html = await answer.text()
             if text in html:
                 return html
-            await asyncio.sleep(0.05)
     raise AssertionError
 
 
@@ -115,12 +114,7 @@ async def test_broker_away_is_said(gateway: Running, mosquitto: Broker) -> None:
     assert "Peinture" in html
     assert json.loads(await gateway.get("/readyz", 503))["broker"] is False
     mosquitto.start()
-    async with asyncio.timeout(60):
-        for _ in iter(int, 1):
-            async with gateway.client.get(gateway.url + "/readyz") as answer:
-                if answer.status == 200:
-                    return
-            await asyncio.sleep(0.1)
+    await serving(gateway)
 
 
 async def test_progress_of_the_history_is_shown(gateway: Running) -> None:
