@@ -19,6 +19,7 @@ MAX_DEVICES: Final = 100
 """Topics a member; further ones are counted with their member, and their messages kept within its bound."""
 LENIENT_MS: Final = 129_600_000
 """A guess looks at form alone: local times of any zone, and of a clock a day ahead, are times (36 hours)."""
+_FIT_MUCH: Final = frozenset({"generic", "plain-value"})  # a device's own profile reads the same and knows more
 _NO_ROUTE: Final = Fault("unclaimed", "", "", "a topic that a machine of the registry has")
 
 
@@ -93,7 +94,7 @@ def guess(topic: str, payload: bytes, arrived_ms: int) -> dict[str, Any] | None:
     """The format that reads most of a payload: ``{"format", "score", "reason"}``; None when none reads anything.
 
     The score is 0.1 for being read at all, 0.2 for each quantity (three count) and 0.2 for a device time; 0.05 goes off
-    for the generic mapping, which fits much, and 0.3 when something in the payload was refused.
+    for the mappings that fit much, and 0.3 when something in the payload was refused.
     """
     best: dict[str, Any] | None = None
     for name in formats():
@@ -115,7 +116,7 @@ def score(name: str, topic: str, payload: bytes, context: Context) -> dict[str, 
         return None
     quantities = _quantities(readings[0])
     timed = readings[0].at_ms is not None
-    sure = 0.1 + 0.2 * min(3, len(quantities)) + 0.2 * timed - 0.05 * (name == "generic") - 0.3 * bool(refused)
+    sure = 0.1 + 0.2 * min(3, len(quantities)) + 0.2 * timed - 0.05 * (name in _FIT_MUCH) - 0.3 * bool(refused)
     reason = f"reads {', '.join(quantities) or 'metrics'}{' and the time' if timed else '; no time'}"
     return {"format": name, "score": round(sure, 2), "reason": f"{reason}; refused {refused}" if refused else reason}
 
