@@ -202,6 +202,7 @@ class _Service:
         except TimeoutError:
             pass  # it stays in the spool, or at the broker
         self._touched.close()
+        self._sparkplug.leave()
         await self._announcer.close(_LAST_WORDS_S)
         self._health.stop()
 
@@ -257,6 +258,8 @@ class _Service:
             self._jobs.start(self._remember_session(), "remember the session")
         if reason and not self._stopping:
             _log.warning("the broker", connected=connected, reason=reason)
+        if connected:
+            self._sparkplug.connected()
         self._changed()
 
     def _on_session_lost(self, reason: str) -> None:

@@ -28,7 +28,7 @@ class Application:
         broker: where the nodes publish.
         host_id: what a node's configuration calls the primary host.
         members: the only ones that count; None is all.
-        publish: queues a message of the collector's own session.
+        publish: queues a message of the collector's own session, retained or not.
         tell: takes a sentence for people.
     """
 
@@ -38,11 +38,14 @@ class Application:
         broker: BrokerAddress,
         host_id: str,
         members: Collection[str] | None,
-        publish: Callable[[str, bytes], None],
+        publish: Callable[[str, bytes, bool], None],
         tell: Callable[[str], None],
     ) -> None:
         self._broker, self._host_id, self._members = broker, host_id, members
         self._publish, self._tell = publish, tell
+        # One login may be one connection at the broker (use_username_as_clientid): a second one would end the
+        # collector's session. Without a login the state has sessions, and so the wills that Sparkplug asks for.
+        self._apart = broker.user is None and broker.cert_file is None
         self._stop: asyncio.Event | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         host.on_rebirth = self._ask
@@ -56,25 +59,43 @@ class Application:
         )
         if wanted and self._stop is None:
             self._stop = asyncio.Event()
+            if not self._apart:
+                self._say(online=True)
+                return
             for dialect in DIALECTS:
                 task = asyncio.create_task(keep_present(self._broker, self._host_id, dialect, self._stop))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         elif not wanted and self._stop is not None:
-            self._stop.set()
+            self.leave()
             self._stop = None
 
-    async def close(self) -> None:
+    def connected(self) -> None:
+        """The broker may have lost what it had retained."""
+        if self._stop is not None and not self._stop.is_set() and not self._apart:
+            self._say(online=True)
+
+    def leave(self) -> None:
         """Say that the host goes."""
-        if self._stop is not None:
+        if self._stop is not None and not self._stop.is_set():
             self._stop.set()
+            if not self._apart:
+                self._say(online=False)
+
+    async def close(self) -> None:
+        """Wait until that is said."""
+        self.leave()
         if self._tasks:
             _, late = await asyncio.wait(set(self._tasks), timeout=_CLOSE_S)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def _say(self, *, online: bool) -> None:
+        for dialect in DIALECTS:
+            self._publish(dialect.topic.format(self._host_id), dialect.payload(online, now_ms()), True)
+
     def _ask(self, key: NodeKey, why: str) -> None:
         _log.warning("a rebirth is asked for", member=key.member, node=key.node, reason=why)
         self._tell(f"Sparkplug node {key.node} of {key.member}: {why}; a rebirth is asked for")
-        self._publish(NCMD.format(*key), rebirth(now_ms()))
+        self._publish(NCMD.format(*key), rebirth(now_ms()), False)

@@ -4,12 +4,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bus.client import Burst, Session
+from bus.client import BrokerAddress, Burst, Session
 from fleet.batch import MachineKey
 from fleet.states import STATE_CODE
 from ingest.forwarder import Pace
@@ -41,11 +43,11 @@ def now() -> int:
 class Plant:
     """The edge node on the broker: sends, hears its commands, the host's state, the collector's health."""
 
-    def __init__(self, broker: Mosquitto) -> None:
+    def __init__(self, address: BrokerAddress) -> None:
         self.edge = Edge()
         self.heard: dict[str, list[bytes]] = {}
         topics = ("spBv1.0/acme/NCMD/line", "spBv1.0/STATE/+", "STATE/+", "net/v1/#")
-        self.session = Session(broker.address, client_id="plant", subscriptions=topics, on_burst=self._on_burst)
+        self.session = Session(address, client_id="plant", subscriptions=topics, on_burst=self._on_burst)
 
     def _on_burst(self, burst: Burst) -> None:
         for delivery in burst.deliveries:
@@ -82,7 +84,14 @@ class Plant:
 
 @pytest.fixture
 async def plant(broker: Mosquitto) -> AsyncIterator[Plant]:
-    one = Plant(broker)
+    async with on_broker(broker.address) as one:
+        yield one
+
+
+@asynccontextmanager
+async def on_broker(address: BrokerAddress) -> AsyncIterator[Plant]:
+    """A plant that is connected inside the block."""
+    one = Plant(address)
     stop = asyncio.Event()
     task = asyncio.create_task(one.session.run(stop))
     await one.session.wait_connected()
@@ -164,6 +173,26 @@ async def test_the_state_comes_back_with_the_broker(
         await until(lambda: json.loads(plant.heard[HOST3][-1])["timestamp"] > first, "a new birth of the host")
         assert plant.state() is True
         await until(lambda: plant.commands == ["Node Control/Rebirth"], "the nodes to be asked after a lost session")
+
+
+async def test_a_login_that_is_one_connection(
+    config: IngestConfig, store: Store, broker: Mosquitto, tmp_path: Path
+) -> None:
+    """With ``use_username_as_clientid`` a session of the state's own would end the collector's."""
+    with (tmp_path / "mosquitto.conf").open("a") as file:
+        file.write("use_username_as_clientid true\n")
+    broker.kill()
+    broker.start()
+    ingest, edge = (BrokerAddress.parse(f"mqtt://{name}:word@127.0.0.1:{broker.port}") for name in ("ingest", "edge"))
+    async with on_broker(edge) as plant:
+        async with collecting(replace(config, broker=ingest), store):
+            await plant.ready()
+            await until(lambda: plant.heard.get(HOST2, [])[-1:] == [b"ONLINE"], "the state of 2.2")
+            await plant.send(plant.edge.nbirth(now()), plant.edge.dbirth("press", now(), Power=1.0))
+            await stored(store, lambda rows: len(rows) == 1)
+            assert plant.health["broker"]["session_losses"] == 0
+        await until(lambda: plant.state() is False, "the host's leave")
+        await until(lambda: plant.heard[HOST2][-1] == b"OFFLINE", "the leave of 2.2")
 
 
 async def test_no_feed_no_host(config: IngestConfig, store: Store, plant: Plant, fleet: Path) -> None:
