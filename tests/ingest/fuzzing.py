@@ -175,9 +175,20 @@ def _longer_lists(payload: bytes, size: int) -> Iterator[bytes]:
         lists += [node] if isinstance(node, list) and node else []
     for found in lists:
         kept = list(found)
-        found[:] = kept * max(1, size // len(json.dumps(kept)))
-        yield json.dumps(document).encode()
+        times = max(1, size // len(json.dumps(kept)))
+        for elements in (kept * times, [_numbered(one, number) for number in range(times) for one in kept]):
+            found[:] = elements
+            yield json.dumps(document).encode()
         found[:] = kept
+
+
+def _numbered(node: Any, number: int) -> Any:
+    """The same with ids of its own."""
+    if isinstance(node, list):
+        return [_numbered(one, number) for one in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: f"{one}{number}" if key.endswith("Id") else _numbered(one, number) for key, one in node.items()}
 
 
 def steps(call: Callable[[], object]) -> int:

@@ -104,15 +104,12 @@ def _observation(name: str, node: dict[str, Any]) -> list[_Observation]:
 
 def _by_time(observations: list[_Observation]) -> list[Any]:
     found: dict[str, dict[str, Any]] = {}
-    latest: dict[tuple[str, str], tuple[str, ...]] = {}
+    sources: dict[tuple[str, str], dict[tuple[str, ...], Any]] = {}
     for each in observations:
         stamp = repr(each.time)
         document = found.setdefault(stamp, {} if each.time is None else {TIME: each.time})
-        first = latest.setdefault((stamp, each.kind), each.names)
-        if first == each.names:
-            document[each.kind] = each.value
-        else:
-            before = document[each.kind]
-            document[each.kind] = Several((*(before if isinstance(before, Several) else (before,)), each.value))
-        document.update(dict.fromkeys((name for name in each.names if name != each.kind), each.value))
+        document.update(dict.fromkeys(each.names, each.value))
+        sources.setdefault((stamp, each.kind), {})[each.names] = each.value
+    for (stamp, kind), values in sources.items():
+        found[stamp][kind] = Several(values.values()) if len(values) > 1 else next(iter(values.values()))
     return list(found.values())
