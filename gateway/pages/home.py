@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Form
@@ -21,6 +21,7 @@ from gateway.words import Words, states_of
 
 router = APIRouter(include_in_schema=False)
 _OFFERS: Final = "offers"
+_STANDS: Final = timedelta(weeks=13)
 _PURPOSE: Final = "capacité partageable"
 _ANSWERS: Final = {"propose": later("proposer"), "reserve": later("garder en réserve"), "wrong": later("c'est faux")}
 
@@ -84,7 +85,7 @@ async def change(site: Site, write: Callable[[], object]) -> None:
 
 
 def awaiting(own: OwnMachine, *, again: bool = False) -> list[Finding]:
-    """Flags that the owner has not answered since they rose, of machines not offered yet; all flags when ``again``."""
+    """Flags that no answer of the owner stands for, of machines not offered yet; all flags when ``again``."""
     flagged = [finding for finding in own.findings.values() if finding.status is FindingStatus.FLAGGED]
     if again:
         return flagged
@@ -92,11 +93,11 @@ def awaiting(own: OwnMachine, *, again: bool = False) -> list[Finding]:
 
 
 def answer_to(own: OwnMachine, finding: Finding) -> Answer | None:
-    """The owner's newest answer to the flag since it rose."""
+    """The owner's newest answer to the flag since it rose, or in the quarter before: rising anew is no news."""
     given = [
         answer
         for answer in own.member.answers
-        if answer.machine == own.machine.id and answer.rule == finding.rule and answer.at >= finding.since
+        if answer.machine == own.machine.id and answer.rule == finding.rule and answer.at >= finding.since - _STANDS
     ]
     return max(given, key=lambda answer: answer.at, default=None)
 

@@ -110,8 +110,8 @@ def _silence_troubles(scope: Scope, words: Words) -> list[Trouble]:
     found, silent, clocks, unseen = [], scope.silent(), feeds.wrong_clocks(scope), len(feeds.never_seen(scope))
     if clocks:
         text = words.count(
-            "%(num)s liaison tenue pour muette, mais ses messages arrivent avec une heure fausse.",
-            "%(num)s liaisons tenues pour muettes, mais leurs messages arrivent avec une heure fausse.",
+            "%(num)s liaison tenue pour muette : ses messages arrivent, mais leur heure est passée ou refusée.",
+            "%(num)s liaisons tenues pour muettes : leurs messages arrivent, mais leur heure est passée ou refusée.",
             clocks,
         )
         todo = words.say(

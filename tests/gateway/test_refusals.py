@@ -72,14 +72,14 @@ async def test_the_owner_learns_why_a_new_machine_stays_silent(gateway: Running)
 
 async def test_other_members_never_see_it_and_a_good_message_ends_it(gateway: Running) -> None:
     await refuse(gateway, "alsalac", "cabine-1", {"power_w": "12"})
-    html = await until_text(gateway, "/machines/alsalac/cabine-1", "Ses messages sont refusés")
+    html = await until_text(gateway, "/machines/alsalac/cabine-1", "Un de ses messages vient d’être refusé")
     assert "sans guillemets" in html
     assert "refusés" not in await gateway.get("/machines/alsalac/laser-1")
-    assert "Ses messages sont refusés" not in await gateway.get("/home?member=secret")
+    assert "refusé" not in await gateway.get("/home?member=secret")
     later = datetime.now(UTC) + timedelta(minutes=2)
     await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-1", later, state="PRODUCING"))
     async with asyncio.timeout(PATIENCE_S):
-        while "Ses messages sont refusés" in await gateway.get("/machines/alsalac/cabine-1"):
+        while "vient d’être refusé" in await gateway.get("/machines/alsalac/cabine-1"):
             pass
 
 
@@ -112,7 +112,7 @@ async def test_a_slow_clock_is_not_told_as_a_lost_feed(gateway: Running) -> None
     body = json.loads(world.touched("muette", now - timedelta(hours=1), power_w=5.0))
     body["machines"]["muette"]["arrived"] = int(now.timestamp() * 1000)
     await gateway.publish("net/v1/touched/alsalac", json.dumps(body).encode())
-    html = await until_text(gateway, "/network", "heure fausse")
+    html = await until_text(gateway, "/network", "leur heure est passée ou refusée")
     assert "Vérifiez alimentation" not in html
     assert "Réglez l’horloge de l’appareil" in html
     assert "l’horloge de l’appareil retarde" in await gateway.get("/machines/alsalac/muette")

@@ -166,6 +166,14 @@ async def test_an_answered_flag_shows_the_answer_and_can_be_changed(gateway: Run
     assert "garder en réserve" in await gateway.get(page)
 
 
+async def test_an_answer_stands_for_a_quarter(gateway: Running) -> None:
+    for back, asked in ((timedelta(days=200), True), (timedelta(days=20), False)):  # the flag rose nine days ago
+        given = {"machine": "laser-1", "rule": world.RULE, "answer": "reserve", "at": gateway.now - back}
+        edit.set_answer(gateway.fleet.folder, "alsalac", given)
+        page = "/machines/alsalac/laser-1"
+        await until_text(gateway, page, "Répondre</a>" if asked else "Votre réponse du")
+
+
 async def test_an_offered_machine_is_not_asked_to_offer_and_reserve_withdraws_it(gateway: Running) -> None:
     home = await gateway.get("/home?member=alsalac")
     assert "Cabine de peinture 1\u00a0: sous-utilisation durable" not in home
