@@ -14,7 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROGRAMS = {
-    "ingest": ("read m/#", "read spBv1.0/#", "readwrite net/v1/#", "read $SYS/broker/#"),
+    "ingest": (
+        "read m/#",
+        "read spBv1.0/#",
+        "write spBv1.0/+/NCMD/+",
+        "write spBv1.0/STATE/+",
+        "write STATE/+",
+        "readwrite net/v1/#",
+        "read $SYS/broker/#",
+    ),
     "analytics": ("readwrite net/v1/#",),
     "gateway": ("readwrite net/v1/#", "write share/v1/#"),
     "operator": ("readwrite m/#", "readwrite spBv1.0/#", "readwrite net/v1/#", "read $SYS/broker/#"),
@@ -22,6 +30,14 @@ PROGRAMS = {
     "health-analytics": ("read net/v1/health/analytics",),
 }
 """Rules of the programs' logins; a device's follow from its name."""
+
+_DEVICE = (
+    "write m/{0}/#",
+    "write spBv1.0/{0}/#",
+    "read spBv1.0/{0}/NCMD/#",
+    "read spBv1.0/STATE/+",
+    "read STATE/+",
+)
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 DEVICE = re.compile(rf"({SLUG.pattern})\.({SLUG.pattern})")
@@ -114,11 +130,14 @@ def write(folder: Path, users: dict[str, str]) -> None:
 
 
 def rules(users: dict[str, str]) -> str:
-    """The broker's rules: a device writes below its member's name alone and reads nothing; no pattern rules."""
+    """The broker's rules: a device writes below its member's name alone. No pattern rules.
+
+    It reads nothing but what Sparkplug nodes wait for: commands to its member's nodes, and the state of the host.
+    """
     text = "# Written by deploy/secrets, deploy/devices and `resilian device`. An unlisted login may do nothing.\n"
     for name in sorted(users):
         device = DEVICE.fullmatch(name)
-        granted = PROGRAMS.get(name) or (device and (f"write m/{device[1]}/#", f"write spBv1.0/{device[1]}/#")) or ()
+        granted = PROGRAMS.get(name) or (device and tuple(rule.format(device[1]) for rule in _DEVICE)) or ()
         if granted:
             text += f"\nuser {name}\n" + "".join(f"topic {rule}\n" for rule in granted)
     return text
