@@ -40,6 +40,10 @@ SURE: Final = 0.5
 _WORD, _FAR, _NONE_OF_THEM = 60.0, 0.3, 2.0
 _SPREAD: Final = 0.7  # of power within one trade, as a standard deviation of its logarithm
 _TELLING_W: Final = 50.0
+_SAYS_WHAT: Final = frozenset(
+    {"power", "power_w", "energy", "energy_wh", "count", "state", "reading", "sensor", "value"}
+)
+"""Last levels that name what is sent, not who sends it."""
 _EVERY: Final = (10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _DEFAULT_EVERY: Final = 300
 
@@ -182,6 +186,8 @@ def device_name(topic: str, form: str) -> str:
         return str(canonical_machine(topic))
     base = _device_part(topic, form)
     levels = base.split("/")[2:]
+    if len(levels) > 1 and levels[-1].lower() in _SAYS_WHAT:
+        levels.pop()
     return (levels or topic.split("/")[1:])[-1]
 
 

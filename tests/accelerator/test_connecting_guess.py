@@ -70,6 +70,7 @@ def test_names_and_feeds_follow_the_format() -> None:
     assert device_name("m/zorn/booth1/tele/SENSOR", "tasmota") == "booth1"
     assert device_name("m/zorn/cabine-1/reading", "canonical") == "cabine-1"
     assert device_name("m/zorn/zigbee/prise four", "zigbee2mqtt-plug") == "prise four"
+    assert device_name("m/zorn/booth1/power", "generic") == "booth1"
     assert feed_topic("m/zorn/p/status/switch:0", "shelly-gen2") == "m/zorn/p/#"
     assert feed_topic("m/zorn/zigbee/prise", "zigbee2mqtt-plug") == "m/zorn/zigbee/prise"
     assert machine_id("Cabine n° 1", []) == "cabine-n-1"
