@@ -2,8 +2,8 @@
 
 The keys are the data items' ids or names, so a mapping says which of them is what. A key may be led by its device
 (``Mill:execution``); the feed's channel then names the device. Lines of a condition (level and four more fields) and
-commands (``* ...``) carry no value of a data item. An empty timestamp leaves the time to the arrival; a duration behind
-``@`` is dropped. Part 4 of MTConnect 1.x and the adapter guide of the C++ agent describe the lines.
+commands (``* ...``) carry no value of a data item. A timestamp is of UTC when it says no offset; an empty one leaves
+the time to the arrival; a duration behind ``@`` is dropped. Described in "SHDR 2.0" of the C++ agent's documentation.
 """
 
 import re
@@ -13,6 +13,7 @@ from ingest.decoders.base import Context, DecodeError
 from ingest.decoders.bodies.base import TIME, Documents, bounded, text_of
 
 _PIPE: Final = re.compile(r"(?<!\\)\|")
+_NO_OFFSET: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:]{8}(?:\.\d{1,9})?", re.ASCII)
 _LEVELS: Final = frozenset({"NORMAL", "WARNING", "FAULT", "UNAVAILABLE"})
 _QUALIFIERS: Final = frozenset({"", "HIGH", "LOW"})
 _CONDITION_FIELDS: Final = 7  # timestamp, key, level, native code, native severity, qualifier, text
@@ -47,6 +48,8 @@ def _line(line: str, device: str | None) -> dict[str, str] | None:
         if name:
             document[name] = value.strip()
     time = fields[0].partition("@")[0].strip()
+    if _NO_OFFSET.fullmatch(time):
+        time += "Z"
     return {**document, TIME: time} if time and document else document or None
 
 
