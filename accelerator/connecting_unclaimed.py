@@ -7,8 +7,8 @@ from typing import Any
 from accelerator import owner
 from accelerator.connecting_guess import Speaking
 from accelerator.doctor_broker import listen_once
+from accelerator.opening import broker_address
 from accelerator.problems import Missing
-from accelerator.programs import broker_address
 from accelerator.settings import Settings
 from ingest.listing import listed
 

@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from accelerator import lifetime
+from accelerator.opening import make_folder
 from accelerator.problems import Missing
-from accelerator.programs import Parts, assembled, make_folder, run_together
+from accelerator.programs import Parts, assembled, run_together
 from accelerator.settings import Settings
 from fleet.clock import now
 

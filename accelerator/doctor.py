@@ -8,8 +8,8 @@ from typing import Any, Final
 from accelerator import jobs, owner
 from accelerator.doctor_broker import device_steps, walk
 from accelerator.doctor_machine import Step, judge_machine
+from accelerator.opening import broker_address
 from accelerator.problems import Problem, Usage
-from accelerator.programs import broker_address
 from accelerator.settings import Settings
 from fleet.batch import MachineKey
 from fleet.clock import now, now_ms

@@ -106,7 +106,7 @@ async def execute(name: str, settings: Settings, arguments: Mapping[str, Any], *
     Raises:
         Problem: the job's, or why the store cannot be opened.
     """
-    from accelerator.programs import open_store
+    from accelerator.opening import open_store
 
     running = owner.find(settings.run_file)
     if running is not None and store_url in (None, running.store):

@@ -8,8 +8,8 @@ import typer
 
 from accelerator import logs, output
 from accelerator import settings as settings_module
+from accelerator.opening import broker_address
 from accelerator.problems import Found
-from accelerator.programs import broker_address
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _MARKS = {"ok": "ok", "wrong": "WRONG", "unknown": "?"}

@@ -81,7 +81,7 @@ def device_add(
 
     Example: resilian device add zorn cabine-1 --family tasmota --broker mqtts://mqtt.example.org
     """
-    from accelerator.programs import broker_address
+    from accelerator.opening import broker_address
 
     if family not in FAMILIES:
         raise Usage(f"--family {family}: one of {', '.join(FAMILIES)}")
@@ -158,7 +158,7 @@ def member_relay(
 
     Example: resilian member relay zorn --broker mqtts://mqtt.example.org > relay.conf
     """
-    from accelerator.programs import broker_address
+    from accelerator.opening import broker_address
 
     address = broker_address(broker)
     if member not in jobs.loaded(folder_of(fleet)).members:

@@ -112,7 +112,7 @@ async def _command(chosen: Settings, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _broker(chosen: Settings) -> BrokerAddress:
-    from accelerator.programs import broker_address
+    from accelerator.opening import broker_address
 
     running = owner.find(chosen.run_file)
     url = chosen.broker or (running.broker if running else None)

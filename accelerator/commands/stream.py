@@ -53,7 +53,7 @@ async def _simulate(chosen: Settings, **options: Any) -> None:
 
 
 def _broker_and_fleet(chosen: Settings) -> tuple[Any, Path]:
-    from accelerator.programs import broker_address
+    from accelerator.opening import broker_address
 
     running = owner.find(chosen.run_file)
     if chosen.broker is not None:

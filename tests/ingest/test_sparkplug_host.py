@@ -1,54 +1,22 @@
 """The host application: births, aliases, sequence, deaths, rebirths, memory over a restart."""
 
 import sqlite3
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from fleet.batch import MachineKey, Reading
-from fleet.registry import Registry, Route, Routes
+from fleet.registry import Registry
 from fleet.states import UNKNOWN
 from ingest.hot import Gathering
 from ingest.seen import Redeliveries
 from ingest.sparkplug import memory
-from ingest.sparkplug.host import MAX_NODES, Heard, Host
+from ingest.sparkplug.host import MAX_NODES, Heard
 from ingest.sparkplug.memory import NodeKey
-from ingest.sparkplug.node import FIRST_WAIT_MS, Node
+from ingest.sparkplug.node import FIRST_WAIT_MS
 from ingest.sparkplug.payload import Metric, Payload, encode, parse, rebirth
-from tests.ingest.casefiles import said
 from tests.ingest.edge import Edge, metric
 from tests.ingest.messages import Message
-
-NOW = 1_795_000_000_000
-PRESS = "spBv1.0/acme/+/line/press"
-OVEN = "spBv1.0/acme/+/line/oven"
-
-
-def routes(*feeds: tuple[str, str, str | None]) -> Routes:
-    zone = ZoneInfo("UTC")
-    return Routes(
-        Route(MachineKey("acme", m), topic, "sparkplug", channel, zone, 1.0, 60.0) for m, topic, channel in feeds
-    )
-
-
-class Listener:
-    """A host and what it asked for."""
-
-    def __init__(self, nodes: dict[NodeKey, Node] | None = None, *feeds: tuple[str, str, str | None]) -> None:
-        self.host = Host(nodes)
-        self.host.use(routes(*(feeds or (("press", PRESS, None), ("oven", OVEN, None)))))
-        self.asked: list[tuple[NodeKey, str]] = []
-        self.host.on_rebirth = lambda key, why: self.asked.append((key, why))
-
-    def hear(self, message: tuple[str, bytes], at: int = NOW) -> Heard:
-        return self.host.take(*message, at)
-
-    def read(self, message: tuple[str, bytes], at: int = NOW) -> list[dict[str, Any]]:
-        """The readings of a message that nothing is wrong with."""
-        heard = self.hear(message, at)
-        assert not heard.refused
-        return [{"machine": route.machine, **said(each)} for route, found in heard.readings for each in found]
+from tests.ingest.sparkplug_listener import NOW, PRESS, Listener, routes
 
 
 @pytest.fixture
