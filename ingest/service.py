@@ -178,7 +178,7 @@ class _Service:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._jobs.close()
+            await self._jobs.close(_LAST_WORDS_S)
             await self._sparkplug.close()
             await self._announcer.close(0)
 
