@@ -54,6 +54,8 @@ def judge_machine(
     since_ms = 0 if newest is None else newest["arrived"]
     if refused is not None and (age_s is None or age_s > 3 * machine.every or refused.get("at", 0) > since_ms):
         return _refused(name, key, refused)
+    if newest is None and machine.offer is not None and machine.offer.kind == "declared":
+        return Step(name, "ok", "a declared offer, without telemetry")
     if newest is None or age_s is None or age_s > 3 * machine.every:
         return _silent(name, key, topics, age_s, retained)
     return (

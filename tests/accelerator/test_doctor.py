@@ -7,7 +7,7 @@ import pytest
 
 from accelerator.doctor import Step, conclusion, judge_machine
 from fleet.batch import MachineKey
-from fleet.network import Machine
+from fleet.network import Machine, Offer
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -64,3 +64,9 @@ def test_the_conclusion_is_the_first_thing_to_do() -> None:
     steps = [Step("registry", "ok", ""), Step("broker", "wrong", "refused", "start it"), Step("x", "wrong", "y", "z")]
     assert conclusion(steps) == "broker: refused. Do this: start it."
     assert conclusion(steps[:1]) == "All is well: nothing to do."
+
+
+def test_a_declared_offer_needs_no_telemetry() -> None:
+    declared = MACHINE.model_copy(update={"offer": Offer(kind="declared")})
+    step = judge_machine(KEY, declared, None, {}, NOW)
+    assert (step.status, step.detail) == ("ok", "a declared offer, without telemetry")
