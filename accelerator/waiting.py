@@ -22,9 +22,10 @@ class Pending(TypedDict):
 async def pending(store: Store) -> Pending:
     """What the store holds that is not derived yet."""
     documents = await store.read_documents("worker")
-    marks = [int(json.loads(document.body)["watermark_ms"]) for document in documents]
-    rows = {(row.machine, row.hour) for row in await store.read_dirty(max(marks, default=-1) + 1)}
-    return {"hours": len(rows), "sign": " ".join(document.body for document in documents)}
+    said = json.loads(documents[0].body) if documents else {"watermark_ms": -1}
+    # What the worker has seen and not derived may bear the watermark itself: it says how much that is.
+    later = {(row.machine, row.hour) for row in await store.read_dirty(int(said["watermark_ms"]) + 1)}
+    return {"hours": max(len(later), int(said.get("waiting", 0))), "sign": json.dumps(said)}
 
 
 async def until_derived(ask: Callable[[], Awaitable[Pending]], patience_s: float) -> int:

@@ -12,7 +12,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from analytics import archive, head
 from analytics.backlog import Backlog
@@ -74,6 +74,15 @@ def _cause(error: BaseException) -> BaseException:
     return _cause(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
+class Saved(NamedTuple):
+    """What the document ``worker`` says: the watermark, hours derived and hours waiting; and when it was written."""
+
+    mark_ms: int
+    hours: int
+    waiting: int
+    at_ms: int
+
+
 class _Worker:
     def __init__(self, config: WorkerConfig, store: Store, watcher: Watcher, stop: asyncio.Event) -> None:
         self.config, self.store, self.watcher, self.stop = config, store, watcher, stop
@@ -89,7 +98,7 @@ class _Worker:
         self.floor = Floor(store, Notices(store, self.session), watcher.current, Backlog(0, config.overlap_ms))
         self.patience = Patience(stop, self.health.changed)
         self.told: asyncio.TimerHandle | None = None
-        self.saved = (-1, 0, 0)  # watermark and derived hours, and when they were saved
+        self.saved = Saved(-1, 0, 0, 0)
 
     async def run(self) -> None:
         hang_up = asyncio.Event()
@@ -216,25 +225,29 @@ class _Worker:
     # --- the watermark
 
     async def _save_sometimes(self) -> None:
-        mark, hours, at_ms = self.saved
-        floor = self.floor
-        pause_over = floor.now_ms() - at_ms >= _SAVE_MS
-        if (pause_over and hours != floor.derived_hours) or (
-            mark != floor.backlog.watermark_ms and not len(floor.backlog)
+        saved, floor = self.saved, self.floor
+        done = not self._waiting()
+        if (done and (saved.waiting or saved.mark_ms != floor.backlog.watermark_ms)) or (
+            floor.now_ms() - saved.at_ms >= _SAVE_MS and saved.hours != floor.derived_hours
         ):
             await self._save()
 
+    def _waiting(self) -> int:
+        """Hours that were seen and are not derived; a machine that must be walked through counts one more."""
+        return len(self.floor.backlog) + len(self.floor.behind)
+
     async def _save(self) -> None:
-        """Keep the watermark; the count of hours lets others see that the worker gets on."""
-        mark, hours, now_ms = self.floor.backlog.watermark_ms, self.floor.derived_hours, self.floor.now_ms()
-        if (mark, hours) == self.saved[:2]:
+        """Keep the watermark; what still waits and the count of hours let others see whether the worker is done."""
+        floor = self.floor
+        now = Saved(floor.backlog.watermark_ms, floor.derived_hours, self._waiting(), floor.now_ms())
+        if now[:3] == self.saved[:3]:
             return
-        body = json.dumps({"watermark_ms": mark, "derived_hours": hours})
+        body = json.dumps({"watermark_ms": now.mark_ms, "derived_hours": now.hours, "waiting": now.waiting})
         try:
-            await self.floor.notices.write([(_WORKER, "worker", body)], now_ms)
+            await floor.notices.write([(_WORKER, "worker", body)], now.at_ms)
         except StoreUnavailable:
             return  # it moves with the next look; until then hours are derived twice
-        self.saved = (mark, hours, now_ms)
+        self.saved = now
 
     # --- the broker
 
