@@ -1,6 +1,7 @@
 """What a person's browser makes of the pages: headless Chromium, real server, real broker."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ PAGES = (
 )
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)  # milliseconds: a condition is waited for, on a busy machine, too
 
 
 @pytest.fixture
@@ -92,19 +94,19 @@ async def test_forms_work_without_javascript(gateway: Running, chromium: Browser
     await page.goto(gateway.url + "/")
     await page.select_option("#f-trade", "paint")
     await page.click(".filters button")
-    assert "trade=paint" in page.url
+    await expect(page).to_have_url(re.compile(r"\btrade=paint\b"))
     card = page.locator(".offers > li").first
     await card.locator("summary", has_text="Noter la suite").click()
     await card.locator("select[name=status]").select_option("reserved")
     await card.locator("input[name=next_action]").fill("signer")
     await card.locator("form button").click()
-    assert "#o-" in page.url
-    assert await page.get_by_text("réservée", exact=True).count() >= 1
+    await expect(page).to_have_url(re.compile("#o-"))
+    await expect(page.locator("strong.step-reserved", has_text="réservée").first).to_be_visible()
     await page.select_option("#visit", "owner:alsalac")
     await page.click(".demo button")
-    assert page.url.endswith("/home")
+    await expect(page).to_have_url(re.compile("/home$"))
     await page.click("text=Garder en réserve >> nth=0")
-    assert await page.locator("#answered").count() == 1
+    await expect(page.locator("#answered")).to_have_count(1)
     await context.close()
 
 
