@@ -40,8 +40,10 @@ _ATTEMPTS: Final = 3
 _PORTS: Final = range(20_000, 32_000)
 _CONNACK: Final = b"\x20"
 _CHILD: Final = """
-import logging, os, sys, threading
+import logging, os, signal, sys, threading
 from iotcore.iotcore import IotCoreBroker
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
 logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
 logging.getLogger("rumqttd").setLevel(logging.CRITICAL)
 def parent_gone():
@@ -50,7 +52,10 @@ def parent_gone():
 threading.Thread(target=parent_gone, daemon=True).start()
 IotCoreBroker(config_path=sys.argv[1]).run_forever()
 """
-"""The broker has no way to stop but the end of its process, which comes when our end of its input closes."""
+"""The broker has no way to stop but the end of its process, which comes when our end of its input closes.
+
+Ctrl-C and service managers signal the whole group of processes: the programs that end now still need it.
+"""
 
 _log = logging.getLogger(__name__)
 

@@ -129,7 +129,7 @@ class Looks:
         try:
             await write()
         except (StoreError, TimeoutError) as error:
-            log.warning("looks are not written yet: %s", error or type(error).__name__)
+            log.warning("looks are not written yet: %s", str(error) or type(error).__name__)
 
 
 def _same(look: Look, earlier: Look) -> bool:

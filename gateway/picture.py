@@ -98,10 +98,11 @@ class Picture:
 
     def failed(self, error: BaseException) -> None:
         """The store did not answer: say so on every page."""
+        reason = str(error) or f"no answer within {STORE_PATIENCE_S:.0f} s"
         if self.error is None:
             self.since = self.now()
-            log.warning("the store does not answer: %s", error or type(error).__name__)
-        self.error = str(error) or f"no answer within {STORE_PATIENCE_S:.0f} s"
+            log.warning("the store does not answer: %s", reason)
+        self.error = reason
 
     def answered(self) -> None:
         """The store answered."""

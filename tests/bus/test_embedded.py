@@ -82,6 +82,16 @@ async def test_a_broker_that_dies_is_started_again_at_its_ports(tmp_path: Path) 
             await session.publish_all([("m/a", b"")])
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_it_outlives_a_signal_to_the_whole_group(broker_here: Embedded, number: signal.Signals) -> None:
+    assert broker_here.pid is not None
+    os.kill(broker_here.pid, number)
+    session = Session(broker_here.address, client_id="program")
+    async with running(session):
+        await session.publish_all([("m/a", b"")])
+    assert broker_here.restarts == 0
+
+
 async def test_a_broker_that_no_longer_answers_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,43 @@
+"""What our programs and the libraries they use say looks alike, on a terminal and as JSON."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from accelerator import logs
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Logging of the process is set back."""
+    root = logging.getLogger()
+    handlers, level, ours = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**ours)
+
+
+def said(capsys: pytest.CaptureFixture[str], *, json_lines: bool) -> list[str]:
+    """Lines on stderr of one event of ours and one of a library."""
+    logs.configure("info", json_lines=json_lines)
+    structlog.get_logger().warning("the broker", connected=False)
+    logging.getLogger("a.library").warning("no answer within %d s", 5)
+    logging.getLogger("a.library").info("chatter")
+    return capsys.readouterr().err.splitlines()
+
+
+def test_a_library_speaks_like_everything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = said(capsys, json_lines=False)
+    assert ours.split()[1:3] == theirs.split()[1:3] == ["[warning", "]"]
+    assert theirs.rstrip().endswith("no answer within 5 s")
+
+
+def test_as_json_every_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    ours, theirs = (json.loads(line) for line in said(capsys, json_lines=True))
+    assert (ours["event"], ours["level"], ours["connected"]) == ("the broker", "warning", False)
+    assert (theirs["event"], theirs["level"]) == ("no answer within 5 s", "warning")
+    assert set(theirs) == {"event", "level", "timestamp"}
