@@ -22,6 +22,8 @@ from store import Store, StoreRefused, StoreRejected, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 _DISK_BYTES: Final = 8 * 2**20
+_FEWEST_ROWS: Final = 500
+"""A write that failed is tried again with half the rows, down to this: a slow store must be able to finish one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Pace:
         memory_rows: as many may wait in memory; beyond, they are read from the spool.
         first_delay_s, longest_delay_s: backoff while the store is unavailable; with jitter.
         refused_delay_s: while a person must act.
+        slow_s: a store that owes an answer for so long is said to be away, while the write goes on.
         write_timeout_s: a store that says nothing for so long is unavailable.
     """
 
@@ -42,6 +45,7 @@ class Pace:
     first_delay_s: float = 0.2
     longest_delay_s: float = 10.0
     refused_delay_s: float = 15.0
+    slow_s: float = 3.0
     write_timeout_s: float = 120.0
 
 
@@ -78,6 +82,7 @@ class Forwarder:
         self._on_stored, self._on_refused, self._on_state = on_stored, on_refused, on_state
         self._memory: deque[tuple[int, ReadingBatch]] = deque()
         self._memory_rows = 0
+        self._rows = pace.rows
         self._cursor = 0
         self._newest = 0
         self._behind = True  # what an earlier run left comes first
@@ -179,22 +184,8 @@ class Forwarder:
     # --- writing
 
     async def _deliver(self, ids: list[int], batch: ReadingBatch) -> None:
-        rejects: list[Reject] = []
-        refused: set[int] = set()
-        failures = 0
-        while True:
-            try:
-                async with asyncio.timeout(self._pace.write_timeout_s):
-                    await self._store.write_readings(batch)
-            except StoreRejected as error:
-                rejects = refusals(batch, error.rows)
-                refused = set(error.rows)
-            except (StoreUnavailable, StoreRefused, TimeoutError) as error:
-                failures += 1
-                await self._wait_for_store(error, failures)
-                continue
-            break
-        self._store_answers()
+        refused = await self._write_all(batch)
+        rejects = refusals(batch, refused) if refused else []
         kept = batch.take([row for row in range(len(batch)) if row not in refused]) if refused else batch
         self.stored += len(kept)
         if len(kept):
@@ -204,21 +195,55 @@ class Forwarder:
             _log.warning("the store refused readings", readings=len(refused), reason=rejects[0].faults[0].rule)
             self._on_refused(rejects)
 
+    async def _write_all(self, batch: ReadingBatch) -> dict[int, str]:
+        """Write every row, as often as it takes; the rows that the store never takes, with the reason."""
+        refused: dict[int, str] = {}
+        done = failures = 0
+        while done < len(batch):
+            end = min(done + self._rows, len(batch))
+            part = batch if end - done == len(batch) else batch.take(range(done, end))
+            try:
+                await self._write(part)
+            except StoreRejected as error:
+                refused |= {done + row: why for row, why in error.rows.items()}
+            except (StoreUnavailable, StoreRefused, TimeoutError) as error:
+                failures += 1
+                self._rows = max(_FEWEST_ROWS, len(part) // 2)
+                text = str(error) or f"no answer within {self._pace.write_timeout_s:g} s"
+                self._store_fails(text, for_a_person=isinstance(error, StoreRefused))
+                await self._pause(failures, for_a_person=isinstance(error, StoreRefused))
+                continue
+            self._store_answers()
+            self._rows = min(self._pace.rows, self._rows * 2)
+            done, failures = end, 0
+        return refused
+
+    async def _write(self, part: ReadingBatch) -> None:
+        text = f"has not answered a write for {self._pace.slow_s:g} s"
+        slow = asyncio.get_running_loop().call_later(self._pace.slow_s, self._store_fails, text)
+        try:
+            async with asyncio.timeout(self._pace.write_timeout_s):
+                await self._store.write_readings(part)
+        finally:
+            slow.cancel()
+
     async def _mark(self, ids: list[int], rejects: list[Reject]) -> None:
         await self._thread.persist(lambda spool: spool.mark_stored(ids, now_ms(), rejects))
 
-    async def _wait_for_store(self, error: Exception, failures: int) -> None:
-        text = str(error) or f"no answer within {self._pace.write_timeout_s:g} s"
-        if self.state.ok or self.state.error != text:
-            since = now_ms() if self.state.ok else self.state.since
-            self.state = StoreState(ok=False, since=since, error=text)
-            if isinstance(error, StoreRefused):
-                _log.error("the store refuses; readings wait in the spool until someone acts", reason=text)
-            else:
-                _log.warning("the store is unavailable; readings wait in the spool", reason=text)
-            self._on_state()
+    def _store_fails(self, text: str, for_a_person: bool = False) -> None:
+        if not self.state.ok and self.state.error == text:
+            return
+        since = now_ms() if self.state.ok else self.state.since
+        self.state = StoreState(ok=False, since=since, error=text)
+        if for_a_person:
+            _log.error("the store refuses; readings wait in the spool until someone acts", reason=text)
+        else:
+            _log.warning("the store is unavailable; readings wait in the spool", reason=text)
+        self._on_state()
+
+    async def _pause(self, failures: int, for_a_person: bool) -> None:
         delay = min(self._pace.longest_delay_s, self._pace.first_delay_s * 2 ** min(failures - 1, 16))
-        if isinstance(error, StoreRefused):
+        if for_a_person:
             delay = self._pace.refused_delay_s
         await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
 

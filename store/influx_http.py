@@ -7,7 +7,7 @@
 | 413 | too much at once: halved |
 | 401, 403, 404 without a bucket's name | a person must act |
 | 404 with a bucket's name | the bucket is to be made |
-| 429 | again later, not before ``Retry-After`` |
+| 429, 503 | again later, not before ``Retry-After`` |
 | anything else, a timeout, a lost connection | again later |
 """
 
@@ -19,6 +19,7 @@ import json
 import time
 import zlib
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
@@ -109,7 +110,7 @@ class InfluxHttp:
             raise _Unacceptable(_message(text))
         if status == 404 and "bucket" in text:
             raise BucketMissing(bucket)
-        if status == 429:
+        if status in (429, 503):
             self._quiet_until = time.monotonic() + retry_after
         raise self._error(status, text)
 
@@ -176,5 +177,11 @@ def _message(text: str) -> str:
 
 
 def _seconds(retry_after: str) -> float:
-    """Seconds of a ``Retry-After``; 1 when it is missing or a date."""
-    return min(float(retry_after), _LONGEST_QUIET_S) if retry_after.isdigit() else 1.0
+    """Seconds of a ``Retry-After``, a number or a date (RFC 9110, 10.2.3); 1 when it is neither."""
+    if retry_after.isdigit():
+        return min(float(retry_after), _LONGEST_QUIET_S)
+    try:
+        wait = parsedate_to_datetime(retry_after).timestamp() - time.time()
+    except ValueError:
+        return 1.0
+    return min(max(wait, 0.0), _LONGEST_QUIET_S)
