@@ -2,7 +2,7 @@
 
 P is what publishers recorded at PUBACK, S what the store holds, D what was refused. Required: every P is in S or D,
 nothing is in S that was not sent, and no reading is in S twice. A reading is known by machine, device time, ``seq`` and
-``boot``; a refused message by the SHA-256 of its payload.
+``boot``; a refused message by the SHA-256 of its payload, and a reading that the store refused as a reading.
 """
 
 import json
@@ -76,16 +76,35 @@ def _number(value: Any) -> int:
     return NO_INT if value is None else int(value)
 
 
-def refused_hashes(path: Path | None) -> set[str]:
-    """SHA-256 of every refused payload in a file of ``resilian rejects list --json``; empty without a file."""
+@dataclass
+class Refused:
+    """What was refused: whole messages by the SHA-256 of their payload, and readings that the store never takes."""
+
+    hashes: set[str]
+    readings: set[Sent]
+
+
+def read_refused(path: Path | None) -> Refused:
+    """Read a file of ``resilian rejects list --json``; nothing is refused without a file.
+
+    Raises:
+        Missing: the file cannot be read.
+        Found: it is no such list.
+    """
+    refused = Refused(set(), set())
     if path is None:
-        return set()
+        return refused
     try:
-        return {row["sha256"] for row in json.loads(path.read_text(encoding="utf-8"))}
+        for row in json.loads(path.read_text(encoding="utf-8")):
+            refused.hashes.add(row["sha256"])
+            for one in row.get("readings", ()):
+                key = MachineKey(row["member"], row["machine"])
+                refused.readings.add(Sent(key, one["at"], _number(one["seq"]), _number(one["boot"])))
     except OSError as error:
         raise Missing(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise Found(f"{path}: not the output of `resilian rejects list --json`: {error}") from None
+    return refused
 
 
 def stored_readings(batch: ReadingBatch) -> Counter[Sent]:
@@ -99,20 +118,20 @@ def stored_readings(batch: ReadingBatch) -> Counter[Sent]:
 async def check(store: Store, ledger_path: Path, rejects_path: Path | None) -> dict[str, Any]:
     """Compare; the figures, with the first few of whatever is wrong, and ``ok``."""
     ledger = read_ledger(ledger_path)
-    refused = refused_hashes(rejects_path)
+    refused = read_refused(rejects_path)
     machines = sorted({sent.key for sent in ledger.sent})
     stored = stored_readings(await store.read_readings(machines, -(2**62) // 1_000_000, 2**62 // 1_000_000))
-    lost = [sent for sent, digest in ledger.sent.items() if sent not in stored and digest not in refused]
+    missing = [sent for sent in ledger.sent if sent not in stored]
+    lost = [sent for sent in missing if ledger.sent[sent] not in refused.hashes and sent not in refused.readings]
     twice = [sent for sent, times in stored.items() if times > 1]
     # A publisher killed between sending and recording leaves readings that were sent and never recorded: not a fault.
     unknown = [sent for sent in stored if sent not in ledger.sent]
-    rejected = sum(1 for sent, digest in ledger.sent.items() if sent not in stored and digest in refused)
     return {
         "ok": not (lost or twice),
         "published": len(ledger.sent),
         "lines": ledger.lines,
         "stored": sum(stored.values()),
-        "rejected": rejected,
+        "rejected": len(missing) - len(lost),
         "lost": len(lost),
         "duplicates": sum(stored[sent] - 1 for sent in twice),
         "unrecorded": len(unknown),

@@ -6,16 +6,19 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from fleet.batch import NO_INT, BatchCorrupt, ReadingBatch
 from ingest.rejects import Kind, text
 
 _FIELDS = (
-    "id, kind, member, machine, topic, at_ms, reason, field, value, rule, indices, sha256, prefix, payload IS NOT NULL"
+    "id, kind, member, machine, topic, at_ms, reason, field, value, rule, indices, sha256, prefix, payload IS NOT NULL,"
+    " CASE WHEN reason = 'store' THEN payload END"
 )
 
 
 def listed(path: Path, *, kind: Kind | None = None, member: str | None = None) -> list[dict[str, Any]]:
     """Kept messages, oldest first: ``{"id", "kind", "member", "machine", "topic", "at", "reason", "field", "value",
-    "rule", "indices", "sha256", "prefix", "whole"}``.
+    "rule", "indices", "sha256", "prefix", "whole", "readings"}``; ``readings`` of what the store refused:
+    ``[{"at", "seq", "boot"}]``, for no payload of a device is left of those.
 
     Args:
         path: the spool, ``<data_dir>/spool.sqlite``.
@@ -42,6 +45,22 @@ def listed(path: Path, *, kind: Kind | None = None, member: str | None = None) -
             "sha256": row[11],
             "prefix": text(row[12]),
             "whole": bool(row[13]),
+            "readings": _readings(row[14]),
         }
         for row in rows
+    ]
+
+
+def _readings(payload: bytes | None) -> list[dict[str, int | None]]:
+    """Which readings the store refused; empty of a message that never became any, and of one that is damaged."""
+    if payload is None:
+        return []
+    try:
+        rows = ReadingBatch.from_bytes(payload).rows
+    except (BatchCorrupt, ValueError):
+        return []
+    columns = ((rows["at_ns"] // 1_000_000).tolist(), rows["seq"].tolist(), rows["boot"].tolist())
+    return [
+        {"at": at, "seq": None if seq == NO_INT else seq, "boot": None if boot == NO_INT else boot}
+        for at, seq, boot in zip(*columns, strict=True)
     ]

@@ -8,9 +8,9 @@ import numpy as np
 from fleet.batch import NO_INT, QUANTITIES, MachineKey, ReadingBatch
 from fleet.states import NO_STATE, STATES
 from ingest.decoders.base import Fault, show
-from ingest.rejects import Reject
+from ingest.rejects import WHOLE_BYTES, Reject
 
-_ROWS_AT_ONCE = 500  # of a refusal, so that it is kept whole
+_ROWS_AT_ONCE = 500  # of a refusal: kept whole but for rows with many metrics, which are parted further
 
 
 def merge(batches: Sequence[ReadingBatch]) -> ReadingBatch:
@@ -44,13 +44,19 @@ def refusals(batch: ReadingBatch, reasons: Mapping[int, str]) -> list[Reject]:
     found = []
     for (key, reason), rows in groups.items():
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            some = rows[start : start + _ROWS_AT_ONCE]
-            shown = described(batch, some[0])
-            faults = tuple(Fault("store", "", show(shown), reason, element) for element in range(len(some)))
-            arrived = int(batch.rows["arrived_ms"][some[0]])
-            payload = batch.take(some).to_bytes()
-            found.append(Reject(key.member, key.machine, "", arrived, faults, payload, shown.encode()))
+            found += _kept_whole(batch, key, reason, rows[start : start + _ROWS_AT_ONCE])
     return found
+
+
+def _kept_whole(batch: ReadingBatch, key: MachineKey, reason: str, rows: list[int]) -> list[Reject]:
+    payload = batch.take(rows).to_bytes()
+    if len(payload) > WHOLE_BYTES and len(rows) > 1:
+        half = len(rows) // 2
+        return _kept_whole(batch, key, reason, rows[:half]) + _kept_whole(batch, key, reason, rows[half:])
+    shown = described(batch, rows[0])
+    faults = tuple(Fault("store", "", show(shown), reason, element) for element in range(len(rows)))
+    arrived = int(batch.rows["arrived_ms"][rows[0]])
+    return [Reject(key.member, key.machine, "", arrived, faults, payload, shown.encode())]
 
 
 def described(batch: ReadingBatch, row: int) -> str:

@@ -3,7 +3,8 @@
 | answer | means |
 |---|---|
 | 204 | durable |
-| 400, 422 | some line is bad, some others may be in: halved until bad ones stand alone and all others got a 204 |
+| 422, every line dropped | none is in, all for the reason it names |
+| 400, 422 | some line is bad, some others may be in: parted until bad ones stand alone and all others got a 204 |
 | 413 | too much at once: halved |
 | 401, 403, 404 without a bucket's name | a person must act |
 | 404 with a bucket's name | the bucket is to be made |
@@ -16,6 +17,7 @@ import csv
 import io
 import itertools
 import json
+import re
 import time
 import zlib
 from collections.abc import Sequence
@@ -41,7 +43,14 @@ class BucketMissing(Exception):
 
 
 class _Unacceptable(Exception):
-    """The lines cannot be taken as they are: halve them, and refuse one that stands alone."""
+    """The lines cannot be taken as they are: part them, and refuse one that stands alone."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(re.sub(r" dropped=\d+$", "", message))
+        dropped = re.search(r"dropped=(\d+)$", message)
+        self.dropped = int(dropped[1]) if dropped else 0
+        conflict = re.search(r'field type conflict: input field "(.+?)" on measurement', message)
+        self.field = conflict[1] if conflict else ""
 
 
 class InfluxHttp:
@@ -80,19 +89,27 @@ class InfluxHttp:
         """
         refused: dict[int, str] = {}
         for first in range(0, len(lines), at_once):
-            await self._write_part(bucket, lines[first : first + at_once], first, refused)
+            part = lines[first : first + at_once]
+            await self._write_part(bucket, part, range(first, first + len(part)), refused)
         return refused
 
-    async def _write_part(self, bucket: str, lines: Sequence[str], first: int, refused: dict[int, str]) -> None:
+    async def _write_part(
+        self, bucket: str, lines: Sequence[str], numbers: Sequence[int], refused: dict[int, str]
+    ) -> None:
+        """Makes ``lines`` durable, which the caller knows by ``numbers``, but for those put in ``refused``."""
         try:
             await self._post_lines(bucket, "\n".join(lines).encode())
         except _Unacceptable as error:
-            if len(lines) == 1:
-                refused[first] = str(error)
+            others = [number for number, line in enumerate(lines) if error.field and not _has_field(line, error.field)]
+            if len(lines) == 1 or (error.dropped == len(lines) and not others):
+                refused |= dict.fromkeys(numbers, str(error))
                 return
-            middle = len(lines) // 2
-            await self._write_part(bucket, lines[:middle], first, refused)
-            await self._write_part(bucket, lines[middle:], first + middle, refused)
+            if not 0 < len(others) < len(lines):
+                others = list(range(len(lines) // 2))
+            rest = sorted(set(range(len(lines))) - set(others))
+            for part in (others, rest):
+                some = [lines[number] for number in part]
+                await self._write_part(bucket, some, [numbers[number] for number in part], refused)
 
     async def _post_lines(self, bucket: str, body: bytes) -> None:
         wait = self._quiet_until - time.monotonic()
@@ -149,6 +166,10 @@ class InfluxHttp:
         if status == 404:
             return StoreRefused(f"{why}; check the address and the organisation {self._org!r}")
         return StoreUnavailable(why)
+
+
+def _has_field(line: str, name: str) -> bool:
+    return f",{name}=" in line or f" {name}=" in line
 
 
 def _blocks(text: str) -> list[dict[str, list[str]]]:

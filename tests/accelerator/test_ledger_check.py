@@ -10,6 +10,9 @@ import pytest
 from accelerator.ledger_check import check
 from accelerator.problems import Found
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
+from ingest.listing import listed
+from ingest.merge import refusals
+from ingest.spool import Limits, Spool, Work
 from store import Store, connect
 
 KEY = MachineKey("zorn", "cabine-1")
@@ -66,6 +69,17 @@ async def test_a_lost_reading_is_caught_unless_it_was_refused(store: Store, tmp_
     rejects.write_text(json.dumps([{"sha256": f"{2:064x}"}]))
     outcome = await check(store, path, rejects)
     assert (outcome["ok"], outcome["rejected"]) == (True, 1)
+
+
+async def test_a_reading_that_the_store_refused_is_not_lost(store: Store, tmp_path: Path) -> None:
+    path = ledger(tmp_path / "l", (1000, 1), (2000, 2))
+    spool = Spool(tmp_path / "spool.sqlite", Limits(min_free_bytes=0))
+    spool.commit(Work(rejects=refusals(readings((1000, 1, 7), (2000, 3, 8)), {0: "too old", 1: "too old"})), 1)
+    spool.close()
+    rejects = tmp_path / "rejects.json"
+    rejects.write_text(json.dumps(listed(tmp_path / "spool.sqlite")))
+    outcome = await check(store, path, rejects)
+    assert (outcome["lost"], outcome["rejected"], outcome["examples"]["lost"][0]["seq"]) == (1, 1, 2)
 
 
 async def test_a_reading_under_two_keys_is_caught(store: Store, tmp_path: Path) -> None:

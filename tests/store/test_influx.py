@@ -12,6 +12,7 @@ from store import Store, StoreRefused, StoreRejected, StoreUnavailable, connect
 from store.influx import InfluxStore
 from tests.servers import InfluxServer, Organisation
 from tests.store.conftest import ALL, HOUR, NOW, A, B, C, batch, bucket, document, opened, powers
+from tests.store.front import Front
 
 pytestmark = pytest.mark.influxd
 DAY = 86_400_000
@@ -100,6 +101,22 @@ async def test_a_field_of_another_type_loses_no_other_reading(influxd: InfluxSer
         assert set(refused.value.rows) == {0, 7}
         assert "power_w" in refused.value.rows[0]
         assert (await store.count_readings())[A] == 7
+
+
+async def test_a_field_that_conflicts_everywhere_takes_few_requests(
+    influxd: InfluxServer, front: Front, place: Organisation
+) -> None:
+    async with opened(place, front.url(place.name)) as store:
+        await store.write_readings(batch([A], [NOW], state=0))
+        influxd.send_lines(place, "alpha-raw", 'readings,machine=lathe-1,member=alpha power_w="text" ' + f"{NOW}000000")
+        power = np.where(np.arange(900) % 3 == 0, np.nan, 5.0)
+        with pytest.raises(StoreRejected) as refused:
+            await store.write_readings(batch([A], range(NOW + 1, NOW + 901), power_w=power, state=0))
+        assert set(refused.value.rows) == {row for row in range(900) if row % 3}
+        assert len(set(refused.value.rows.values())) == 1
+        assert "power_w" in refused.value.rows[1]
+        assert (await store.count_readings())[A] == 301
+        assert len(front.writes) < 10
 
 
 @pytest.mark.parametrize("wrong", ["token", "org", "another org's"])
