@@ -1,7 +1,6 @@
 """Jobs on a store: what ``report``, ``export`` and ``verify-ledger`` do, here or in the process that owns the store."""
 
 import json
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from accelerator import export_file, ledger_check, owner
+from accelerator import export_file, ledger_check, logs, owner
 from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
 from accelerator.waiting import pending
@@ -77,7 +76,7 @@ def ensure_network(folder: Path) -> None:
     file = folder / "network.toml"
     if not file.exists():
         registry.init(folder, name="Résilian", commune="à préciser", timezone=_system_zone())
-        sys.stderr.write(f"resilian: note: wrote a first network, name it: {file}\n")
+        logs.note(f"resilian: note: wrote a first network, name it: {file}")
 
 
 def _system_zone() -> str:
@@ -96,7 +95,7 @@ def loaded(folder: Path) -> registry.Registry:
     except registry.RegistryMissing as error:
         raise Missing(str(error)) from None
     for problem in found.problems:
-        sys.stderr.write(f"resilian: note: {problem}\n")
+        logs.note(f"resilian: note: {problem}")
     return found
 
 

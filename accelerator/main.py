@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from accelerator import logs
 from accelerator.commands import bench, check, data, evaluate, kept, registry, run, stream
 from accelerator.problems import Problem
 
@@ -65,7 +66,7 @@ def execute(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"resilian: {' '.join(message.split())}", err=True)
+    logs.note(f"resilian: {' '.join(message.split())}")
     return code
 
 
