@@ -48,6 +48,8 @@ def configuration(relay: Relay) -> str:
     address = relay.address
     host = f"[{address.host}]" if ":" in address.host else address.host
     topics = "".join(f"topic {topic.format(member=relay.member)} out 1\n" for topic in MEMBERS_TOPICS)
+    topics += "# Shelly of the first generation begin every topic with shellies/.\n"
+    topics += f"topic # out 1 shellies/ m/{relay.member}/\n"
     tls = f"bridge_cafile {address.ca_file or '/etc/ssl/certs/ca-certificates.crt'}\n" if address.tls else ""
     if address.cert_file:
         tls += f"bridge_certfile {address.cert_file}\nbridge_keyfile {address.key_file or address.cert_file}\n"
@@ -57,7 +59,8 @@ def configuration(relay: Relay) -> str:
 # Relay of member {relay.member}: keeps what the plant's devices send while the network's broker is out of reach.
 # It holds a password: keep it readable by Mosquitto alone. Each device of the plant gets a login of the relay's own:
 #   mosquitto_passwd -c {relay.passwords or "FILE"} DEVICE        (-c the first time only)
-# Devices publish below m/{relay.member}/ as they would at the network's broker; nothing else leaves the plant.
+# Devices publish below m/{relay.member}/ as they would at the network's broker; but for Shelly of the first generation
+# (shellies/), nothing else leaves the plant.
 {user}listener {relay.listen}
 {doors}
 # What waits is on disk, and is written there at the latest ten seconds after it came.

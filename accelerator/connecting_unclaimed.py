@@ -10,6 +10,7 @@ from accelerator.doctor_broker import listen_once
 from accelerator.opening import broker_address
 from accelerator.problems import Missing
 from accelerator.settings import Settings
+from ingest.guess import restored
 from ingest.listing import listed
 
 SAMPLES = 200
@@ -67,7 +68,5 @@ def _kept(settings: Settings, member: str | None) -> dict[tuple[str, str], list[
 def _speaking(device: Mapping[str, Any], kept: list[tuple[int, bytes]]) -> Speaking:
     newest = (int(device["last"]), str(device["prefix"]).encode())
     samples = [one for one in kept[-SAMPLES:] if one[0] < newest[0]]
-    guess = device.get("guess") or {}
-    return Speaking(
-        device["topic"], device["first"], device["last"], device["messages"], (*samples, newest), guess.get("format")
-    )
+    found = restored(device.get("guess"))
+    return Speaking(device["topic"], device["first"], device["last"], device["messages"], (*samples, newest), found)

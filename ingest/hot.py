@@ -16,6 +16,7 @@ from fleet.topics import member_of
 from ingest.columns import Columns, Target
 from ingest.decoders import Context, Decode, DecodeError, decoder, formats
 from ingest.decoders.base import SHOWN, Fault
+from ingest.guess import Hint
 from ingest.own import own_decoders, refusing
 from ingest.rejects import Reject
 from ingest.seen import Redeliveries, fingerprint
@@ -61,6 +62,7 @@ class Gathering:
         self.sparkplug.use(self._routes)
         self._members = frozenset(registry.members)
         self._own = own_decoders(registry.profiles)
+        self._hints = {member: Hint(registry.zone(member), self._own) for member in registry.members}
         self._targets: dict[str, tuple[Target, ...]] = {}
 
     def _reset(self) -> None:
@@ -193,7 +195,8 @@ class Gathering:
             if edge and self._edge(delivery, member or "", arrived_ms):
                 return
             self.counts["unclaimed"] += 1
-            self._unclaimed.append(Unclaimed(member, delivery.topic, arrived_ms, bytes(delivery.payload)))
+            hint = self._hints[member]
+            self._unclaimed.append(Unclaimed(member, delivery.topic, arrived_ms, bytes(delivery.payload), hint))
         else:
             self._refuse_topic(delivery, None, _FOREIGN, arrived_ms)
 

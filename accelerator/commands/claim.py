@@ -1,7 +1,6 @@
 """Machines out of devices that speak but belong to none: what they are taken for, shown and confirmed once."""
 
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,11 +9,14 @@ import typer
 
 from accelerator import jobs, output, settings
 from accelerator.commands.devices import Fleet, Json, folder_of
-from accelerator.connecting_guess import Proposal, Speaking, machine_id, propose
+from accelerator.connecting_guess import Speaking, propose
 from accelerator.problems import Found, Usage
-from fleet import edit
+from fleet import claim, edit
 from fleet.batch import MachineKey
+from fleet.claim import Proposal
 from fleet.topics import reading_topic
+
+_GUESSED = ("format", "channel", "score", "reason", "every", "trade", "trade_score", "trade_reason", "power_w")
 
 
 def speaking(fleet: Path | None, data: Path | None, member: str | None) -> dict[str, list[Speaking]]:
@@ -52,11 +54,14 @@ def machine_unclaimed(
 
 def _row(member: str, device: Speaking) -> dict[str, Any]:
     found = propose(device)
-    guess = {} if found is None else asdict(found)
-    names = ("format", "channel", "score", "reason", "trade", "trade_score", "trade_reason", "every", "power_w")
     payload = device.samples[-1][1].decode("utf-8", "replace")
     counted = {"member": member, "topic": device.topic, "messages": device.messages, "first": device.first_ms}
-    return {**counted, "last": device.last_ms, "payload": payload, **{name: guess.get(name) for name in names}}
+    guess: dict[str, Any] = dict.fromkeys(_GUESSED)
+    if found is not None:
+        trade = found.trade
+        told = (found.format, found.channel, found.score, found.reason, found.every)
+        guess = dict(zip(_GUESSED, (*told, trade.trade, trade.score, trade.reason, trade.power_w), strict=True))
+    return {**counted, "last": device.last_ms, "payload": payload, **guess}
 
 
 def claimed(
@@ -72,16 +77,10 @@ def claimed(
     if member_of is None:
         raise Usage(f"{member}: no such member; see `resilian member list`")
     device, proposal = _chosen(member, speaking(fleet, None, member).get(member, []), topic)
-    shown = proposal.name.replace("-", " ").replace("_", " ")
-    fields: dict[str, Any] = {
-        "id": machine_id(proposal.name if name is None else name, [one.id for one in member_of.machines]),
-        "name": name or shown[:1].upper() + shown[1:],
-        "trade": proposal.trade.value,
-        "every": proposal.every,
-    } | {key: value for key, value in given.items() if value is not None and key in ("id", "trade", "every")}
-    feed = {"topic": proposal.topic, "format": given.get("format") or proposal.format}
-    channel = given.get("channel") or proposal.channel
-    fields["feeds"] = [feed | ({"channel": channel} if channel else {})]
+    try:
+        fields = claim.proposed_fields(member_of, proposal, name, given)
+    except ValueError as error:
+        raise Usage(f"{error}; give --id") from None
     _show(device, proposal, fields)
     if not yes:
         if not sys.stdin.isatty():
@@ -117,7 +116,7 @@ def _show(device: Speaking, found: Proposal, fields: dict[str, Any]) -> None:
     lines = (
         f"{device.topic}: {device.messages} messages, the newest {newest}",
         f"  format {feed['format']}{channel} (score {found.score:g}: {found.reason})",
-        f"  trade {fields['trade']} (score {found.trade_score:g}: {found.trade_reason})",
+        f"  trade {fields['trade']} (score {found.trade.score:g}: {found.trade.reason})",
         f"  machine {fields['id']}, {fields['name']!r}, a reading at least every {fields['every']:g} s",
     )
     typer.echo("\n".join(lines), err=True)
@@ -161,7 +160,35 @@ def machine_feed(
     typer.echo(f"machine {member}/{machine} now reads {new['topic']} with {said}")
 
 
+def machine_release(
+    member: Annotated[str, typer.Argument(metavar="MEMBER", help="Slug of the member.")],
+    machine: Annotated[str, typer.Argument(metavar="MACHINE", help="Id of the machine.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    fleet: Fleet = None,
+) -> None:
+    """Take a claim back: the machine goes, its device is unclaimed again from its next message on.
+
+    Its calendar, marks, offer, consents and answers go with it; what is stored stays.
+
+    Example: resilian machine release zorn cabine-1
+    """
+    folder, key = folder_of(fleet), MachineKey(member, machine)
+    known = jobs.loaded(folder).machine(key)
+    if known is None:
+        raise Usage(f"{member}/{machine}: no such machine; see `resilian machine list`")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Usage("there is nobody to ask: add --yes to release it")
+        typer.confirm(f"Release {known.name!r} with its marks, offer and consents?", abort=True)
+    try:
+        claim.release(folder, key)
+    except edit.EditRefused as error:
+        raise Found(str(error)) from None
+    typer.echo(f"machine {member}/{machine} released; its device is unclaimed from its next message on")
+
+
 def register(machines: typer.Typer) -> None:
     """Add the commands of this family to the family ``machine``."""
     machines.command("unclaimed")(machine_unclaimed)
     machines.command("feed")(machine_feed)
+    machines.command("release")(machine_release)

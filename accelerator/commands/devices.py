@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from accelerator import connecting_logins as logins
 from accelerator import jobs, output, owner, settings
-from accelerator.connecting_families import FAMILIES, Device, sheet
 from accelerator.connecting_relay import Relay, configuration
 from accelerator.problems import Found, Missing, Usage
+from bus import logins
+from fleet.families import FAMILIES, Device, sheet
 
 device_app = typer.Typer(name="device", help="Logins of devices at the broker.", no_args_is_help=True)
 
@@ -92,7 +92,7 @@ def device_add(
     if member not in jobs.loaded(folder_of(fleet)).members:
         raise Usage(f"{member}: no such member; see `resilian member list`")
     login, password = new_login(logins_folder(folder, fleet), member, device)
-    found = sheet(family, Device.at(address, member, device, login, password))
+    found = sheet(family, Device(member, device, login, password, address.host, address.port, address.tls))
     if as_json:
         fields = [{"field": name, "type": value} for name, value in found.fields]
         output.emit_json({"login": login, "password": password, "family": family, **asdict(found), "fields": fields})

@@ -16,6 +16,7 @@ from accelerator.commands.devices import Fleet, Json, MemberName, folder_of
 from accelerator.problems import Found, Usage
 from fleet import edit
 from fleet.batch import MachineKey
+from fleet.claim import claim as make
 from fleet.clock import now
 from fleet.network import Level, Trade
 from fleet.topics import reading_topic, slugify
@@ -139,7 +140,7 @@ def machine_add(
             feed = {"topic": topic, "format": wire_format or "canonical", "channel": channel}
             fields["feeds"] = [{key: value for key, value in feed.items() if value}]
     with _editing():
-        edit.add_machine(folder_of(fleet), member, fields)
+        make(folder_of(fleet), member, fields)
     listens = fields["feeds"][0]["topic"] if "feeds" in fields else reading_topic(member, fields["id"])
     typer.echo(f"machine {member}/{fields['id']} added; listens on {listens}")
 

@@ -4,8 +4,11 @@ import json
 
 import pytest
 
-from accelerator.connecting_guess import Speaking, device_name, feed_topic, guess_trade, machine_id, propose
+from accelerator.connecting_guess import Speaking, propose
+from fleet.claim import machine_id
 from fleet.network import Trade
+from fleet.trade_guess import guess_trade
+from ingest.guess import device_name, feed_topic
 
 AT = 1_772_445_600_000
 TASMOTA = {"Time": "2026-03-02T11:00:00", "ENERGY": {"Total": 3.185, "Power": 3120, "Voltage": 230}}
@@ -21,9 +24,9 @@ def test_a_tasmota_plug_on_a_booth() -> None:
     found = propose(speaking("m/zorn/booth1/tele/SENSOR", TASMOTA, TASMOTA, TASMOTA))
     assert found is not None
     assert (found.topic, found.format, found.channel) == ("m/zorn/booth1/tele/SENSOR", "tasmota", None)
-    assert (found.name, found.trade, found.every, found.power_w) == ("booth1", Trade.PAINT, 120, 3120)
-    assert found.trade_score >= 0.5
-    assert "'booth'" in found.trade_reason
+    assert (found.name, found.trade.trade, found.every, found.trade.power_w) == ("booth1", Trade.PAINT, 120, 3120)
+    assert found.trade.score >= 0.5
+    assert "'booth'" in found.trade.reason
     assert "reads power_w, energy_wh and the time" in found.reason
 
 
@@ -31,7 +34,7 @@ def test_three_phases_are_summed_and_the_channels_are_told() -> None:
     payload = {"Time": "2026-03-02T11:00:00", "ENERGY": {"Total": [1, 2, 3], "Power": [1000, 2000, 3000]}}
     found = propose(speaking("m/zorn/laser/tele/SENSOR", payload))
     assert found is not None
-    assert (found.format, found.channel, found.power_w) == ("tasmota", "sum", 6000)
+    assert (found.format, found.channel, found.trade.power_w) == ("tasmota", "sum", 6000)
     assert "channel sum of sum, 1, 2, 3" in found.reason
 
 
@@ -62,8 +65,9 @@ def test_what_cannot_be_read_is_not_guessed() -> None:
 def test_words_tell_the_trade_and_power_alone_does_not(
     topic: str, power: float | None, trade: Trade, said: str
 ) -> None:
-    found, score, reason = guess_trade(topic, power)
-    assert (found, said in reason, score >= 0.5) == (trade, True, trade is not Trade.OTHER), (score, reason)
+    found = guess_trade(topic, power)
+    told = (found.trade, said in found.reason, found.score >= 0.5)
+    assert told == (trade, True, trade is not Trade.OTHER), found
 
 
 def test_names_and_feeds_follow_the_format() -> None:
@@ -73,5 +77,6 @@ def test_names_and_feeds_follow_the_format() -> None:
     assert device_name("m/zorn/booth1/power", "generic") == "booth1"
     assert feed_topic("m/zorn/p/status/switch:0", "shelly-gen2") == "m/zorn/p/#"
     assert feed_topic("m/zorn/zigbee/prise", "zigbee2mqtt-plug") == "m/zorn/zigbee/prise"
+    assert feed_topic("spBv1.0/zorn/DBIRTH/hall-1/presse", "sparkplug") == "spBv1.0/zorn/+/hall-1/presse"
     assert machine_id("Cabine n° 1", []) == "cabine-n-1"
     assert machine_id("tour", ["tour", "tour-2"]) == "tour-3"

@@ -39,6 +39,8 @@ def test_an_outage_of_the_networks_broker_loses_nothing(broker: DeployedBroker, 
     for number in range(100):
         plug.client.publish(f"m/dupont/plug/{number}", b"x", qos=number % 2)
     ingest.until("m/dupont/plug/99")
+    plug.publish("shellies/em/emeter/0/power", b"12.5")
+    ingest.until("m/dupont/em/emeter/0/power")
     ingest.close()
     broker.stop() if killed == "stopped" else broker.kill()
     for number in range(100, 2600):  # more than Mosquitto's own thousand

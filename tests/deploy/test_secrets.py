@@ -86,7 +86,7 @@ def test_hashes_are_those_of_mosquitto_passwd(state: Path, tmp_path: Path) -> No
 
 def test_the_settings_file_is_read_as_compose_reads_it(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    for name in ("deploy/secrets", "accelerator/__init__.py", "accelerator/connecting_logins.py"):
+    for name in ("deploy/secrets", "bus/__init__.py", "bus/logins.py"):
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, clone / name)
     own = (

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.unclaimed import guess
+from ingest.guess import Hint, guess, look_again, restored
+from ingest.own import own_decoders
 from tests.ingest.casefiles import folders
 
 NOW = 1_798_761_600_000
@@ -27,4 +29,66 @@ def readable() -> list[Path]:
 def test_the_format_is_guessed(folder: Path) -> None:
     found = guess((folder / "topic").read_text().strip(), (folder / "payload").read_bytes(), NOW)
     assert found is not None
-    assert found["format"] == folder.parent.name
+    assert found.format == folder.parent.name
+
+
+def test_what_is_refused_is_told_with_the_format_that_knows_it() -> None:
+    payload = b'{"Time": "2026-12-31T23:59:00", "ENERGY": {"Power": "NaN"}}'
+    found = guess("m/acme/booth1/tele/SENSOR", payload, NOW)
+    assert found is not None
+    assert (found.format, found.score, found.reads) == ("tasmota", 0.05, ())
+    assert found.fault is not None
+    assert (found.fault.field, found.fault.value) == ("ENERGY.Power", "NaN")
+    assert found.reason.startswith("knows its shape; no time; refused ENERGY.Power: NaN: ")
+    own = guess("m/acme/cabine/reading", b'{"power_w": "NaN"}', NOW)
+    assert own is not None
+    assert (own.format, own.fault and own.fault.field) == ("canonical", "power_w")
+
+
+def test_a_local_time_is_judged_in_the_members_zone() -> None:
+    topic, payload = (
+        "m/acme/booth1/tele/SENSOR",
+        b'{"Time": "2027-01-01T01:00:00", "ENERGY": {"Power": 3120, "Total": 2}}',
+    )
+    in_paris = guess(topic, payload, NOW, Hint(ZoneInfo("Europe/Paris")))
+    elsewhere = guess(topic, payload, NOW)
+    assert in_paris is not None
+    assert elsewhere is not None
+    assert (in_paris.behind_s, elsewhere.behind_s) == (0.0, -3600.0)
+
+
+def test_a_later_message_renews_what_is_said_and_keeps_the_highest_power() -> None:
+    topic = "m/acme/booth1/tele/SENSOR"
+
+    def sent(power: object) -> bytes:
+        return json.dumps({"Time": "2027-01-01T00:00:00", "ENERGY": {"Power": power, "Total": 2}}).encode()
+
+    first = guess(topic, sent(3120), NOW)
+    wrong = look_again(first, topic, sent("NaN"), NOW, Hint())
+    mended = look_again(wrong, topic, sent(12), NOW, Hint())
+    assert first is not None
+    assert wrong is not None
+    assert mended is not None
+    assert (wrong.format, wrong.fault and wrong.fault.field, wrong.power_w) == ("tasmota", "ENERGY.Power", 3120)
+    assert (mended.fault, mended.power_w, mended.score) == (None, 3120, first.score)
+    assert look_again(mended, topic, b"Online", NOW, Hint()) == mended
+    assert restored(json.loads(json.dumps(mended.body()))) == mended
+    assert restored(json.loads(json.dumps(wrong.body()))) == wrong
+    assert restored({"format": "tasmota", "score": 0.7, "reason": "of an older version"}) is None
+
+
+def test_a_profile_of_the_fleets_own_is_guessed_too() -> None:
+    text = """
+title = "Press controller"
+source = "its manual"
+[[message]]
+body = "text"
+topic = "puissance"
+[message.power_w]
+path = "value"
+units = { W = 1, kW = 1000 }
+"""
+    hint = Hint(own=own_decoders({"presse": text}))
+    found = guess("m/acme/p/puissance", b"12.5 kW", NOW, hint)
+    assert found is not None
+    assert (found.format, found.power_w, found.topic) == ("presse", 12_500.0, "m/acme/p/puissance")
