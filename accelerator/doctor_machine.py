@@ -7,15 +7,12 @@ from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
 from fleet.batch import MachineKey
-from fleet.network import Machine, Trade
+from fleet.network import Machine
+from fleet.plausible import doubt
 from fleet.topics import matches, reading_topic
-from fleet.trades import TRADES
 
 Status = Literal["ok", "wrong", "unknown"]
 _CLOCK_TOLERANCE_S: Final = 300.0
-_FLAT_SHARE: Final = 0.02
-_IMPOSSIBLE_TIMES: Final = 3.0
-_KILOWATTS: Final = 0.003
 _COVERED: Final = 0.8
 _TODO: Final = {
     "future": "set the device's clock by NTP, or the feed's time zone: resilian machine feed {key} --timezone ZONE",
@@ -111,28 +108,18 @@ def _clock(name: str, machine: Machine, newest: Mapping[str, Any]) -> Step | Non
 
 
 def _power(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
-    power = newest.get("power_max_w")
-    if power is None or power <= 0:
+    own = machine.rated_w or machine.calibration.working_w
+    found = doubt(machine.trade, own, newest.get("power_max_w"))
+    if found is None:
         return None
-    drawn, feed = (
-        f"its highest power of the last day is {power:g} W",
-        f"resilian machine feed {' '.join(key)} --scale-w",
-    )
-    usual = machine.rated_w or machine.calibration.working_w
-    if usual is not None and power < _FLAT_SHARE * usual:
-        return Step(name, "wrong", f"{drawn} where {usual:g} W are rated: kW sent for W?", f"{feed} 1000")
-    if usual is not None and power > _IMPOSSIBLE_TIMES * usual:
-        return Step(
-            name, "wrong", f"{drawn} where {usual:g} W are rated: impossible", f"correct the unit: {feed} FACTOR"
-        )
-    typical = TRADES[machine.trade].working_w
-    if usual is None and power > 100 * typical:
-        detail = f"{drawn}; {typical:g} W are usual for {machine.trade.value}: impossible"
-        return Step(name, "wrong", detail, f"correct the unit: {feed} FACTOR")
-    if usual is None and machine.trade is not Trade.OTHER and power < _KILOWATTS * typical:
-        detail = f"{drawn}; {typical:g} W are usual for {machine.trade.value}: off, or kW sent for W?"
-        return Step(name, "unknown", detail, f"if it worked in that day: {feed} 1000")
-    return None
+    drawn = f"its highest power of the last day is {found.highest_w:g} W"
+    usual = f"where {found.usual_w:g} W are {'rated' if found.sure else f'usual for {machine.trade.value}'}"
+    feed = f"resilian machine feed {' '.join(key)} --scale-w"
+    if found.kind == "impossible":
+        return Step(name, "wrong", f"{drawn} {usual}: impossible", f"correct the unit: {feed} FACTOR")
+    if found.sure:
+        return Step(name, "wrong", f"{drawn} {usual}: kW sent for W?", f"{feed} 1000")
+    return Step(name, "unknown", f"{drawn} {usual}: off, or kW sent for W?", f"if it worked in that day: {feed} 1000")
 
 
 def _coverage(name: str, machine: Machine, newest: Mapping[str, Any]) -> Step | None:

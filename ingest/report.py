@@ -10,6 +10,7 @@ from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
 from fleet.registry import Watcher
 from ingest.collector import Collector
+from ingest.decoders import formats
 from ingest.forwarder import Forwarder
 from ingest.hot import Gathering
 from ingest.thread import SpoolThread
@@ -102,5 +103,6 @@ class Report:
             "broker_dropped": self._dropped,
             "damages": self.damages,
             "contradictions": list(self.contradictions),
+            "formats": sorted({*formats(), *watcher.current.profiles}),
             "errors": errors,
         }
