@@ -234,6 +234,7 @@ class _Service:
             beats, now = beats + 1, asyncio.get_running_loop().time()
             self._report.beat(self._gathering.counts["received"], now - then)
             then = now
+            self._gathering.sparkplug.remind(now_ms())
             self._changed()
             if beats % _PURGE_BEATS == 0:
                 with contextlib.suppress(SpoolFull):  # deleting takes room, too; the collector says so

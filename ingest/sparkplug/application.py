@@ -95,7 +95,8 @@ class Application:
         for dialect in DIALECTS:
             self._publish(dialect.topic.format(self._host_id), dialect.payload(online, now_ms()), True)
 
-    def _ask(self, key: NodeKey, why: str) -> None:
-        _log.warning("a rebirth is asked for", member=key.member, node=key.node, reason=why)
-        self._tell(f"Sparkplug node {key.node} of {key.member}: {why}; a rebirth is asked for")
+    def _ask(self, key: NodeKey, why: str, again: bool) -> None:
+        _log.warning("a rebirth is asked for", member=key.member, node=key.node, reason=why, again=again)
+        if not again:
+            self._tell(f"Sparkplug node {key.node} of {key.member}: {why}; a rebirth is asked for")
         self._publish(NCMD.format(*key), rebirth(now_ms()), False)

@@ -17,7 +17,7 @@ from ingest.decoders.base import Context, DecodeError, Fault, show
 from ingest.decoders.sparkplug import BIRTHS, COMMANDS, DEATHS, Named, read, readings
 from ingest.decoders.times import checked
 from ingest.sparkplug.memory import Changes, NodeKey
-from ingest.sparkplug.node import Birth, Node
+from ingest.sparkplug.node import LOST_WAIT_MS, Birth, Node
 from ingest.sparkplug.payload import BD_SEQ, DataType, Payload, value_of
 from ingest.sparkplug.wire import Malformed
 
@@ -59,16 +59,18 @@ class Host:
     Attributes:
         counts: since the start: ``births``, ``deaths``, ``stale_deaths`` (of an older session), ``missing`` messages,
             ``late`` ones of them that came after all, ``rebirths`` asked for, ``ignored_fields``, ``quiet``.
-        on_rebirth: told which node shall be asked for its births, and why; rate-limited.
+        on_rebirth: told which node shall be asked for its births, why, and whether it was asked in vain before;
+            rate-limited.
     """
 
     def __init__(self, nodes: dict[NodeKey, Node] | None = None) -> None:
         self.counts: Counter[str] = Counter()
-        self.on_rebirth: Callable[[NodeKey, str], None] = lambda *_: None
+        self.on_rebirth: Callable[[NodeKey, str, bool], None] = lambda *_: None
         self._nodes = {} if nodes is None else nodes
         self._touched: set[NodeKey] = set()
         self._births: dict[tuple[NodeKey, str], Birth] = {}
         self._of_member = Counter(key.member for key in self._nodes)
+        self._wanted: set[NodeKey] = set()
 
     def use(self, routes: Routes) -> None:
         """Route by these from now on."""
@@ -93,7 +95,17 @@ class Host:
         """Births and deaths may have been missed: ask every node that is thought to live."""
         for key, node in self._nodes.items():
             if node.online:
+                node.wait_ms = LOST_WAIT_MS
                 self._ask(key, node, now_ms, why)
+
+    def remind(self, now_ms: int) -> None:
+        """Ask again, ever more rarely, where a birth was asked for and none came: the node may not have listened."""
+        for key in [*self._wanted]:
+            node = self._nodes[key]
+            if node.wanted:
+                self._ask(key, node, now_ms, node.wanted)
+            else:
+                self._wanted.discard(key)
 
     def is_claimed(self, topic: str) -> bool:
         """Whether a machine has what this topic speaks of."""
@@ -244,9 +256,11 @@ class Host:
         return any(matches(pattern, topic) for pattern in self._claimed)
 
     def _ask(self, key: NodeKey, node: Node, now_ms: int, why: str) -> None:
+        node.wanted = why
+        self._wanted.add(key)
         if node.may_ask(now_ms):
             self.counts["rebirths"] += 1
-            self.on_rebirth(key, why)
+            self.on_rebirth(key, why, node.asks > 1)
 
 
 def _parse(topic: str) -> _Topic:

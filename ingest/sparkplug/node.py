@@ -6,6 +6,8 @@ from typing import Final
 from ingest.sparkplug.payload import Metric
 
 FIRST_WAIT_MS: Final = 10_000
+LOST_WAIT_MS: Final = 2_000
+"""The first wait when the broker had lost its sessions: the node may not have connected again, and so not hear us."""
 _LONGEST_DOUBLING: Final = 6  # 10 s, 20 s ... 640 s between two requests that change nothing
 _REMEMBERED: Final = 128  # a message missing for longer than half of the sequence's circle is not awaited any more
 
@@ -50,6 +52,8 @@ class Node:
         births: by device, "" being the node itself; a device stays after its death, with an empty birth.
         missing: sequence numbers passed over, which may still come late.
         asked_ms, asks: when a rebirth was asked for last, and how often since the last birth.
+        wanted: why a birth is waited for; "" when none is.
+        wait_ms: between the first two requests.
     """
 
     online: bool = False
@@ -61,6 +65,8 @@ class Node:
     missing: set[int] = field(default_factory=set)
     asked_ms: int = 0
     asks: int = 0
+    wanted: str = ""
+    wait_ms: int = FIRST_WAIT_MS
 
     def born(self, bd: int | None, seq: int | None, birth: Birth) -> None:
         """The node's birth: its devices have to be born again."""
@@ -68,13 +74,14 @@ class Node:
         self.births[""] = birth
         self.online, self.bd, self.seq = True, bd, seq
         self.missing.clear()
-        self.asks = 0
+        self.asks, self.wanted, self.wait_ms = 0, "", FIRST_WAIT_MS
 
     def dead(self) -> None:
         """The node's death: nothing that it and its devices said holds any more."""
         self.births = {device: Birth() for device in self.births}
         self.online, self.seq = False, None
         self.missing.clear()
+        self.wanted, self.wait_ms = "", FIRST_WAIT_MS
 
     def row(self) -> tuple[bool, int | None, int | None, int, int]:
         """What of it is kept over a restart, beside the births."""
@@ -114,7 +121,7 @@ class Node:
 
     def may_ask(self, now_ms: int) -> bool:
         """Whether a rebirth may be asked for now, which then counts as asked: at once, then ever more rarely."""
-        wait_ms = FIRST_WAIT_MS << min(max(self.asks - 1, 0), _LONGEST_DOUBLING)
+        wait_ms = self.wait_ms << min(max(self.asks - 1, 0), _LONGEST_DOUBLING)
         if self.asked_ms and now_ms - self.asked_ms < wait_ms:
             return False
         self.asked_ms = now_ms

@@ -29,7 +29,7 @@ class Listener:
         self.host = Host(nodes)
         self.host.use(routes(*(feeds or (("press", PRESS, None), ("oven", OVEN, None)))))
         self.asked: list[tuple[NodeKey, str]] = []
-        self.host.on_rebirth = lambda key, why: self.asked.append((key, why))
+        self.host.on_rebirth = lambda key, why, again: self.asked.append((key, why))
 
     def hear(self, message: tuple[str, bytes], at: int = NOW) -> Heard:
         return self.host.take(*message, at)

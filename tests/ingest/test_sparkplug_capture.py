@@ -95,7 +95,7 @@ def with_metrics(rows: list[Row]) -> list[Row]:
 
 def test_every_message_is_read_and_every_gap_counted(rows: list[Row], host: Host) -> None:
     asked: list[str] = []
-    host.on_rebirth = lambda key, why: asked.append(why)
+    host.on_rebirth = lambda key, why, again: asked.append(why)
     arrived = next(messages(rows))[2]
     for topic, payload in births(rows, int(rows[0]["seq"]) - 1):
         assert not host.take(topic, payload, arrived - 1_000).refused
@@ -118,7 +118,7 @@ def test_every_message_is_read_and_every_gap_counted(rows: list[Row], host: Host
 
 def test_without_births_the_node_is_asked_and_nothing_is_guessed(rows: list[Row], host: Host) -> None:
     asked: list[NodeKey] = []
-    host.on_rebirth = lambda key, why: asked.append(key)
+    host.on_rebirth = lambda key, why, again: asked.append(key)
     heard = [host.take(*message) for message in messages(rows)]
     assert not any(one.readings for one in heard)
     refused = sum(faults[0].reason == "alias" for one in heard for _, faults in one.refused)

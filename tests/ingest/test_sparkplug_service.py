@@ -172,6 +172,7 @@ async def test_the_state_comes_back_with_the_broker(
         broker.start()
         await until(lambda: json.loads(plant.heard[HOST3][-1])["timestamp"] > first, "a new birth of the host")
         assert plant.state() is True
+        await until(lambda: plant.commands == ["Node Control/Rebirth"], "the nodes to be asked after a lost session")
 
 
 async def test_a_login_that_is_one_connection(
