@@ -41,7 +41,7 @@ def judge_machine(
 
     Args:
         newest: its newest stored reading: ``at`` and ``arrived`` in epoch ms; of the day before it ``power_max_w``,
-            ``coverage`` (0 to 1) and ``median_s`` between readings, or None.
+            ``coverage`` (0 to 1) and ``median_s`` between readings, or None, and ``conflicts``.
         retained: topic -> newest message of the programs.
     """
     name = "/".join(key)
@@ -58,6 +58,7 @@ def judge_machine(
     return (
         _clock(name, machine, newest)
         or _power(name, key, machine, newest)
+        or _conflicts(name, newest)
         or _coverage(name, machine, newest)
         or Step(name, "ok", f"newest reading {span(age_s)} old")
     )
@@ -120,6 +121,13 @@ def _power(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, An
     if found.sure:
         return Step(name, "wrong", f"{drawn} {usual}: kW sent for W?", f"{feed} 1000")
     return Step(name, "unknown", f"{drawn} {usual}: off, or kW sent for W?", f"if it worked in that day: {feed} 1000")
+
+
+def _conflicts(name: str, newest: Mapping[str, Any]) -> Step | None:
+    if not (count := newest.get("conflicts", 0)):
+        return None
+    detail = f"readings of one instant contradicted each other {count} times in the last day; all are kept"
+    return Step(name, "unknown", detail, "see that one device alone sends on this machine's topics")
 
 
 def _coverage(name: str, machine: Machine, newest: Mapping[str, Any]) -> Step | None:

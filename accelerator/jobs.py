@@ -137,7 +137,8 @@ def _there(store_url: str) -> None:
 
 async def _newest(store: Store, key: MachineKey, every_s: float) -> dict[str, Any]:
     """Times of the newest reading of a machine (epoch ms); of the day before it the highest power (watts), the median
-    distance of readings (seconds) and the coverage: the share of the time from its first reading on in which it spoke.
+    distance of readings (seconds), the coverage: the share of the time from its first reading on in which it spoke, and
+    the instants at which readings contradict each other.
     """
     last = await store.last_reading(key, _FAR_MS)
     at_ms = int(last.rows["at_ns"][0]) // 1_000_000
@@ -146,9 +147,11 @@ async def _newest(store: Store, key: MachineKey, every_s: float) -> dict[str, An
     highest = float(powers.max()) if len(powers) else None
     steps = np.diff(np.unique(day.rows["at_ns"])) / 1e9
     coverage = float(np.minimum(steps, 3 * every_s).sum() / steps.sum()) if len(steps) else None
+    hours = await store.read_hours([key], at_ms // 1000 - 86_400, at_ms // 1000 + 1)
     return {
         "member": key.member, "machine": key.machine, "at": at_ms, "arrived": int(last.rows["arrived_ms"][0]),
         "power_max_w": highest, "coverage": coverage, "median_s": float(np.median(steps)) if len(steps) else None,
+        "conflicts": sum(hour.conflicts for hour in hours),
     }  # fmt: skip
 
 

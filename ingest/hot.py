@@ -107,8 +107,8 @@ class Gathering:
                 found = target.decode(topic, payload, context)
             except Exception as error:  # noqa: BLE001 - one payload never ends the loop: see _wrong
                 self._refuse(delivery, target, _wrong(error), arrived_ms)
-                continue
-            if context.notes:
+                found = []
+            if context.notes:  # also of what was refused: they must not be taken for the next message's
                 self._heed(context.notes, topic, target)
             if len(found) == 1 and (reading := found[0])[0] is not None:
                 add_reading(reading)

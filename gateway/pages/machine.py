@@ -43,11 +43,18 @@ Power = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Past:
-    """What the store says of the last seven days; ``runs`` is None when it did not answer."""
+    """What the store says of the last seven days; ``runs`` is None when it did not answer.
+
+    Attributes:
+        conflicts: instants at which two readings contradict each other.
+        resets: how often a counter stepped back.
+    """
 
     now: float
     runs: list[Run] | None
     power: Power | None
+    conflicts: int = 0
+    resets: int = 0
 
 
 @router.get("/machines/{machine_id}")
@@ -128,7 +135,8 @@ async def read_past(picture: Picture, own: OwnMachine) -> Past:
     picture.answered()
     watts = readings.rows["power_w"]
     power = (readings.rows["at_ns"] / 1e9, watts) if np.isfinite(watts).any() else None
-    return Past(end, _known(buckets, end, own), power)
+    conflicts, resets = (sum(getattr(bucket, name) for bucket in buckets) for name in ("conflicts", "resets"))
+    return Past(end, _known(buckets, end, own), power, conflicts, resets)
 
 
 def draw(past: Past, span: str, own: OwnMachine, words: Words) -> Markup | None:

@@ -159,9 +159,8 @@ def _element(raw: object, context: Context) -> tuple[Reading | None, list[Fault]
             except DecodeError as error:
                 faults += error.faults
                 del clean[field]
-    if any(fault.field == "at" for fault in faults):
-        return None, faults
-    if _QUANTITIES.isdisjoint(clean):
+    if any(fault.field == "at" for fault in faults) or _QUANTITIES.isdisjoint(clean):
+        _note_unknown(raw, context)
         return None, faults or [Fault("empty", "", "", _EMPTY)]
     return _reading(_one.validate_python(clean), context), faults
 

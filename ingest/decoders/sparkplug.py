@@ -23,7 +23,7 @@ DEATHS: Final = frozenset({"NDEATH", "DDEATH"})
 COMMANDS: Final = frozenset({"NCMD", "DCMD"})
 _LARGEST: Final = 1e12
 _UNREADABLE_SHOWN: Final = 20
-_NO_BIRTH: Final = "a metric that a birth has named: this alias is unknown, a rebirth is asked for"
+NO_BIRTH: Final = "a metric that a birth has named: this alias is unknown, a rebirth is asked for"
 _Groups = dict[int | None, dict[str, Any]]
 
 
@@ -99,7 +99,7 @@ def readings(
 
 def _take(named: Named, wanted: Mapping, payload: Payload, context: Context, groups: _Groups, *, birth: bool) -> None:
     if not named.name:
-        raise DecodeError("alias", "", "no name" if named.metric.alias is None else named.metric.alias, _NO_BIRTH)
+        raise DecodeError("alias", "", "no name" if named.metric.alias is None else named.metric.alias, NO_BIRTH)
     quantity = wanted.find(named.name)
     if quantity is None:
         return

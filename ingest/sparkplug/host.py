@@ -14,7 +14,7 @@ from fleet.routes import Routes
 from fleet.states import UNKNOWN
 from fleet.topics import matches
 from ingest.decoders.base import Context, DecodeError, Fault, show
-from ingest.decoders.sparkplug import BIRTHS, COMMANDS, DEATHS, Named, read, readings
+from ingest.decoders.sparkplug import BIRTHS, COMMANDS, DEATHS, NO_BIRTH, Named, read, readings
 from ingest.decoders.times import checked
 from ingest.sparkplug.memory import Changes, NodeKey
 from ingest.sparkplug.node import LOST_WAIT_MS, Birth, Node
@@ -29,7 +29,6 @@ MAX_NODES: Final = 500
 _REMEMBERED: Final = 65_536
 _TYPES: Final = {"N": ("NBIRTH", "NDATA", "NDEATH"), "D": ("DBIRTH", "DDATA", "DDEATH")}
 _TOPIC: Final = "spBv1.0/<member>/<type>/<node>, with /<device> for DBIRTH, DDATA and DDEATH alone"
-_NO_BIRTH: Final = "a metric that a birth has named; a rebirth is asked for"
 
 
 class Heard(NamedTuple):
@@ -173,7 +172,7 @@ class Host:
             self._ask(said.key, node, arrived_ms, f"metrics of {said.kind} that no birth defined")
         unknown = [each for each in named if not each.name]
         if unknown and routes:
-            faults = tuple(Fault("alias", "", show(each.metric.alias), _NO_BIRTH) for each in unknown)
+            faults = tuple(Fault("alias", "", show(each.metric.alias), NO_BIRTH) for each in unknown)
             refused.append((routes[0].key, faults[:20]))
             named = [each for each in named if each.name]
         for route in routes:

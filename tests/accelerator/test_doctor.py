@@ -50,6 +50,7 @@ UNCLAIMED = {"net/v1/unclaimed/zorn": {"devices": [{"topic": "m/zorn/both1/tele/
         (newest(10, offset_s=-3600), {}, "wrong", "clock is 1 h ahead"),
         (newest(10, power_w=12.0), {}, "wrong", "kW sent for W?"),
         (newest(10, power_w=None), {}, "ok", "newest reading"),
+        (newest(10) | {"conflicts": 3}, {}, "unknown", "contradicted each other 3 times"),
     ],
 )
 def test_each_broken_link_is_named(

@@ -1,9 +1,13 @@
 """The folders of ``tests/cases``: ``topic``, ``payload``, ``SOURCE``, ``context.json``?, ``expected.json`` or ``.err``.
 
+A payload too large to keep has a ``recipe.json`` instead: ``before``, ``repeat`` so many ``times``, ``close`` as often,
+``after``, the whole compressed with ``gzip``.
+
 ``python tests/ingest/casefiles.py`` prints what the decoders make of a case that has no expectation yet, and writes it
 beside for review.
 """
 
+import gzip
 import json
 import math
 import sys
@@ -22,7 +26,18 @@ ARRIVED = "2027-01-01T00:00:00Z"
 
 def folders() -> list[Path]:
     """Every case."""
-    return sorted(path.parent for path in CASES.glob("*/*/payload"))
+    return sorted(path.parent for name in ("payload", "recipe.json") for path in CASES.glob(f"*/*/{name}"))
+
+
+def payload_of(folder: Path) -> bytes:
+    """The payload of a case, as it is kept or as its recipe says."""
+    recipe = folder / "recipe.json"
+    if not recipe.exists():
+        return (folder / "payload").read_bytes()
+    said = json.loads(recipe.read_text())
+    times = said["times"]
+    text = said.get("before", "") + said["repeat"] * times + said.get("close", "") * times + said.get("after", "")
+    return gzip.compress(text.encode(), mtime=0) if said.get("gzip") else text.encode()
 
 
 def decoded(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -33,7 +48,7 @@ def decoded(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     topic = (folder / "topic").read_text().strip()
     context = Context(int(arrived), zone, **stated)
     try:
-        readings = decoder(folder.parent.name)(topic, (folder / "payload").read_bytes(), context)
+        readings = decoder(folder.parent.name)(topic, payload_of(folder), context)
     except DecodeError as error:
         lines = [
             " | ".join(("" if fault.element is None else str(fault.element), *fault[:3], fault.rule))

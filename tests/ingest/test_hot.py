@@ -168,6 +168,15 @@ def test_the_topic_wins_over_names_in_the_payload(gathering: Gathering) -> None:
     assert gathering.counts["claims"] == 1
 
 
+def test_names_in_a_refused_payload_are_an_event_of_its_own_topic(gathering: Gathering) -> None:
+    told: list[tuple[str, str, str]] = []
+    gathering.on_claim = lambda *event: told.append(event)
+    bad = [b'{"power_w":"3","member":"zeta"}', b'{"power_w":"3","count":1,"machine":"saw"}']
+    for payload in bad:
+        taken(gathering, Message(BOOTH, payload), Message("m/zeta/booth/reading", b'{"power_w":1}'))
+    assert told == [(BOOTH, "member", "zeta"), (BOOTH, "machine", "saw")]
+
+
 def test_a_decoder_that_breaks_refuses_one_message(gathering: Gathering, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(topic: str, payload: bytes, context: Context) -> list[Reading]:
         raise ZeroDivisionError("never")

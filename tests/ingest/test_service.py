@@ -10,11 +10,9 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bus.client import Burst, Session
 from fleet.batch import MachineKey
 from ingest.errors import SpoolNewer
 from ingest.forwarder import Pace
@@ -23,6 +21,7 @@ from ingest.spool import Limits
 from store import Store, StoreUnavailable
 from tests.ingest.casefiles import CASES
 from tests.ingest.conftest import Mosquitto, collecting, until
+from tests.ingest.ear import Ear
 from tests.ingest.test_forwarder import Flaky
 
 pytestmark = pytest.mark.mosquitto
@@ -30,49 +29,9 @@ BOOTH = "m/acme/booth/reading"
 KEY = MachineKey("acme", "booth")
 
 
-class Ear:
-    """A client that publishes as devices do and hears what the collector says."""
-
-    def __init__(self, broker: Mosquitto) -> None:
-        self.heard: dict[str, list[dict[str, Any]]] = {}
-        self.session = Session(broker.address, client_id="ear", subscriptions=("net/v1/#",), on_burst=self._on_burst)
-
-    def _on_burst(self, burst: Burst) -> None:
-        for delivery in burst.deliveries:
-            self.heard.setdefault(delivery.topic, []).append(json.loads(delivery.payload))
-        self.session.acknowledge(burst)
-
-    def last(self, topic: str) -> dict[str, Any]:
-        """The newest message of a topic; empty without one."""
-        return self.heard.get(topic, [{}])[-1]
-
-    @property
-    def health(self) -> dict[str, Any]:
-        return self.last("net/v1/health/ingest")
-
-    async def send(self, *messages: tuple[str, bytes | str | dict[str, Any]]) -> None:
-        """Publish, and return when the broker has all."""
-        encoded = [
-            (
-                topic,
-                json.dumps(body).encode()
-                if isinstance(body, dict)
-                else body.encode()
-                if isinstance(body, str)
-                else body,
-            )
-            for topic, body in messages
-        ]
-        await self.session.publish_all(encoded)
-
-    async def order(self, **command: Any) -> None:
-        """A command to the collector."""
-        await self.send(("net/v1/command/ingest", command))
-
-
 @pytest.fixture
 async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
-    one = Ear(broker)
+    one = Ear(broker.address)
     stop = asyncio.Event()
     task = asyncio.create_task(one.session.run(stop))
     await one.session.wait_connected()
