@@ -47,7 +47,7 @@ class Outcome:
         readings: as ``casefiles.said`` tells them.
         rejects: as ``resilian rejects list --json`` prints them.
         unclaimed: topics of messages that no machine has.
-        health: the collector's last words.
+        health: the collector's figures after the last message.
         machines: every machine that the store knows.
         began, ended: arrival times lie between them, epoch ms.
     """
@@ -146,9 +146,9 @@ async def trial(
             await until(
                 lambda: any(LAST in one["machines"] for one in ear.heard.get(touched, ())), "the last one", PATIENCE_S
             )
-            assert ear.health["alive"]
+            await until(lambda: ear.health["received"] > len(sent), "the collector's figures", PATIENCE_S)
+            outcome.health.update(ear.health)
         await until(lambda: ear.health.get("alive") is False, "the collector's last words", PATIENCE_S)
-        outcome.health.update(ear.heard["net/v1/health/ingest"][-2])
     await _read(outcome, store, devices, settings, folder)
     return outcome
 
@@ -175,7 +175,6 @@ def readings_of(batch: ReadingBatch) -> list[tuple[MachineKey, Reading]]:
     found = []
     for index, row in enumerate(batch.rows.tolist()):
         machine, at_ns, _, *columns = row
-        found.append(
-            (batch.machines[machine], Reading(at_ns // 1_000_000, *columns, metrics=batch.metrics.get(index, "")))
-        )
+        reading = Reading._make((at_ns // 1_000_000, *columns, batch.metrics.get(index, "")))
+        found.append((batch.machines[machine], reading))
     return found

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fleet.batch import MachineKey
-from tests.ingest.casefiles import folders, payload_of
-from tests.ingest.real_path import ARRIVED, Device, Outcome, device_of, trial
+from tests.ingest.casefiles import ARRIVED, folders, payload_of
+from tests.ingest.real_path import Device, Outcome, device_of, trial
 from tests.servers import Broker, InfluxServer
 
 pytestmark = pytest.mark.mosquitto

@@ -19,7 +19,7 @@ from ingest.forwarder import Pace
 from ingest.service import SPOOL_FILE, IngestConfig, run
 from ingest.spool import Limits
 from store import Store, StoreUnavailable
-from tests.ingest.casefiles import CASES
+from tests.ingest.casefiles import CASES, payload_of
 from tests.ingest.conftest import Mosquitto, collecting, until
 from tests.ingest.ear import Ear
 from tests.ingest.test_forwarder import Flaky
@@ -62,7 +62,7 @@ async def powers(store: Store, key: MachineKey = KEY) -> list[float]:
 def bad_payloads() -> list[bytes]:
     """Payloads of the cases that are refused, and a few that are no cases because of their size."""
     folders = [path.parent for path in sorted(CASES.glob("canonical/*/expected.err"))]
-    refused = [(folder / "payload").read_bytes() for folder in folders if not (folder / "expected.json").exists()]
+    refused = [payload_of(folder) for folder in folders if not (folder / "expected.json").exists()]
     return [*refused, b'{"power_w":1,"x":"' + b"a" * 2_000_000 + b'"}', b"[" * 10_000]
 
 
