@@ -32,8 +32,7 @@ def table(store: Store, settings: Settings) -> dict[str, owner.Job]:
         return [_jsonable(row) for row in await rows(store, fleet, start, end, now())]
 
     async def verify_ledger(arguments: Mapping[str, Any]) -> Any:
-        rejects = arguments.get("rejects")
-        return await ledger_check.check(store, Path(arguments["ledger"]), Path(rejects) if rejects else None)
+        return await ledger_check.check(store, Path(arguments["ledger"]), [Path(name) for name in arguments["rejects"]])
 
     async def findings(arguments: Mapping[str, Any]) -> Any:
         found = await store.read_documents("finding", arguments.get("member"))

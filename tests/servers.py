@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -69,6 +70,16 @@ class Server:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def hold(self) -> None:
+        """SIGSTOP: it lives and does nothing."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def go(self) -> None:
+        """SIGCONT."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Ask it to end, and wait."""

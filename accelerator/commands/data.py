@@ -126,26 +126,30 @@ def export(
 def verify_ledger(
     ledger: Annotated[Path, typer.Argument(help="One JSON object a line, written by the publishers at PUBACK.")],
     store: StoreUrl = None,
-    rejects: Annotated[Path | None, typer.Option("--rejects", help="Output of `resilian rejects list --json`.")] = None,
+    rejects: Annotated[
+        list[Path] | None,
+        typer.Option("--rejects", help="Output of `resilian rejects list --json`, also --unclaimed; repeatable."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check that every acknowledged message is in the store exactly once, or in the rejects. Exit 1 when not.
+    """Check that every acknowledged message is in the store exactly once, as sent, or in the rejects. Exit 1 when not.
 
     Example: resilian verify-ledger ledger.jsonl --store duckdb:///store.duckdb
     """
     if not ledger.exists():
         raise Missing(f"{ledger}: no such file")
     chosen = settings.load(store=store)
-    arguments = {"ledger": str(ledger.absolute()), "rejects": str(rejects.absolute()) if rejects else None}
+    arguments = {"ledger": str(ledger.absolute()), "rejects": [str(path.absolute()) for path in rejects or ()]}
     outcome = run(jobs.execute("verify-ledger", chosen, arguments, store_url=store))
     if as_json:
         output.emit_json(outcome)
     else:
-        figures = ("published", "stored", "rejected", "lost", "duplicates", "unrecorded")
+        figures = ("published", "stored", "rejected", "lost", "duplicates", "unsent", "altered", "unrecorded")
         typer.echo(", ".join(f"{outcome[name]} {name}" for name in figures))
     if not outcome["ok"]:
         raise Found(
-            f"{outcome['lost']} acknowledged readings lost, {outcome['duplicates']} stored twice: {outcome['examples']}"
+            f"{outcome['lost']} acknowledged readings lost, {outcome['duplicates']} stored twice, "
+            f"{outcome['unsent']} never sent, {outcome['altered']} altered: {outcome['examples']}"
         )
 
 

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import socket
-import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from bus.client import BrokerAddress, Burst, Session
 from bus.embedded import EmbeddedBroker
+from tests.faults.proxy import Proxy as TcpProxy
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 PATIENCE_S = 60.0
@@ -99,77 +99,16 @@ class Embedded(EmbeddedBroker):
         await until(lambda: self.restarts > before)
 
 
-class Proxy:
-    """TCP in front of a broker: can cut, swallow, dribble, and cut after a number of bytes."""
+class Proxy(TcpProxy):
+    """TCP in front of a broker that misbehaves on demand."""
 
     def __init__(self, target: BrokerAddress) -> None:
-        self._target = target
-        self.swallow = False
-        self.dribble = False
-        self.cut_after: int | None = None
-        self.to_broker = 0
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.address = target
+        super().__init__((target.host, target.port), pause_s=0)
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.address = BrokerAddress("127.0.0.1", self._server.sockets[0].getsockname()[1])
-
-    async def stop(self) -> None:
-        self._server.close()
-        self.cut()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def cut(self) -> None:
-        """Reset every connection, both sides."""
-        for writer in self._writers:
-            with suppress(OSError):
-                sock = writer.get_extra_info("socket")
-                if sock is None:  # closed already; uvloop says so in this way
-                    continue
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
-        self._writers.clear()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            other_reader, other_writer = await asyncio.open_connection(self._target.host, self._target.port)
-        except OSError:
-            writer.transport.abort()
-            return
-        self._writers |= {writer, other_writer}
-        for source, sink, upward in ((reader, other_writer, True), (other_reader, writer, False)):
-            task = asyncio.create_task(self._pipe(source, sink, upward=upward))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _pipe(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, upward: bool) -> None:
-        with suppress(OSError):
-            while data := await source.read(65_536):
-                if upward:
-                    self.to_broker += len(data)
-                if self.swallow:
-                    continue
-                await self._forward(data, sink, upward=upward)
-            sink.close()
-
-    async def _forward(self, data: bytes, sink: asyncio.StreamWriter, *, upward: bool) -> None:
-        if not upward and self.cut_after is not None:
-            data, self.cut_after = data[: self.cut_after], self.cut_after - len(data)
-        if self.dribble and not upward:
-            for index in range(len(data)):
-                sink.write(data[index : index + 1])
-                await asyncio.sleep(0)
-        else:
-            sink.write(data)
-            await sink.drain()
-        if self.cut_after is not None and self.cut_after <= 0:
-            self.cut_after = None
-            self.cut()
+    @property
+    def address(self) -> BrokerAddress:
+        """Where clients find it."""
+        return BrokerAddress("127.0.0.1", self.port)
 
 
 class Subscriber:

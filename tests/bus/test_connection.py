@@ -10,6 +10,7 @@ import pytest
 
 from bus.client import BrokerAddress, Session
 from tests.bus.brokers import Embedded, Mosquitto, Proxy, Subscriber, free_port, running, until
+from tests.faults.proxy import Mode
 
 Broker = Mosquitto | Embedded
 
@@ -100,10 +101,10 @@ async def test_a_half_open_connection_is_found_by_keep_alive(broker: Broker, pro
     collector = Subscriber(proxy.address, keep_alive_s=1)
     publisher = Session(broker.address, client_id="publisher")
     async with running(collector.session, publisher):
-        proxy.swallow = True
+        await proxy.become(Mode.HALF_OPEN)
         await until(lambda: not collector.session.connected)
         assert "silent" in collector.session.state.reason
-        proxy.swallow = False
+        await proxy.become(Mode.PASS)
         await publisher.publish_all([("m/a", b"still there")])
         await until(lambda: collector.payloads == [b"still there"])
 
@@ -111,8 +112,8 @@ async def test_a_half_open_connection_is_found_by_keep_alive(broker: Broker, pro
 async def test_a_living_connection_without_traffic_stays(broker: Broker, proxy: Proxy) -> None:
     collector = Subscriber(proxy.address, keep_alive_s=1)
     async with running(collector.session):
-        quiet = proxy.to_broker
-        await until(lambda: proxy.to_broker >= quiet + 8 * 2)  # eight pings: several times the keep-alive
+        quiet = proxy.up
+        await until(lambda: proxy.up >= quiet + 8 * 2)  # eight pings: several times the keep-alive
     assert [state[0] for state in collector.states] == [True, False]
 
 
@@ -122,8 +123,8 @@ async def test_a_paused_session_stays_connected_and_goes_on_where_it_was(broker:
     async with running(collector.session, publisher):
         collector.session.pause()
         await publisher.publish_all([("m/a", b"%d" % index) for index in range(3_000)])
-        quiet = proxy.to_broker
-        await until(lambda: proxy.to_broker >= quiet + 8 * 2)
+        quiet = proxy.up
+        await until(lambda: proxy.up >= quiet + 8 * 2)
         assert collector.payloads == []
         assert collector.session.connected
         collector.session.resume()
@@ -153,7 +154,7 @@ async def test_a_reset_inside_a_packet_loses_nothing(broker: Broker, proxy: Prox
     publisher = Session(broker.address, client_id="publisher")
     big = bytes(range(200)) * 1_000
     async with running(collector.session, publisher):
-        proxy.cut_after = after
+        proxy.reset_after(after)
         await publisher.publish_all([("m/a", big)])
         await until(lambda: collector.payloads)
     assert collector.payloads == [big]
@@ -161,7 +162,7 @@ async def test_a_reset_inside_a_packet_loses_nothing(broker: Broker, proxy: Prox
 
 
 async def test_a_broker_of_one_byte_a_time_is_understood(broker: Broker, proxy: Proxy) -> None:
-    proxy.dribble = True
+    await proxy.become(Mode.TRICKLE)
     collector = Subscriber(proxy.address)
     publisher = Session(broker.address, client_id="publisher")
     async with running(collector.session, publisher):

@@ -1,29 +1,39 @@
-"""A publisher that records on disk, at PUBACK, what it sent; and a sentinel that tells when all before it is stored."""
+"""A publisher that records on disk what it sends, and at PUBACK that the broker has it; and ends with a sentinel."""
 
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from bus.client import BrokerAddress, Burst, Session
+from bus.client import BrokerAddress, Session
+from fleet.batch import MachineKey
 from fleet.clock import now_ms
-from fleet.topics import TOUCHED, reading_topic
+from fleet.topics import reading_topic
 
-MEMBER = "faults"
 TICK_S = 0.01
 
 
 class LedgerPublisher:
-    """Publishes canonical readings of ``machines`` at a steady rate and keeps the ledger of ``docs/reliability.md``."""
+    """Publishes canonical readings of ``machines`` in turn and keeps the ledger of ``docs/reliability.md``.
 
-    def __init__(self, address: BrokerAddress, ledger: Path, machines: list[str], *, rate: int) -> None:
+    Its session is kept by the broker, and what has no PUBACK is sent again on each connection.
+
+    Attributes:
+        sent, acknowledged: messages so far.
+        rate: messages a second while it is not held.
+        session: for whatever else a fault wants to publish as a device.
+    """
+
+    def __init__(self, address: BrokerAddress, ledger: Path, machines: Sequence[MachineKey], *, rate: int) -> None:
         self.session = Session(address, client_id="faults-publisher", max_queued=2_000_000, max_queued_bytes=2**30)
         self.machines = machines
         self.rate = rate
-        self.sent = 0
+        self.sent = self.acknowledged = 0
         self.boot = now_ms()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._progress = asyncio.Condition()
         self._ledger: IO[str] = ledger.open("a", encoding="utf-8")
 
@@ -32,19 +42,45 @@ class LedgerPublisher:
         ended = asyncio.Event()
         running = asyncio.create_task(self.session.run(ended))
         await self.session.wait_connected()
+        pacing = asyncio.create_task(self._pace())
+        await asyncio.wait({asyncio.create_task(stop.wait()), pacing, running}, return_when=asyncio.FIRST_COMPLETED)
+        pacing.cancel()
+        await self.session.flush()
+        self._ledger.close()
+        ended.set()
+        await running
+
+    async def _pace(self) -> None:
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        while not stop.is_set():
-            due = int((loop.time() - began) * self.rate)
-            while self.sent < due:
-                self._publish(self.machines[self.sent % len(self.machines)], now_ms())
+        due, then = 0.0, loop.time()
+        while True:
+            await self._flowing.wait()
+            now = loop.time()
+            due, then = due + min(now - then, 1.0) * self.rate, now
+            for _ in range(int(due)):
+                self.publish()
+            due -= int(due)
             async with self._progress:
                 self._progress.notify_all()
             await asyncio.sleep(TICK_S)  # the pace of the load, not a wait for anything
+
+    def hold(self) -> None:
+        """Send nothing until :meth:`go`."""
+        self._flowing.clear()
+
+    def go(self) -> None:
+        """Send again."""
+        self._flowing.set()
+
+    async def quiet(self) -> None:
+        """Hold, and return when the broker has acknowledged everything."""
+        self.hold()
         await self.session.flush()
+
+    async def recorded(self) -> None:
+        """As :meth:`quiet`, and the ledger's file is complete."""
+        await self.quiet()
         self._ledger.flush()
-        ended.set()
-        await running
 
     async def sends(self, more: int) -> None:
         """Return when ``more`` messages were published after now."""
@@ -52,68 +88,38 @@ class LedgerPublisher:
         async with self._progress:
             await self._progress.wait_for(lambda: self.sent >= goal)
 
-    async def sentinel(self) -> int:
-        """Publish one last reading of the first machine; its device time."""
-        ended = asyncio.Event()
-        session = Session(self.session.address, client_id="faults-sentinel")
-        running = asyncio.create_task(session.run(ended))
-        self.session, at = session, now_ms()
-        self._publish(self.machines[0], at)
-        await session.flush()
-        self._ledger.close()
-        ended.set()
-        await running
+    def publish(self, key: MachineKey | None = None, *, at: int | None = None) -> int:
+        """Publish one reading, of the next machine or of this one; its device time, now unless it is given."""
+        key, seq, at = key or self.machines[self.sent % len(self.machines)], self.sent, at or now_ms()
+        self.sent += 1
+        values = {"state": "PRODUCING", "power_w": 1000 + seq % 500}
+        payload = json.dumps({"at": at, **values, "seq": seq, "boot": self.boot}).encode()
+        topic = reading_topic(key.member, key.machine)
+        line = {
+            "topic": topic,
+            "payload_sha256": hashlib.sha256(payload).hexdigest(),
+            "machine": key.machine,
+            "at": at,
+            "seq": seq,
+            "boot": self.boot,
+            "values": values,
+            "acked_at": None,
+        }
+        self.send(topic, payload, [line])
         return at
 
-    def _publish(self, machine: str, at: int) -> None:
-        seq = self.sent
-        self.sent += 1
-        topic = reading_topic(MEMBER, machine)
-        payload = json.dumps(
-            {"at": at, "state": "PRODUCING", "power_w": 1000 + seq % 500, "seq": seq, "boot": self.boot}
-        ).encode()
-        self.session.publish(topic, payload, done=self._recorder(topic, payload, machine, at, seq))
+    def send(self, topic: str, payload: bytes, lines: Sequence[dict[str, Any]]) -> None:
+        """Publish a message whose readings are these ledger lines (none: it is left out of the ledger)."""
+        for line in lines:
+            self._ledger.write(json.dumps(line) + "\n")
+        self.session.publish(topic, payload, done=self._recorder(lines))
 
-    def _recorder(self, topic: str, payload: bytes, machine: str, at: int, seq: int) -> Callable[[int | None], None]:
+    def _recorder(self, lines: Sequence[dict[str, Any]]) -> Callable[[int | None], None]:
         def acknowledged(reason: int | None) -> None:
             if reason is None or reason >= 128:
                 return
-            line: dict[str, Any] = {
-                "topic": topic,
-                "payload_sha256": hashlib.sha256(payload).hexdigest(),
-                "machine": machine,
-                "at": at,
-                "seq": seq,
-                "boot": self.boot,
-                "acked_at": now_ms(),
-            }
-            self._ledger.write(json.dumps(line) + "\n")
+            self.acknowledged += 1
+            for line in lines:
+                self._ledger.write(json.dumps({**line, "acked_at": now_ms()}) + "\n")
 
         return acknowledged
-
-
-async def stored_up_to(address: BrokerAddress, machine: str, at: int, *, patience_s: float) -> None:
-    """Return when ingest has announced the reading of ``machine`` at ``at`` as stored.
-
-    Raises:
-        TimeoutError: it did not within ``patience_s``.
-    """
-    reached = asyncio.Event()
-
-    def take(burst: Burst) -> None:
-        for delivery in burst.deliveries:
-            touched = json.loads(delivery.payload)["machines"].get(machine)
-            if touched and touched["at"] >= at:
-                reached.set()
-        session.acknowledge(burst)
-
-    topics = (TOUCHED.format(member=MEMBER),)
-    session = Session(address, client_id="faults-watch", subscriptions=topics, on_burst=take, session_expiry_s=0)
-    stop = asyncio.Event()
-    running = asyncio.create_task(session.run(stop))
-    try:
-        async with asyncio.timeout(patience_s):
-            await reached.wait()
-    finally:
-        stop.set()
-        await running

@@ -1,0 +1,95 @@
+"""Exact points of a collector's work at which it kills itself (SIGKILL): nothing of Python runs after that."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from fleet.batch import ReadingBatch
+from ingest.forwarder import Forwarder
+from ingest.spool import Spool
+
+Passed = Callable[[], None]
+"""Called each time the point is passed."""
+
+
+def die_at(point: str, on_call: int) -> None:
+    """From now on the process ends when it passes ``point`` (a key of :data:`POINTS`) for the ``on_call``-th time."""
+    left, lock = on_call, threading.Lock()
+
+    def passed() -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    POINTS[point](passed)
+
+
+def replace(owner: object, name: str, function: Callable[..., Any]) -> None:
+    """Put ``function`` in the place of the product's own: of a class, or of a module that has imported it."""
+    setattr(owner, name, function)
+
+
+def _around_commit(before: Passed, after: Passed) -> None:
+    commit = Spool.commit
+
+    def committing(self: Spool, *arguments: Any) -> int | None:
+        before()
+        batch_id = commit(self, *arguments)
+        after()
+        return batch_id
+
+    replace(Spool, "commit", committing)
+
+
+def _before_commit(passed: Passed) -> None:
+    _around_commit(passed, lambda: None)
+
+
+def _after_commit(passed: Passed) -> None:
+    _around_commit(lambda: None, passed)  # in the spool's thread: the event loop cannot have acknowledged yet
+
+
+def _before_store(passed: Passed) -> None:
+    """A batch goes to the store at the earliest in the turn of the event loop after the one that wrote its PUBACKs."""
+    deliver = Forwarder._deliver
+
+    async def delivering(self: Forwarder, ids: list[int], batch: ReadingBatch) -> None:
+        passed()
+        await deliver(self, ids, batch)
+
+    replace(Forwarder, "_deliver", delivering)
+
+
+def _inside_batch(passed: Passed) -> None:
+    """DuckDB: readings inserted, dirty hours not, nothing committed. InfluxDB: a member's bucket has its points."""
+    from store import duck
+    from store.duck_file import insert
+    from store.influx_http import InfluxHttp
+
+    write = InfluxHttp.write
+
+    def inserting(connection: Any, statement: str, *arguments: Any) -> None:
+        insert(connection, statement, *arguments)
+        if statement.endswith(" readings"):
+            passed()
+
+    async def writing(self: InfluxHttp, bucket: str, *arguments: Any) -> dict[int, str]:
+        refused = await write(self, bucket, *arguments)
+        if bucket.endswith("-raw"):
+            passed()
+        return refused
+
+    replace(duck, "insert", inserting)
+    replace(InfluxHttp, "write", writing)
+
+
+POINTS: Final[Mapping[str, Callable[[Passed], None]]] = {
+    "before-commit": _before_commit,
+    "after-commit": _after_commit,
+    "before-store": _before_store,
+    "inside-batch": _inside_batch,
+}

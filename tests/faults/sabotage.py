@@ -1,0 +1,127 @@
+"""Collectors broken on purpose, each in one way that bridges are broken in. The oracle must catch them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bus.client
+import bus.link
+import ingest.columns
+from bus.client import Burst, Session
+from bus.packets import Hello
+from bus.wire import connect_bytes, subscribe_bytes
+from fleet.batch import ReadingBatch, Rows, key_ns
+from ingest.forwarder import Forwarder
+from ingest.report import Report
+from ingest.spool import Spool
+from ingest.thread import SpoolThread
+from tests.faults.points import replace
+
+SLOW_DISK_S = 0.05
+"""As a busy disk would slow a commit, so that a kill falls between an early PUBACK and the commit."""
+_NAME = b"\x00\x04MQTT\x05"
+_CLEAN_START = 0b10
+
+
+def options_of_session(**more: Any) -> None:
+    """Sessions are made with these options from now on."""
+    original = Session.__init__
+
+    def made(self: Session, *arguments: Any, **options: Any) -> None:
+        original(self, *arguments, **{**options, **more})
+
+    replace(Session, "__init__", made)
+
+
+def _early_acknowledgement() -> None:
+    """Each burst is acknowledged well before anything is on disk."""
+    original, commit = Session.__init__, Spool.commit
+
+    def made(self: Session, *arguments: Any, on_burst: Callable[[Burst], None], **options: Any) -> None:
+        def early(burst: Burst) -> None:
+            self.acknowledge(burst)
+            on_burst(burst)
+
+        original(self, *arguments, on_burst=early, **options)
+
+    def committing(self: Spool, *arguments: Any) -> int | None:
+        time.sleep(SLOW_DISK_S)
+        return commit(self, *arguments)
+
+    replace(Session, "__init__", made)
+    replace(Spool, "commit", committing)
+
+
+def _arrival_keys() -> None:
+    """A reading's key depends on when it arrived, so a redelivery is a second reading."""
+
+    def keyed(rows: Rows, at_ms: NDArray[np.int64], *arguments: Any) -> NDArray[np.int64]:
+        keys = key_ns(rows, at_ms, *arguments)
+        return at_ms * 1_000_000 + (keys + time.time_ns() // 1_000_000) % 1_000_000
+
+    replace(ingest.columns, "key_ns", keyed)
+
+
+def _forgotten_spool() -> None:
+    """What waited for the store is gone after a restart, as with a buffer in memory."""
+    opened = SpoolThread.open
+
+    async def empty(self: SpoolThread) -> None:
+        for path in self._path.parent.glob(f"{self._path.name}*"):
+            path.unlink()
+        await opened(self)
+
+    replace(SpoolThread, "open", empty)
+
+
+def _marked_before_written() -> None:
+    """A batch counts as stored when its write begins."""
+    deliver = Forwarder._deliver
+
+    async def delivering(self: Forwarder, ids: list[int], batch: ReadingBatch) -> None:
+        await self._mark(ids, [])
+        await deliver(self, ids, batch)
+
+    replace(Forwarder, "_deliver", delivering)
+
+
+def _subscribed_once() -> None:
+    """The devices are subscribed on the first connection alone."""
+    times = 0
+
+    def subscribing(packet_id: int, patterns: Sequence[str]) -> bytes:
+        nonlocal times
+        times += 1
+        return subscribe_bytes(packet_id, patterns if times == 1 else ["net/v1/command/nobody"] * len(patterns))
+
+    replace(bus.client, "subscribe_bytes", subscribing)
+
+
+def _clean_start() -> None:
+    """Every connection begins a new session, as many clients do by default."""
+
+    def connecting(hello: Hello) -> bytes:
+        packet = bytearray(connect_bytes(hello))
+        packet[packet.index(_NAME) + len(_NAME)] |= _CLEAN_START
+        return bytes(packet)
+
+    replace(bus.link, "connect_bytes", connecting)
+
+
+def _silent_overflow() -> None:
+    """The broker's word that it threw messages away is not heard."""
+    replace(Report, "dropped", lambda self, payload: None)
+
+
+SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
+    "early-acknowledgement": _early_acknowledgement,
+    "arrival-keys": _arrival_keys,
+    "forgotten-spool": _forgotten_spool,
+    "marked-before-written": _marked_before_written,
+    "subscribed-once": _subscribed_once,
+    "clean-start": _clean_start,
+    "silent-overflow": _silent_overflow,
+}

@@ -1,0 +1,19 @@
+"""The table of scenarios: a new one is a file here and a line below."""
+
+from typing import Final
+
+from tests.faults.scenario import Scenario
+from tests.faults.scenarios import killed_anytime, killed_at_points
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    killed_anytime.SCENARIO,
+    killed_at_points.BEFORE_COMMIT,
+    killed_at_points.AFTER_COMMIT,
+    killed_at_points.BEFORE_STORE,
+    killed_at_points.INSIDE_BATCH,
+    killed_at_points.INSIDE_REQUESTS,
+)
+"""What ``scripts/bench faults`` runs, in the order of the faults in ``docs/reliability.md``."""
+
+SHORT: Final = (killed_at_points.IN_TURN, *(scenario for scenario in SCENARIOS if scenario.short_rounds))
+"""What ``scripts/test`` runs."""

@@ -1,0 +1,39 @@
+"""One trial of a scenario: honest under the fault, honest without it, or sabotaged under it."""
+
+import random
+from pathlib import Path
+from typing import Any, Literal
+
+from tests.faults.scenario import Scenario, wrong
+from tests.faults.watch import PATIENCE_S
+from tests.faults.world import running_world
+
+Kind = Literal["fault", "control", "sabotaged"]
+BETWEEN_S = (0.2, 1.0)
+"""Load before each round, in seconds at the scenario's rate."""
+DEAF_S = 15.0
+"""How long a sabotaged collector may take for what it should do at once."""
+
+
+async def trial(
+    scenario: Scenario, folder: Path, kind: Kind, *, rounds: int, rate: int | None = None, seed: int = 1
+) -> dict[str, Any]:
+    """The oracle's figures and ``wrong``, the sentences of what does not hold."""
+    chance, rate = random.Random(seed), rate or scenario.rate
+    sabotage = scenario.sabotage if kind == "sabotaged" else None
+    async with running_world(folder, scenario.setting, rate=rate, sabotage=sabotage) as world:
+        try:
+            for _ in range(rounds):
+                await world.publisher.sends(int(rate * chance.uniform(*BETWEEN_S)))
+                if kind != "control":
+                    await scenario.strike(world, chance)
+                    world.publisher.go()
+            if world.collector.pid is None:
+                await world.collector.start()
+            await world.publisher.sends(rate // 2)
+            await world.stored_so_far(patience_s=DEAF_S if sabotage else PATIENCE_S)
+        except TimeoutError:
+            if sabotage is None:
+                raise
+        outcome = await world.judged()
+        return {"rounds": rounds, "rate": rate, **outcome, "wrong": wrong(scenario, world, outcome)}

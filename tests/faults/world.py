@@ -1,0 +1,174 @@
+"""The world of one trial: real processes, our proxies between them, a publisher with its ledger, and who watches.
+
+publisher -> Mosquitto -> proxy -> ``resilian ingest`` -> (proxy ->) store; the watch listens at the broker itself.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from accelerator.ledger_check import check
+from bus.client import BrokerAddress
+from fleet.clock import now_ms
+from ingest.listing import listed
+from store import Store, connect
+from tests.faults.parts import MACHINES, CollectorProcess, DeployedMosquitto, write_fleet
+from tests.faults.proxy import Proxy
+from tests.faults.publisher import LedgerPublisher
+from tests.faults.watch import PATIENCE_S, Watch
+from tests.servers import InfluxServer, find_influxd
+
+MEASURE_S = 0.2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a scenario wants of its world.
+
+    Attributes:
+        store: the embedded store of the collector, or a real InfluxDB behind a proxy.
+        broker: settings of Mosquitto instead of those deployed, or beside them.
+        keep_alive_s: of the collector's session, instead of its own.
+    """
+
+    store: Literal["duckdb", "influxdb"] = "duckdb"
+    broker: Mapping[str, str] = field(default_factory=dict)
+    keep_alive_s: int | None = None
+
+
+@dataclass
+class World:
+    """One trial's parts, all running.
+
+    Attributes:
+        broker, influxd: servers that can be killed, held and started (``influxd`` None with the embedded store).
+        to_broker, to_store: proxies in front of them, as the collector sees them.
+        store_url: where the store is without a proxy.
+        data_dir: the collector's data folder; its spool is ``ingest/spool.sqlite`` in it.
+        notes: for what a scenario wants to remember from one round to the next, and to its end.
+    """
+
+    folder: Path
+    broker: DeployedMosquitto
+    influxd: InfluxServer | None
+    to_broker: Proxy
+    to_store: Proxy | None
+    collector: CollectorProcess
+    publisher: LedgerPublisher
+    watch: Watch
+    store_url: str
+    store_token: str | None
+    data_dir: Path
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    async def restart_collector(self, *more: str) -> None:
+        """Start the collector again, and return when it is connected."""
+        await self.collector.start(*more)
+        await self.watch.connected(self.collector.pid)
+
+    async def stored_so_far(self, *, patience_s: float = PATIENCE_S) -> None:
+        """Hold the publisher, and return when everything that it sent is stored."""
+        await self.publisher.quiet()
+        at = self.publisher.publish(MACHINES[0], at=now_ms() + 1)
+        await self.publisher.quiet()
+        await self.watch.stored(MACHINES[0], at, patience_s=patience_s)
+
+    async def judged(self) -> dict[str, Any]:
+        """End the collector in good order and ask the oracle."""
+        await self.publisher.recorded()
+        code = await self.collector.stop()
+        spool, files = self.data_dir / "ingest" / "spool.sqlite", []
+        for kind in ("reject", "unclaimed"):
+            file = self.folder / f"{kind}.json"
+            file.write_text(json.dumps(listed(spool, kind=kind)))
+            files.append(file)
+        async with self.store() as store:
+            outcome = await check(store, self.folder / "ledger.jsonl", files)
+        return {**outcome, "exit_code": code, "rss_mb": round(self.collector.peak_mb)}
+
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[Store]:
+        """The store, opened beside the proxies; an embedded one only while the collector does not run."""
+        store = connect(self.store_url, token=self.store_token)
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+@asynccontextmanager
+async def running_world(
+    folder: Path, setting: Setting, *, rate: int, sabotage: str | None = None
+) -> AsyncIterator[World]:
+    """A world whose collector is connected and whose publisher publishes ``rate`` messages a second."""
+    write_fleet(folder / "fleet")
+    broker = DeployedMosquitto(folder / "broker", setting.broker)
+    await asyncio.to_thread(broker.start)
+    to_broker = Proxy(("127.0.0.1", broker.port))
+    await to_broker.start()
+    influxd, to_store, urls, token = await _store(folder, setting)
+    data_dir = folder / "data"
+    environment = {
+        "RESILIAN_BROKER": f"mqtt://127.0.0.1:{to_broker.port}",
+        "RESILIAN_STORE": urls[1],
+        "RESILIAN_STORE_TOKEN": token or "",
+        "RESILIAN_FLEET": str(folder / "fleet"),
+        "RESILIAN_DATA_DIR": str(data_dir),
+        "RESILIAN_LOG": "warning",
+    }
+    options = ["--sabotage", sabotage] if sabotage else []
+    options += ["--keep-alive", str(setting.keep_alive_s)] if setting.keep_alive_s else []
+    collector = CollectorProcess(environment, options, folder / "collector.log")
+    address = BrokerAddress("127.0.0.1", broker.port)
+    publisher = LedgerPublisher(address, folder / "ledger.jsonl", MACHINES, rate=rate)
+    world = World(
+        folder, broker, influxd, to_broker, to_store, collector, publisher, Watch(address), urls[0], token, data_dir
+    )
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(world.watch.run(stop)), asyncio.create_task(_measuring(collector))]
+    try:
+        await world.watch.session.wait_connected()
+        await world.restart_collector()
+        tasks.append(asyncio.create_task(publisher.run(stop)))
+        await publisher.session.wait_connected()
+        yield world
+    finally:
+        stop.set()
+        tasks[1].cancel()
+        await asyncio.wait(tasks, timeout=PATIENCE_S)
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                task.result()
+        await collector.kill()
+        await to_broker.stop()
+        broker.kill()
+        if to_store is not None and influxd is not None:
+            await to_store.stop()
+            influxd.kill()
+
+
+async def _store(folder: Path, setting: Setting) -> tuple[InfluxServer | None, Proxy | None, list[str], str | None]:
+    """Server, proxy, URLs beside and through the proxy, token."""
+    if setting.store == "duckdb":
+        return None, None, [f"duckdb:///{folder / 'store.duckdb'}"] * 2, None
+    program = find_influxd()
+    assert program is not None, "influxd is not built: scripts/build-influxd"
+    (folder / "influxd").mkdir()
+    influxd = InfluxServer(program, folder / "influxd")
+    await asyncio.to_thread(influxd.start)
+    await asyncio.to_thread(influxd.set_up)
+    place = influxd.organisation()
+    to_store = Proxy(("127.0.0.1", influxd.port))
+    await to_store.start()
+    return influxd, to_store, [place.url, place.url.replace(f":{influxd.port}", f":{to_store.port}")], place.token
+
+
+async def _measuring(collector: CollectorProcess) -> None:
+    while True:
+        collector.measure()
+        await asyncio.sleep(MEASURE_S)
