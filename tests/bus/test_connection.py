@@ -101,7 +101,7 @@ async def test_a_half_open_connection_is_found_by_keep_alive(broker: Broker, pro
     collector = Subscriber(proxy.address, keep_alive_s=1)
     publisher = Session(broker.address, client_id="publisher")
     async with running(collector.session, publisher):
-        await proxy.become(Mode.HALF_OPEN)
+        await proxy.become(Mode.SWALLOW)
         await until(lambda: not collector.session.connected)
         assert "silent" in collector.session.state.reason
         await proxy.become(Mode.PASS)

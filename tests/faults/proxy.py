@@ -13,7 +13,7 @@ class Mode(enum.Enum):
     """What happens to bytes; a connection that has lost some stays deaf in that direction, as its stream is broken."""
 
     PASS = "bytes go through"
-    HALF_OPEN = "everything is swallowed, the sockets stay; new connections are accepted and not answered"
+    SWALLOW = "everything is swallowed, the sockets stay; new connections are accepted and never answered"
     SWALLOW_REPLIES = "requests go through, answers do not"
     TRICKLE = "one byte every `Proxy.pause_s` seconds in each direction"
     REFUSE = "nobody listens; connections that exist are reset"
@@ -36,6 +36,7 @@ class Proxy:
         self._mode = Mode.PASS
         self._moved = asyncio.Event()
         self._progress = asyncio.Condition()
+        self._deaf_until = 0
         self._reset_in: int | None = None
         self._reset_upward = False
         self._server: asyncio.Server | None = None
@@ -78,6 +79,10 @@ class Proxy:
             _reset(writer)
         self._writers.clear()
 
+    def half_open(self) -> None:
+        """Swallow everything of the connections that exist and keep their sockets; new ones go by the mode."""
+        self._deaf_until = self.dialled
+
     def reset_after(self, size: int, *, upward: bool = False) -> None:
         """Once ``size`` more bytes have come from the server (or gone to it), reset every connection."""
         self._reset_in, self._reset_upward = size, upward
@@ -86,6 +91,12 @@ class Proxy:
     def armed(self) -> bool:
         """Whether :meth:`reset_after` has not struck yet."""
         return self._reset_in is not None
+
+    async def dials(self, more: int) -> None:
+        """Return when so many more connections were accepted."""
+        goal = self.dialled + more
+        async with self._progress:
+            await self._progress.wait_for(lambda: self.dialled >= goal)
 
     async def carried(self, *, up: int = 0, down: int = 0) -> None:
         """Return when so many more bytes have passed each way."""
@@ -100,6 +111,9 @@ class Proxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.dialled += 1
+        number = self.dialled
+        async with self._progress:
+            self._progress.notify_all()
         try:
             other_reader, other_writer = await asyncio.open_connection(*self.target)
         except OSError:
@@ -107,15 +121,18 @@ class Proxy:
             return
         self._writers |= {writer, other_writer}
         for source, sink, upward in ((reader, other_writer, True), (other_reader, writer, False)):
-            pipe = asyncio.create_task(self._pipe(source, sink, upward=upward))
+            pipe = asyncio.create_task(self._pipe(number, source, sink, upward=upward))
             self._pipes.add(pipe)
             pipe.add_done_callback(self._pipes.discard)
 
-    async def _pipe(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, upward: bool) -> None:
+    async def _pipe(
+        self, number: int, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, upward: bool
+    ) -> None:
         deaf = False
         with suppress(OSError):
             while data := await source.read(_CHUNK):
-                deaf = deaf or self._mode is Mode.HALF_OPEN or (self._mode is Mode.SWALLOW_REPLIES and not upward)
+                deaf = deaf or number <= self._deaf_until or self._mode is Mode.SWALLOW
+                deaf = deaf or (self._mode is Mode.SWALLOW_REPLIES and not upward)
                 if not deaf:
                     await self._forward(data, sink, upward=upward)
         if not deaf:  # an end that comes after swallowed bytes would give the fault away

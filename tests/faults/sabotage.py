@@ -12,7 +12,7 @@ import bus.link
 import ingest.columns
 from bus.client import Burst, Session
 from bus.packets import Hello
-from bus.wire import connect_bytes, subscribe_bytes
+from bus.wire import Wire, connect_bytes, subscribe_bytes
 from fleet.batch import ReadingBatch, Rows, key_ns
 from ingest.forwarder import Forwarder
 from ingest.report import Report
@@ -111,6 +111,11 @@ def _clean_start() -> None:
     replace(bus.link, "connect_bytes", connecting)
 
 
+def _no_keep_alive() -> None:
+    """Nobody asks whether the broker is still there."""
+    replace(Wire, "keep_alive", lambda self, seconds: None)
+
+
 def _silent_overflow() -> None:
     """The broker's word that it threw messages away is not heard."""
     replace(Report, "dropped", lambda self, payload: None)
@@ -123,5 +128,6 @@ SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "marked-before-written": _marked_before_written,
     "subscribed-once": _subscribed_once,
     "clean-start": _clean_start,
+    "no-keep-alive": _no_keep_alive,
     "silent-overflow": _silent_overflow,
 }

@@ -21,7 +21,8 @@ async def trial(
     """The oracle's figures and ``wrong``, the sentences of what does not hold."""
     chance, rate = random.Random(seed), rate or scenario.rate
     sabotage = scenario.sabotage if kind == "sabotaged" else None
-    async with running_world(folder, scenario.setting, rate=rate, sabotage=sabotage) as world:
+    patience_s = DEAF_S if sabotage else PATIENCE_S
+    async with running_world(folder, scenario.setting, rate=rate, sabotage=sabotage, patience_s=patience_s) as world:
         try:
             for _ in range(rounds):
                 await world.publisher.sends(int(rate * chance.uniform(*BETWEEN_S)))
@@ -31,7 +32,7 @@ async def trial(
             if world.collector.pid is None:
                 await world.collector.start()
             await world.publisher.sends(rate // 2)
-            await world.stored_so_far(patience_s=DEAF_S if sabotage else PATIENCE_S)
+            await world.stored_so_far()
         except TimeoutError:
             if sabotage is None:
                 raise

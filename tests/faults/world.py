@@ -70,15 +70,17 @@ class World:
         await self.collector.start(*more)
         await self.watch.connected(self.collector.pid)
 
-    async def stored_so_far(self, *, patience_s: float = PATIENCE_S) -> None:
+    async def stored_so_far(self) -> None:
         """Hold the publisher, and return when everything that it sent is stored."""
         await self.publisher.quiet()
         at = self.publisher.publish(MACHINES[0], at=now_ms() + 1)
         await self.publisher.quiet()
-        await self.watch.stored(MACHINES[0], at, patience_s=patience_s)
+        await self.watch.stored(MACHINES[0], at)
 
     async def judged(self) -> dict[str, Any]:
-        """End the collector in good order and ask the oracle."""
+        """End the collector in good order and ask the oracle; beside its figures ``sessions`` (the document of the
+        store), ``exit_code`` and ``rss_mb`` of the collector.
+        """
         await self.publisher.recorded()
         code = await self.collector.stop()
         spool, files = self.data_dir / "ingest" / "spool.sqlite", []
@@ -88,7 +90,9 @@ class World:
             files.append(file)
         async with self.store() as store:
             outcome = await check(store, self.folder / "ledger.jsonl", files)
-        return {**outcome, "exit_code": code, "rss_mb": round(self.collector.peak_mb)}
+            kept = await store.read_documents("session")
+        sessions = [loss for document in kept for loss in json.loads(document.body)]
+        return {**outcome, "sessions": sessions, "exit_code": code, "rss_mb": round(self.collector.peak_mb)}
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
@@ -103,9 +107,12 @@ class World:
 
 @asynccontextmanager
 async def running_world(
-    folder: Path, setting: Setting, *, rate: int, sabotage: str | None = None
+    folder: Path, setting: Setting, *, rate: int, sabotage: str | None = None, patience_s: float = PATIENCE_S
 ) -> AsyncIterator[World]:
-    """A world whose collector is connected and whose publisher publishes ``rate`` messages a second."""
+    """A world whose collector is connected and whose publisher publishes ``rate`` messages a second.
+
+    ``patience_s``: how long the collector may take for what it must do before a wait for it raises TimeoutError.
+    """
     write_fleet(folder / "fleet")
     broker = DeployedMosquitto(folder / "broker", setting.broker)
     await asyncio.to_thread(broker.start)
@@ -126,9 +133,8 @@ async def running_world(
     collector = CollectorProcess(environment, options, folder / "collector.log")
     address = BrokerAddress("127.0.0.1", broker.port)
     publisher = LedgerPublisher(address, folder / "ledger.jsonl", MACHINES, rate=rate)
-    world = World(
-        folder, broker, influxd, to_broker, to_store, collector, publisher, Watch(address), urls[0], token, data_dir
-    )
+    watch = Watch(address)
+    world = World(folder, broker, influxd, to_broker, to_store, collector, publisher, watch, urls[0], token, data_dir)
     stop = asyncio.Event()
     tasks = [asyncio.create_task(world.watch.run(stop)), asyncio.create_task(_measuring(collector))]
     try:
@@ -136,6 +142,7 @@ async def running_world(
         await world.restart_collector()
         tasks.append(asyncio.create_task(publisher.run(stop)))
         await publisher.session.wait_connected()
+        watch.patience_s = patience_s
         yield world
     finally:
         stop.set()

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tests.faults.scenario import Scenario
-from tests.faults.scenarios import killed_anytime, killed_at_points
+from tests.faults.scenarios import killed_anytime, killed_at_points, lines_that_fail
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_anytime.SCENARIO,
@@ -12,6 +12,9 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_at_points.BEFORE_STORE,
     killed_at_points.INSIDE_BATCH,
     killed_at_points.INSIDE_REQUESTS,
+    lines_that_fail.HALF_OPEN,
+    lines_that_fail.TRICKLE,
+    lines_that_fail.RESET,
 )
 """What ``scripts/bench faults`` runs, in the order of the faults in ``docs/reliability.md``."""
 
