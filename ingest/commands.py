@@ -1,12 +1,15 @@
 """What the collector does on command, on ``net/v1/command/ingest``."""
 
 import json
+import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from fleet.clock import now_ms
 from fleet.registry import Watcher
+from ingest import quarantine
 from ingest.announce import Announcer
 from ingest.collector import Collector
 from ingest.forwarder import Forwarder
@@ -17,10 +20,12 @@ _log = structlog.get_logger(__name__)
 
 
 class Commands:
-    """``{"do": "retry-rejects", "member"?}`` and ``{"do": "repush", "since"?: epoch ms}``.
+    """Obeys ``{"do": "retry-rejects", "member"?}``, ``{"do": "repush", "since"?: epoch ms}``,
+    ``{"do": "dismiss-quarantine"}``.
 
     Attributes:
-        last: what the last command came to: ``{"at", "do", "result"}`` (messages repaired, batches sent again), or
+        last: what the last command came to: ``{"at", "do", "result"}`` (messages repaired, batches sent again,
+            readings given up), or
             ``{"at", "error"}``.
     """
 
@@ -45,8 +50,10 @@ class Commands:
                 result = await self._retry_rejects(order.get("member"))
             elif what == "repush":
                 result = await self._repush(int(order.get("since") or 0))
+            elif what == "dismiss-quarantine":
+                result = await self._of_quarantine(quarantine.dismiss)
             else:
-                raise ValueError(f"do: {what!r}: one of retry-rejects, repush")
+                raise ValueError(f"do: {what!r}: one of retry-rejects, repush, dismiss-quarantine")
         except (ValueError, KeyError, TypeError) as error:
             _log.warning("a command cannot be obeyed", reason=str(error))
             self.last = {"at": now_ms(), "error": str(error)}
@@ -58,10 +65,18 @@ class Commands:
         registry = self._watcher.current
         repaired = await retry(self._thread, self._collector, registry, "reject", member)
         repaired += await retry(self._thread, self._collector, registry, "unclaimed", member)
+        if member is None:
+            repaired += await self._of_quarantine(quarantine.retry)
+            self._forwarder.again()
         await self._announcer.everything()
         return repaired
 
+    async def _of_quarantine(self, function: Callable[[sqlite3.Connection], int]) -> int:
+        return await self._thread.persist(lambda spool: spool.call(lambda db, _: function(db), changes_batches=True))
+
     async def _repush(self, since_ms: int) -> int:
-        batches = await self._thread.persist(lambda spool: spool.repush(since_ms))
+        until_ms, total = now_ms(), 0
+        while batches := await self._thread.persist(lambda spool: spool.repush(since_ms, until_ms)):
+            total += batches
         self._forwarder.again()
-        return batches
+        return total

@@ -102,6 +102,7 @@ class Report:
             "loudest": self._loudest,
             "broker_dropped": self._dropped,
             "damages": self.damages,
+            "quarantine": level.quarantine._asdict(),
             "contradictions": list(self.contradictions),
             "formats": sorted({*formats(), *watcher.current.profiles}),
             "errors": errors,

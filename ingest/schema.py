@@ -1,13 +1,19 @@
-"""The spool's file: its tables, its version, and what is done when it is damaged."""
+"""The spool's file: its tables and its version."""
 
-import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from ingest.errors import SpoolNewer
 
-VERSION: Final = 1
+VERSION: Final = 2
+_UPGRADES: Final = {
+    # the earliest files lack the index
+    1: "CREATE INDEX IF NOT EXISTS batch_waiting ON batch (id, made_ms) WHERE stored_ms IS NULL;",
+}
+"""Version -> what makes the next one of it."""
+_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _CHECKED_BYTES: Final = 256 * 2**20  # larger files are not read through at the start; damage is found on the way
 
 _TABLES: Final = """
@@ -59,7 +65,9 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """A connection to the spool's file, made when it is missing; every commit is on disk when it returns.
+    """A connection to the spool's file, made when it is missing, brought to this version when it is older.
+
+    Every commit is on disk when it returns.
 
     Raises:
         SpoolNewer: the file is of a later version.
@@ -71,18 +79,31 @@ def open_file(path: Path) -> sqlite3.Connection:
         if version > VERSION:
             raise SpoolNewer(f"{path} is of version {version}; this program reads up to {VERSION}: install a newer one")
         db.execute("PRAGMA page_size = 16384")  # of a new file; batches are large, and fewer pages are cheaper
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
+        _make_durable(db)
         if version == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
         elif path.stat().st_size <= _CHECKED_BYTES:
             finding = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if finding != "ok":
                 raise _damaged(finding)
+        for older in range(version or VERSION, VERSION):
+            db.executescript(f"BEGIN IMMEDIATE; {_UPGRADES[older]} PRAGMA user_version = {older + 1}; COMMIT;")
     except BaseException:
         db.close()
         raise
     return db
+
+
+def reopen(path: Path) -> sqlite3.Connection:
+    """A connection to a file that was open a moment ago, whatever is wrong with it."""
+    db = sqlite3.connect(path, isolation_level=None)
+    _make_durable(db)
+    return db
+
+
+def _make_durable(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
 
 
 def _damaged(finding: str) -> sqlite3.DatabaseError:
@@ -91,37 +112,15 @@ def _damaged(finding: str) -> sqlite3.DatabaseError:
     return error
 
 
-def rescue(path: Path, reason: str) -> str:
-    """Put a damaged file aside under another name and save every row that can be read; a sentence that reports it."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    new = open_file(path)
-    saved = 0
-    try:
-        with contextlib.closing(sqlite3.connect(aside)) as old:
-            for table in ("meta", "batch", "quarantine", "kept", "tally", "device", "seen", "loss"):
-                saved += _copy(old, new, table)
-    except sqlite3.DatabaseError as error:
-        reason = f"{reason}; {error}"
-    finally:
-        new.close()
-    return f"{path} was damaged ({reason}): {saved} rows were saved from it, and it was kept as {aside.name}"
+def is_full(error: sqlite3.DatabaseError) -> bool:
+    """Whether the disk is full, broken or read-only: the same may succeed later."""
+    return _code(error) in _FULL
 
 
-def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
-    """Copy rows from both ends of a table until a page that cannot be read."""
-    before = new.total_changes
-    new.execute("BEGIN")
-    for order in ("ASC", "DESC"):
-        with contextlib.suppress(sqlite3.DatabaseError):
-            first = {"meta": "name", "tally": "kind", "device": "member"}.get(table, "rowid")
-            for row in old.execute(f"SELECT * FROM {table} ORDER BY {first} {order}"):  # noqa: S608 - names of our own
-                marks = ", ".join("?" * len(row))
-                new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608
-    new.execute("COMMIT")
-    return new.total_changes - before
+def is_damaged(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is not what was written."""
+    return _code(error) in _DAMAGED
+
+
+def _code(error: sqlite3.DatabaseError) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

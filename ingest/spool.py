@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from fleet.batch import BatchCorrupt, ReadingBatch
-from ingest import schema
+from ingest import damage, quarantine, schema
 from ingest.errors import SpoolFull
+from ingest.inventory import Inventory, Waiting
+from ingest.level import Level, Limits, measured, oldest_ms
 from ingest.rejects import Bounds, Reject, add_rejects, repair
 from ingest.seen import Seen, remember
 from ingest.sparkplug import memory
 from ingest.unclaimed import Unclaimed, add_unclaimed
 
+__all__ = ["Level", "Limits", "Spool", "Work"]
 _T = TypeVar("_T")
-_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-DAY_MS: Final = 86_400_000
 
 
 @dataclass(slots=True)
@@ -44,30 +44,13 @@ class Work:
         return bool(self.batch or self.rejects or self.unclaimed or self.seen or self.repaired or self.nodes.nodes)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much the spool may hold.
-
-    Attributes:
-        quota_bytes: of batches that wait for the store; beyond it nothing more is taken. One batch always fits.
-        min_free_bytes: free space that must remain on the disk.
-        grace_ms: how long a stored batch stays; less when waiting batches need the quota.
-    """
-
-    quota_bytes: int = 8 * 2**30
-    min_free_bytes: int = 256 * 2**20
-    grace_ms: int = DAY_MS
-
-
-@dataclass(slots=True)
-class Level:
-    """How full the spool is; ``stored_bytes`` apart, of the waiting batches alone. ``oldest_ms`` is 0 without one."""
-
-    batches: int = 0
-    bytes: int = 0
-    readings: int = 0
-    stored_bytes: int = 0
-    oldest_ms: int = 0
+_DEFAULT: Final = Limits()
+_REPUSH: Final = (
+    "UPDATE batch SET stored_ms = NULL WHERE id IN"
+    " (SELECT id FROM batch WHERE stored_ms BETWEEN ? AND ? LIMIT 1000)"
+    " RETURNING id, readings, made_ms"
+)
+"""In slices: an update writes the batch again, and gigabytes of them in one transaction would fill the disk."""
 
 
 class Spool:
@@ -79,19 +62,20 @@ class Spool:
     """
 
     def __init__(
-        self, path: Path, limits: Limits = Limits(), on_damage: Callable[[str], None] = lambda _: None
+        self, path: Path, limits: Limits = _DEFAULT, on_damage: Callable[[str], None] = lambda _: None
     ) -> None:
         self.path = path
         self.limits = limits
         self._on_damage = on_damage
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._inventory = Inventory(path.with_name(f"{path.name}.inventory"))
         self._db = self._opened()
-        self.bounds = Bounds(self._db)
-        self.level = self._measured()
+        self._looked_through()
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+        self._inventory.close()
 
     # --- in
 
@@ -119,7 +103,8 @@ class Spool:
             add_unclaimed(db, self.bounds, work.unclaimed)
             remember(db, work.seen)
             memory.remember(db, work.nodes)
-        if work.batch:
+        if batch_id is not None and work.batch:
+            self._inventory.add([Waiting(batch_id, len(work.batch), now_ms)])
             self.level.batches += 1
             self.level.bytes += len(data)
             self.level.readings += len(work.batch)
@@ -167,13 +152,9 @@ class Spool:
 
     def _put_aside(self, batch_id: int, readings: int, reason: str) -> None:
         with self._transaction() as db:
-            db.execute(
-                "INSERT INTO quarantine (id, data, readings, made_ms, reason)"
-                " SELECT id, data, readings, made_ms, ? FROM batch WHERE id = ?",
-                (reason, batch_id),
-            )
-            db.execute("DELETE FROM batch WHERE id = ?", (batch_id,))
-        self.level = self._measured()
+            quarantine.put_aside(db, batch_id, reason)
+        self._inventory.remove([batch_id])
+        self.level = measured(self._db)
         self._on_damage(f"batch {batch_id} of the spool with {readings} readings is put aside: {reason}")
 
     def mark_stored(self, ids: Sequence[int], now_ms: int, refused: Sequence[Reject] = ()) -> None:
@@ -197,7 +178,10 @@ class Spool:
                     self.level.bytes -= row[0]
                     self.level.stored_bytes += row[0]
                     self.level.readings -= row[1]
-        self.level.oldest_ms = self._oldest_ms()
+        self._inventory.remove(ids)
+        if self._inventory.stale:
+            self._inventory.restart(quarantine.waiting(self._db))
+        self.level.oldest_ms = oldest_ms(self._db)
 
     def forget_stored(self, now_ms: int) -> None:
         """Delete a slice of the batches whose grace period is over."""
@@ -217,18 +201,19 @@ class Spool:
             with self._transaction() as db:
                 db.executemany("DELETE FROM batch WHERE id = ?", ids)
 
-    def repush(self, since_ms: int = 0) -> int:
-        """Let all batches stored at or after ``since_ms`` wait again; how many."""
+    def repush(self, since_ms: int, until_ms: int) -> int:
+        """Let a slice of the batches stored in that span, ends included, wait again; how many, 0 when it is done."""
 
         def again() -> int:
             with self._transaction() as db:
-                changed = db.execute("UPDATE batch SET stored_ms = NULL WHERE stored_ms >= ?", (since_ms,)).rowcount
-            self.level = self._measured()
-            return changed
+                rows = db.execute(_REPUSH, (since_ms, until_ms)).fetchall()
+            self._inventory.add(Waiting(*row[:3]) for row in rows)
+            self.level = measured(self._db)
+            return len(rows)
 
         return self._guarded(again)
 
-    def call(self, function: Callable[[sqlite3.Connection, Bounds], _T]) -> _T:
+    def call(self, function: Callable[[sqlite3.Connection, Bounds], _T], *, changes_batches: bool = False) -> _T:
         """Run a function of :mod:`ingest.rejects` and the like in one transaction.
 
         Raises:
@@ -237,7 +222,11 @@ class Spool:
 
         def run() -> _T:
             with self._transaction() as db:
-                return function(db, self.bounds)
+                result = function(db, self.bounds)
+            if changes_batches:
+                self._inventory.restart(quarantine.waiting(db))
+                self.level = measured(db)
+            return result
 
         return self._guarded(run)
 
@@ -253,7 +242,7 @@ class Spool:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self.bounds = Bounds(self._db)
-            self.level = self._measured()
+            self.level = measured(self._db)
             raise
 
     def _guarded(self, action: Callable[[], _T]) -> _T:
@@ -261,40 +250,50 @@ class Spool:
         try:
             return action()
         except sqlite3.DatabaseError as error:
-            damage = self._damage(error)
+            reason = self._damage(error)
         self._db.close()
-        self._on_damage(schema.rescue(self.path, damage))
-        self._db = schema.open_file(self.path)
-        self.bounds = Bounds(self._db)
-        self.level = self._measured()
+        try:
+            self._db = self._rescued(reason)
+        except SpoolFull:
+            self._db = schema.reopen(self.path)
+            raise
+        self._looked_through()
         return action()
 
     def _opened(self) -> sqlite3.Connection:
         """The file opened; a damaged one is replaced by a new one with what can be read of it."""
         try:
+            if report := damage.mend_log(self.path):
+                self._on_damage(report)
             return schema.open_file(self.path)
+        except OSError as error:
+            raise SpoolFull(f"{self.path}: {error.strerror}") from error
         except sqlite3.DatabaseError as error:
-            damage = self._damage(error)
-        self._on_damage(schema.rescue(self.path, damage))
+            return self._rescued(self._damage(error))
+
+    def _rescued(self, reason: str) -> sqlite3.Connection:
+        try:
+            self._on_damage(damage.rescue(self.path, reason))
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise SpoolFull(f"{self.path} is damaged ({reason}) and there is no room to mend it: {error}") from error
         return schema.open_file(self.path)
+
+    def _looked_through(self) -> None:
+        """Measure what is there, and name what waited and is there no more."""
+        gone = quarantine.missing(self._db, self._inventory.waiting())
+        self.bounds = Bounds(self._db)
+        if gone:
+            with self._transaction() as db:
+                quarantine.add_gone(db, gone)
+            readings = sum(batch.readings for batch in gone)
+            self._on_damage(f"{len(gone)} batches of {self.path} with {readings} readings are gone with the damage")
+        self._inventory.restart(quarantine.waiting(self._db))
+        self.level = measured(self._db)
 
     def _damage(self, error: sqlite3.DatabaseError) -> str:
         """What is damaged; raises when something else is wrong."""
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _FULL:
+        if schema.is_full(error):
             raise SpoolFull(f"{self.path}: {error}") from error
-        if code not in _DAMAGED:
+        if not schema.is_damaged(error):
             raise error
         return str(error)
-
-    def _measured(self) -> Level:
-        row = self._db.execute(
-            "SELECT count(*) FILTER (WHERE stored_ms IS NULL), total(bytes) FILTER (WHERE stored_ms IS NULL),"
-            " total(readings) FILTER (WHERE stored_ms IS NULL), total(bytes) FILTER (WHERE stored_ms IS NOT NULL)"
-            " FROM batch"
-        ).fetchone()
-        return Level(int(row[0]), int(row[1]), int(row[2]), int(row[3]), self._oldest_ms())
-
-    def _oldest_ms(self) -> int:
-        row = self._db.execute("SELECT made_ms FROM batch WHERE stored_ms IS NULL ORDER BY id LIMIT 1").fetchone()
-        return int(row[0]) if row else 0

@@ -185,7 +185,7 @@ async def test_repush_fills_an_empty_store(rig: Rig) -> None:
     await rig.store.forget("acme", "booth", 2**42)
     assert await rig.powers() == []
     async with rig.running():
-        assert await rig.thread.submit(Spool.repush) == 10
+        assert await rig.thread.submit(lambda spool: spool.repush(0, 2**62)) == 10
         rig.forwarder.again()
     assert await rig.powers() == list(range(1_000))
     assert rig.thread.level.batches == 0

@@ -61,11 +61,11 @@ def test_waiting_in_order_then_stored_then_gone(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", Limits(min_free_bytes=0, grace_ms=1000))
     assert spool.level.batches == 3
     spool.forget_stored(now_ms=1099)
-    assert spool.repush() == 2
+    assert spool.repush(0, 2**62) == 2
     assert powers(spool) == [[0.0], [1.0], [2.0], [3.0], [4.0]]
     spool.mark_stored([1, 2, 3, 4], now_ms=2000)
     spool.forget_stored(now_ms=3000)
-    assert spool.repush() == 0
+    assert spool.repush(0, 2**62) == 0
     assert spool.level == type(spool.level)(1, spool.level.bytes, 1, 0, 14)
     spool.close()
 
@@ -96,7 +96,7 @@ def test_the_quota_holds_and_grace_gives_way(tmp_path: Path) -> None:
     spool.commit(Work(batch(9.0)), 5)  # the oldest stored batch makes room
     assert spool.level.stored_bytes == size
     assert powers(spool) == [[2.0], [9.0]]
-    assert spool.repush() == 1
+    assert spool.repush(0, 2**62) == 1
     spool.close()
 
 
