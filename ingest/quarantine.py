@@ -35,17 +35,34 @@ def put_aside(db: sqlite3.Connection, batch_id: int, reason: str) -> None:
 
 def missing(db: sqlite3.Connection, known: Sequence[Waiting]) -> list[Waiting]:
     """Those of the batches that are neither in the spool nor in quarantine."""
-    there = {number for (number,) in db.execute("SELECT id FROM batch WHERE stored_ms IS NULL")}
-    return [batch for batch in known if batch.id not in there and not _held(db, batch.id)]
+    there = {number for (number,) in db.execute("SELECT id FROM batch UNION ALL SELECT id FROM quarantine")}
+    return [batch for batch in known if batch.id not in there]
 
 
-def _held(db: sqlite3.Connection, batch_id: int) -> bool:
-    query = "SELECT 1 FROM batch WHERE id = ?1 UNION ALL SELECT 1 FROM quarantine WHERE id = ?1"
-    return db.execute(query, (batch_id,)).fetchone() is not None
+def altered(db: sqlite3.Connection, known: Sequence[Waiting]) -> list[Waiting]:
+    """Those of the batches whose row says something else: damage altered it beside its batch.
+
+    A batch that was stored a moment before the program was killed is among them.
+    """
+    by_id = {batch.id: batch for batch in known}
+    found = []
+    for number, readings, made_ms, stored_ms in db.execute("SELECT id, readings, made_ms, stored_ms FROM batch"):
+        batch = by_id.get(number)
+        if batch is not None and (readings, made_ms, stored_ms) != (batch.readings, batch.made_ms, None):
+            found.append(batch)
+    return found
 
 
-def add_gone(db: sqlite3.Connection, batches: Iterable[Waiting]) -> None:
-    """These are in the file no more; new batches take other ids."""
+def put_right(db: sqlite3.Connection, batches: Iterable[Waiting]) -> None:
+    """What is known to wait, waits; the store has it once, too, when it was stored before."""
+    db.executemany(
+        "UPDATE batch SET readings = ?, made_ms = ?, stored_ms = NULL, bytes = length(data) WHERE id = ?",
+        [(batch.readings, batch.made_ms, batch.id) for batch in batches],
+    )
+
+
+def add_gone(db: sqlite3.Connection, batches: Sequence[Waiting]) -> None:
+    """These (one or more) are in the file no more; new batches take other ids."""
     rows = [(batch.id, batch.readings, batch.made_ms, GONE) for batch in batches]
     db.executemany("INSERT INTO quarantine (id, data, readings, made_ms, reason) VALUES (?, x'', ?, ?, ?)", rows)
     last = max(number for number, *_ in rows)

@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from ingest.errors import SpoolNewer
+from ingest.errors import SpoolFull, SpoolNewer
 
 VERSION: Final = 2
 _UPGRADES: Final = {
@@ -117,9 +117,18 @@ def is_full(error: sqlite3.DatabaseError) -> bool:
     return _code(error) in _FULL
 
 
-def is_damaged(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file is not what was written."""
-    return _code(error) in _DAMAGED
+def damage_of(path: Path, error: sqlite3.DatabaseError) -> str:
+    """What is damaged.
+
+    Raises:
+        SpoolFull: the disk is full, broken or read-only.
+        sqlite3.DatabaseError: ``error`` itself, when something else is wrong.
+    """
+    if is_full(error):
+        raise SpoolFull(f"{path}: {error}") from error
+    if _code(error) not in _DAMAGED:
+        raise error
+    return str(error)
 
 
 def _code(error: sqlite3.DatabaseError) -> int:

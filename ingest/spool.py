@@ -250,7 +250,7 @@ class Spool:
         try:
             return action()
         except sqlite3.DatabaseError as error:
-            reason = self._damage(error)
+            reason = schema.damage_of(self.path, error)
         self._db.close()
         try:
             self._db = self._rescued(reason)
@@ -269,7 +269,7 @@ class Spool:
         except OSError as error:
             raise SpoolFull(f"{self.path}: {error.strerror}") from error
         except sqlite3.DatabaseError as error:
-            return self._rescued(self._damage(error))
+            return self._rescued(schema.damage_of(self.path, error))
 
     def _rescued(self, reason: str) -> sqlite3.Connection:
         try:
@@ -280,8 +280,12 @@ class Spool:
 
     def _looked_through(self) -> None:
         """Measure what is there, and name what waited and is there no more."""
-        gone = quarantine.missing(self._db, self._inventory.waiting())
+        known = self._inventory.waiting()
         self.bounds = Bounds(self._db)
+        gone, altered = quarantine.missing(self._db, known), quarantine.altered(self._db, known)
+        if altered:
+            with self._transaction() as db:
+                quarantine.put_right(db, altered)
         if gone:
             with self._transaction() as db:
                 quarantine.add_gone(db, gone)
@@ -289,11 +293,3 @@ class Spool:
             self._on_damage(f"{len(gone)} batches of {self.path} with {readings} readings are gone with the damage")
         self._inventory.restart(quarantine.waiting(self._db))
         self.level = measured(self._db)
-
-    def _damage(self, error: sqlite3.DatabaseError) -> str:
-        """What is damaged; raises when something else is wrong."""
-        if schema.is_full(error):
-            raise SpoolFull(f"{self.path}: {error}") from error
-        if not schema.is_damaged(error):
-            raise error
-        return str(error)
