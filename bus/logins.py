@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,9 +69,9 @@ def add_device(folder: Path, member: str, device: str) -> tuple[str, str]:
         OSError: the files cannot be written.
     """
     name, password = login_of(member, device), secrets.token_urlsafe(_PASSWORD_BYTES)
-    with _locked(folder):
+    with locked(folder):
         users = read(folder)
-        if name in users:
+        if name in users or name in certified(folder):
             raise LoginRefused(f"{name} exists; remove it first to give it another password")
         write(folder, users | {name: hashed(password)})
     return name, password
@@ -85,7 +85,7 @@ def remove_device(folder: Path, member: str, device: str) -> str:
         OSError: the files cannot be written.
     """
     name = login_of(member, device)
-    with _locked(folder):
+    with locked(folder):
         users = read(folder)
         if users.pop(name, None) is None:
             raise LoginRefused(f"there is no login {name}")
@@ -94,12 +94,24 @@ def remove_device(folder: Path, member: str, device: str) -> str:
 
 
 def devices(folder: Path) -> list[str]:
-    """The logins of devices, sorted."""
-    return sorted(name for name in read(folder) if DEVICE.fullmatch(name))
+    """The logins of devices, sorted; those with a certificate, too."""
+    return sorted({name for name in read(folder) if DEVICE.fullmatch(name)} | set(certified(folder)))
+
+
+def register(folder: Path) -> Path:
+    """Where issued certificates are written down, in OpenSSL's form; beside the folder that the broker reads."""
+    return folder.absolute().parent / "authority" / "register"
+
+
+def certified(folder: Path) -> list[str]:
+    """Logins that show a certificate which was not revoked."""
+    path = register(folder)
+    lines = path.read_text().splitlines() if path.exists() else []
+    return sorted({line.rpartition("/CN=")[2] for line in lines if line.startswith("V\t")})
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """One change at a time: two commands at once must not undo one another's."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -126,16 +138,16 @@ def read(folder: Path) -> dict[str, str]:
 def write(folder: Path, users: dict[str, str]) -> None:
     """Both files, each replaced in one step; the broker reads them again at SIGHUP."""
     replace(folder / "passwd", "".join(f"{name}:{value}\n" for name, value in sorted(users.items())))
-    replace(folder / "acl", rules(users))
+    replace(folder / "acl", rules((*users, *certified(folder))))
 
 
-def rules(users: dict[str, str]) -> str:
+def rules(users: Iterable[str]) -> str:
     """The broker's rules: a device writes below its member's name alone. No pattern rules.
 
     It reads nothing but what Sparkplug nodes wait for: commands to its member's nodes, and the state of the host.
     """
     text = "# Written by deploy/secrets, deploy/devices and `resilian device`. An unlisted login may do nothing.\n"
-    for name in sorted(users):
+    for name in sorted(set(users)):
         device = DEVICE.fullmatch(name)
         granted = PROGRAMS.get(name) or (device and tuple(rule.format(device[1]) for rule in _DEVICE)) or ()
         if granted:
@@ -148,10 +160,15 @@ def replace(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        if os.geteuid() == 0:
-            owner = path.parent.stat()
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+        own(file.fileno(), path.parent)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def own(what: Path | int, folder: Path) -> None:
+    """Give a path or an open file to the owner of the folder, when root runs this."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.chown(what, owner.st_uid, owner.st_gid)

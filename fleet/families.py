@@ -35,6 +35,7 @@ class Note(StrEnum):
     CA = "The broker's certificate is judged by ca.crt of the network office: load it into the device."
     ONE = "One device a login: a second one with the same login ends the first one's connection."
     TASMOTA_TLS = "TLS needs a build with TLS (tasmota32, or tasmota-tls); without one, a relay in the plant."
+    CERTIFICATE = "Certificates have a listener of their own (8884, docs/deploy.md); the name in it is the login."
     YAML = "These are keys of configuration.yaml. A plug's friendly name is the last level of its topic."
     GROUP = "The Group ID is the member's name: the broker takes no other."
     SHELLIES = (
@@ -198,6 +199,34 @@ FAMILIES: Final[dict[str, Callable[[Device], Sheet]]] = {
     "canonical": _canonical,
 }
 """One line a family of device, the most usual first."""
+
+
+_CERTIFICATES: Final = {
+    "zigbee2mqtt": ("mqtt.cert", "mqtt.key"),
+    "sparkplug": ("Client certificate", "Client key"),
+    "mtconnect": ("MqttCert", "MqttPrivateKey"),
+    "opcua-pubsub": ("Client certificate", "Client key"),
+    "umh": ("tls.client_certs[0].cert_file", "tls.client_certs[0].key_file"),
+    "plain-value": ("Client certificate", "Client key"),
+    "generic": ("Client certificate", "Client key"),
+    "canonical": ("Client certificate", "Client key"),
+}
+"""Fields of certificate and key, of the families that can show one."""
+CERTIFIED: Final = tuple(_CERTIFICATES)
+
+
+def sheet_with_certificate(family: str, device: Device, certificate: str, key: str) -> Sheet:
+    """What to type into a device that shows a certificate: its login and password stay empty.
+
+    Args:
+        certificate, key: names of the two files.
+
+    Raises:
+        KeyError: no such family, or one that shows no certificate.
+    """
+    found = sheet(family, device)
+    fields = zip(_CERTIFICATES[family], (certificate, key), strict=True)
+    return Sheet((*found.fields, *fields), (*found.notes, Note.CERTIFICATE), found.topic, found.format)
 
 
 def sheet(family: str, device: Device) -> Sheet:

@@ -9,8 +9,8 @@ import typer
 from accelerator import jobs, output, owner, settings
 from accelerator.connecting_relay import Relay, configuration
 from accelerator.problems import Found, Missing, Usage
-from bus import logins
-from fleet.families import FAMILIES, Device, sheet
+from bus import certificates, logins
+from fleet.families import CERTIFIED, FAMILIES, Device, sheet, sheet_with_certificate
 
 device_app = typer.Typer(name="device", help="Logins of devices at the broker.", no_args_is_help=True)
 
@@ -22,6 +22,7 @@ Logins = Annotated[
     Path | None,
     typer.Option("--logins", help="Folder of the broker's passwd and acl; default mosquitto/secrets beside the fleet."),
 ]
+_SHOWS = {False: "password", True: "certificate"}
 _RELOAD = "the broker reads it after: docker compose kill -s HUP mosquitto"
 
 
@@ -65,6 +66,32 @@ def new_login(folder: Path, member: str, device: str) -> tuple[str, str]:
         raise Found(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
 
 
+def new_certificate(folder: Path, member: str, device: str, target: Path) -> tuple[str, tuple[str, str]]:
+    """Make a login that shows a certificate, and write it and its key into ``target``: the login, the two paths.
+
+    Raises:
+        Usage: a name that cannot be one, or a folder that cannot take the files.
+        Found: the login exists, or the files cannot be written.
+        Missing: openssl is not there, or fails.
+    """
+    try:
+        certificates.free(target, logins.login_of(member, device))
+    except (logins.LoginRefused, OSError) as error:
+        raise Usage(_in_words(error)) from None
+    try:
+        made = certificates.add_device(folder, member, device)
+        paths = certificates.write(made, target)
+    except (logins.LoginRefused, OSError) as error:
+        raise Found(_in_words(error)) from None
+    except certificates.ToolMissing as error:
+        raise Missing(str(error)) from None
+    return made.login, (str(paths[0]), str(paths[1]))
+
+
+def _in_words(error: Exception) -> str:
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
 @device_app.command("add")
 def device_add(
     member: MemberName,
@@ -73,11 +100,15 @@ def device_add(
     broker: Annotated[
         str | None, typer.Option("--broker", help="Where the device connects to: mqtts://HOST:8883.")
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="FOLDER", help="No password: write a certificate and its key there."),
+    ] = None,
     folder: Logins = None,
     fleet: Fleet = None,
     as_json: Json = False,
 ) -> None:
-    """Make the login of a device, and say field by field what to type into it. The password is shown this once.
+    """Make the login of a device, and say field by field what to type into it. Password or key are given this once.
 
     Example: resilian device add zorn cabine-1 --family tasmota --broker mqtts://mqtt.example.org
     """
@@ -91,17 +122,29 @@ def device_add(
     address = broker_address(url)
     if member not in jobs.loaded(folder_of(fleet)).members:
         raise Usage(f"{member}: no such member; see `resilian member list`")
-    login, password = new_login(logins_folder(folder, fleet), member, device)
-    found = sheet(family, Device(member, device, login, password, address.host, address.port, address.tls))
+    place = logins_folder(folder, fleet)
+    if certificate is None:
+        login, password = new_login(place, member, device)
+        found = sheet(family, Device(member, device, login, password, address.host, address.port, address.tls))
+        once, secret = "The password is shown this once.", {"password": password}
+    else:
+        if family not in CERTIFIED:
+            raise Usage(f"--certificate: a {family} device shows none; leave it out for a password")
+        if not address.tls:
+            raise Usage(f"--certificate: {address} has no TLS; say mqtts://HOST:8884")
+        login, paths = new_certificate(place, member, device, certificate)
+        bare = Device(member, device, "", "", address.host, address.port, True)
+        found = sheet_with_certificate(family, bare, *paths)
+        once, secret = f"{paths[1]} is kept nowhere else.", {"certificate": paths[0], "key": paths[1]}
     if as_json:
         fields = [{"field": name, "type": value} for name, value in found.fields]
-        output.emit_json({"login": login, "password": password, "family": family, **asdict(found), "fields": fields})
+        output.emit_json({"login": login, **secret, "family": family, **asdict(found), "fields": fields})
         return
     typer.echo(f"login {login} made; {_RELOAD}\n")
     rows = [{"field": name, "type": value} for name, value in found.fields]
     output.emit_table(rows, {"field": f"field of a {family} device", "type": "what to type"}, empty="")
     typer.echo("\n" + "\n".join(found.notes))
-    typer.echo(f"The password is shown this once. The machine's feed: topic {found.topic}, format {found.format}")
+    typer.echo(f"{once} The machine's feed: topic {found.topic}, format {found.format}")
 
 
 @device_app.command("list")
@@ -115,12 +158,19 @@ def device_list(
 
     Example: resilian device list --member zorn
     """
-    pairs = (name.split(".", 1) for name in logins.devices(logins_folder(folder, fleet)))
-    rows = [{"login": f"{m}.{d}", "member": m, "device": d} for m, d in pairs if member in (None, m)]
+    place = logins_folder(folder, fleet)
+    certified = set(logins.certified(place))
+    pairs = (name.split(".", 1) for name in logins.devices(place))
+    rows = [
+        {"login": (name := f"{m}.{d}"), "member": m, "device": d, "shows": _SHOWS[name in certified]}
+        for m, d in pairs
+        if member in (None, m)
+    ]
     if as_json:
         output.emit_json(rows)
         return
-    output.emit_table(rows, {name: name for name in ("login", "member", "device")}, empty="no device has a login")
+    columns = {name: name for name in ("login", "member", "device", "shows")}
+    output.emit_table(rows, columns, empty="no device has a login")
 
 
 @device_app.command("remove")
@@ -131,9 +181,11 @@ def device_remove(member: MemberName, device: DeviceName, folder: Logins = None,
     """
     place = logins_folder(folder, fleet)
     try:
-        name = logins.remove_device(place, member, device)
+        name = certificates.remove_device(place, member, device)
     except logins.LoginRefused as error:
         raise Found(str(error)) from None
+    except certificates.ToolMissing as error:
+        raise Missing(str(error)) from None
     except OSError as error:
         raise Found(f"{error.filename or place}: cannot be written: {error.strerror}") from None
     typer.echo(f"login {name} removed; {_RELOAD}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.families import FAMILIES, Device, Note, sheet
+from fleet.families import CERTIFIED, FAMILIES, Device, Note, sheet, sheet_with_certificate
 
 DEVICE = Device("zorn", "cabine-1", "zorn.cabine-1", "secret", "mqtt.example.org", 8883, True)
 
@@ -19,6 +19,14 @@ def test_each_family_has_its_fields_and_a_feed_below_its_member(family: str) -> 
         assert "mqtt.example.org" in typed
         assert "zorn.cabine-1" in typed
     assert "zorn" in typed or family == "shelly-gen1"
+
+
+@pytest.mark.parametrize("family", CERTIFIED)
+def test_a_certificate_takes_the_place_of_the_password(family: str) -> None:
+    bare = Device("zorn", "cabine-1", "", "", "mqtt.example.org", 8884, True)
+    found = sheet_with_certificate(family, bare, "a.crt", "a.key")
+    assert [value for _, value in found.fields][-2:] == ["a.crt", "a.key"]
+    assert Note.CERTIFICATE in found.notes
 
 
 @pytest.mark.parametrize("family", FAMILIES)
