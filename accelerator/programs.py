@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from accelerator.problems import Missing
 from accelerator.settings import Settings
 from bus.client import BrokerAddress
 from bus.embedded import BrokerUnavailable, EmbeddedBroker
+from fleet.registry import RegistryMissing
 from store import Store
 
 log = structlog.get_logger()
@@ -73,8 +74,21 @@ async def _embedded(settings: Settings, ports: tuple[int, int]) -> AsyncIterator
         await broker.__aexit__()
 
 
+async def _fleet_there(program: Awaitable[None]) -> None:
+    """A program to its end.
+
+    Raises:
+        Missing: there is no network, or one that this version cannot read.
+    """
+    try:
+        await program
+    except RegistryMissing as error:
+        raise Missing(str(error)) from None
+
+
 def ingest_part(parts: Parts, members: frozenset[str] | None = None) -> lifetime.Part:
     """The collector."""
+    from ingest.errors import SpoolFull, SpoolNewer
     from ingest.service import IngestConfig, run
 
     config = IngestConfig(
@@ -84,7 +98,14 @@ def ingest_part(parts: Parts, members: frozenset[str] | None = None) -> lifetime
         members=members,
         system_topics=parts.settings.broker is not None,
     )
-    return lambda stop: run(config, parts.store, stop=stop)
+
+    async def part(stop: asyncio.Event) -> None:
+        try:
+            await _fleet_there(run(config, parts.store, stop=stop))
+        except (SpoolNewer, SpoolFull) as error:
+            raise Missing(f"the spool: {error}") from None
+
+    return part
 
 
 def analytics_part(parts: Parts) -> lifetime.Part:
@@ -92,7 +113,7 @@ def analytics_part(parts: Parts) -> lifetime.Part:
     from analytics.worker import WorkerConfig, run
 
     config = WorkerConfig(broker=parts.broker, fleet_dir=parts.settings.fleet)
-    return lambda stop: run(config, parts.store, stop=stop)
+    return lambda stop: _fleet_there(run(config, parts.store, stop=stop))
 
 
 def gateway_part(parts: Parts, ready: Callable[[str], None], *, demo: bool = False) -> lifetime.Part:
@@ -113,7 +134,7 @@ def gateway_part(parts: Parts, ready: Callable[[str], None], *, demo: bool = Fal
 
     async def part(stop: asyncio.Event) -> None:
         try:
-            await run(config, parts.store, stop=stop)
+            await _fleet_there(run(config, parts.store, stop=stop))
         except PortTaken as error:
             raise Missing(f"{error}; choose another with --port or RESILIAN_PORT") from None
 

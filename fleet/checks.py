@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from fleet.calendars import holiday_dates
 from fleet.consent import recipient_rule
-from fleet.network import Machine, Member, Network
+from fleet.network import VERSION, Machine, Member, Network
 from fleet.toml_lines import find_line
 from fleet.topics import reading_topic
 
@@ -50,6 +50,10 @@ class RegistryProblem:
 
 def parse_network(text: str, file: str = "network.toml") -> tuple[Network | None, list[RegistryProblem]]:
     """The network of a file's text; None with at least one problem when it breaks a rule. Never raises for content."""
+    version = _version(text)
+    if version > VERSION:
+        rule = f"made for a newer program; this one reads version {VERSION}: install a newer one"
+        return None, [RegistryProblem(file, "version", str(version), rule, find_line(text, "version"))]
     network, problems = _parse(Network, text, file)
     if network is not None and network.holidays is not None:
         try:
@@ -59,6 +63,15 @@ def parse_network(text: str, file: str = "network.toml") -> tuple[Network | None
             value = network.holidays.subdivision or network.holidays.country
             return None, [RegistryProblem(file, key, _shown(value), str(error), find_line(text, key))]
     return network, problems
+
+
+def _version(text: str) -> int:
+    """What the file says, before anything is said of keys that only a newer program knows; 0 when that is no number."""
+    try:
+        version = tomllib.loads(text).get("version", VERSION)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return 0
+    return version if isinstance(version, int) else 0
 
 
 def parse_member(text: str, slug: str, file: str | None = None) -> tuple[Member | None, list[RegistryProblem]]:

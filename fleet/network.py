@@ -7,7 +7,7 @@ names the field, the value and the rule it breaks.
 from datetime import date, datetime, time
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -60,14 +60,20 @@ class Holidays(Model):
     extra: tuple[date, ...] = ()
 
 
+VERSION: Final = 1
+"""Of the registry's files, all of them."""
+
+
 class Network(Model):
     """The network itself, ``network.toml``: nothing of one territory is in the code.
 
     Attributes:
+        version: of the registry's files; a program refuses what is newer than it knows.
         languages: of the pages, the first being the default.
         grid_co2_g_per_kwh: carbon intensity of the electricity, with its source.
     """
 
+    version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
     name: Text
     place: Place
     timezone: ZoneName

@@ -18,7 +18,7 @@ from fleet.clock import now_ms
 from ingest.merge import merge, refusals
 from ingest.rejects import Reject
 from ingest.thread import SpoolThread
-from store import Store, StoreRefused, StoreRejected, StoreUnavailable
+from store import Store, StoreLost, StoreRefused, StoreRejected, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 _DISK_BYTES: Final = 8 * 2**20
@@ -74,12 +74,14 @@ class Forwarder:
         on_stored: Callable[[ReadingBatch], None],
         on_refused: Callable[[list[Reject]], None],
         on_state: Callable[[], None],
+        on_lost: Callable[[str], None] = lambda _: None,
         pace: Pace = Pace(),
     ) -> None:
         self.stored = 0
         self.state = StoreState(since=now_ms())
         self._thread, self._store, self._pace = thread, store, pace
         self._on_stored, self._on_refused, self._on_state = on_stored, on_refused, on_state
+        self._on_lost = on_lost
         self._memory: deque[tuple[int, ReadingBatch]] = deque()
         self._memory_rows = 0
         self._rows = pace.rows
@@ -208,6 +210,8 @@ class Forwarder:
                 refused |= {done + row: why for row, why in error.rows.items()}
             except (StoreUnavailable, StoreRefused, TimeoutError) as error:
                 failures += 1
+                if isinstance(error, StoreLost):
+                    self._on_lost(f"{error}: `resilian repush` sends what the spool still keeps of it")
                 self._rows = max(_FEWEST_ROWS, len(part) // 2)
                 text = str(error) or f"no answer within {self._pace.write_timeout_s:g} s"
                 self._store_fails(text, for_a_person=isinstance(error, StoreRefused))

@@ -138,7 +138,7 @@ class _Service:
         self._losses = SessionLosses(config.program, thread, store, self._publish)
         self._forwarder = Forwarder(
             thread, store, on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
-            pace=config.pace,
+            on_lost=self._report.errors.append, pace=config.pace,
         )  # fmt: skip
         self._stopping = False
         self._commands = Commands(thread, self._collector, self._forwarder, watcher, self._announcer)

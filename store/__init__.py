@@ -7,9 +7,18 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from store.base import DirtyHour, Store, StoreError, StoreRefused, StoreRejected, StoreUnavailable
+from store.base import DirtyHour, Store, StoreError, StoreLost, StoreRefused, StoreRejected, StoreUnavailable
 
-__all__ = ["DirtyHour", "Store", "StoreError", "StoreRefused", "StoreRejected", "StoreUnavailable", "connect"]
+__all__ = [
+    "DirtyHour",
+    "Store",
+    "StoreError",
+    "StoreLost",
+    "StoreRefused",
+    "StoreRejected",
+    "StoreUnavailable",
+    "connect",
+]
 
 Retention = Callable[[str], int]
 """Days that readings of a member are kept; 0 is for ever."""

@@ -22,6 +22,10 @@ class StoreUnavailable(StoreError):
     """Again later: unreachable, overloaded, out of space, or a reply that was lost. Nothing is known to be written."""
 
 
+class StoreLost(StoreUnavailable):
+    """What it had confirmed is gone. It takes writes again: whoever kept that can write it again."""
+
+
 class StoreRejected(StoreError):
     """These rows never: the others of the batch are written.
 

@@ -7,7 +7,7 @@ and cursors of their own. A ConstraintException here is therefore a bug and is n
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
@@ -20,8 +20,8 @@ from fleet.batch import NO_INT, MachineKey, ReadingBatch, empty_rows
 from fleet.records import Document, HourBucket
 from fleet.states import NO_STATE
 from store import columns as shared
-from store.base import DirtyHour, StoreRejected, StoreUnavailable
-from store.duck_file import insert, is_outage, open_file, transaction
+from store.base import DirtyHour, StoreLost, StoreRejected, StoreUnavailable
+from store.duck_file import inode, insert, is_outage, open_file, transaction
 
 T = TypeVar("T")
 
@@ -41,6 +41,8 @@ class DuckStore:
         self._clock = shared.ArrivalClock()
         self._lock = threading.Lock()
         self._connection: Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._cursors = 0
         self._ids: dict[MachineKey, int] = {}
         self._writer: ThreadPoolExecutor | None = None
         self._readers: ThreadPoolExecutor | None = None
@@ -49,7 +51,7 @@ class DuckStore:
         if self._writer is None:
             self._writer = ThreadPoolExecutor(1, thread_name_prefix="duck-write")
             self._readers = ThreadPoolExecutor(2, thread_name_prefix="duck-read")
-        await asyncio.get_running_loop().run_in_executor(self._writer, lambda: self._cursor().close())
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._touch)
 
     async def close(self) -> None:
         pools = [pool for pool in (self._writer, self._readers) if pool is not None]
@@ -216,16 +218,42 @@ class DuckStore:
             await asyncio.to_thread(self._let_go)  # the instance may refuse everything until it is opened again
             raise StoreUnavailable(f"store {self.path}: {error}") from error
 
-    def _cursor(self) -> Connection:
-        """A connection of the calling thread's own; the file is opened again when it was let go."""
+    def _touch(self) -> None:
+        with self._cursor():
+            pass
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[Connection]:
+        """A connection of the calling thread's own; the file is opened again when it was let go.
+
+        Raises:
+            StoreLost: another file stands in its place, or none; it is opened (or made) with the next call.
+        """
         with self._lock:
-            if self._connection is None:
-                self._connection = open_file(self.path)
-                rows = self._connection.execute("SELECT id, member, machine FROM machines ORDER BY id").fetchall()
-                self._ids = {MachineKey(member, machine): number for number, member, machine in rows}
-                newest = self._connection.execute("SELECT max(arrived_ms) FROM dirty").fetchall()[0][0]
-                self._clock.stamp(at_least=newest or 0)
-            return self._connection.cursor()
+            if self._connection is not None and self._inode != inode(self.path):
+                self._connection.close()
+                self._connection = None
+                raise StoreLost(f"store {self.path}: the file was removed or replaced; what was in it is gone")
+            cursor = self._opened().cursor()
+            self._cursors += 1
+        try:
+            with cursor:
+                yield cursor
+        finally:
+            with self._lock:
+                self._cursors -= 1
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
+            if self._cursors:  # the library would hand out the same instance once more
+                raise StoreUnavailable(f"store {self.path}: is being let go, to be opened again")
+            self._connection = open_file(self.path)
+            self._inode = inode(self.path)
+            rows = self._connection.execute("SELECT id, member, machine FROM machines ORDER BY id").fetchall()
+            self._ids = {MachineKey(member, machine): number for number, member, machine in rows}
+            newest = self._connection.execute("SELECT max(arrived_ms) FROM dirty").fetchall()[0][0]
+            self._clock.stamp(at_least=newest or 0)
+        return self._connection
 
     def _let_go(self) -> None:
         with self._lock:

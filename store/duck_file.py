@@ -91,6 +91,15 @@ def _check_version(connection: Connection, path: str) -> None:
         )
 
 
+def inode(path: str) -> tuple[int, int] | None:
+    """Which file stands at the path now; None without one, and for a store in memory."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _why_not_open(path: str, error: Exception) -> StoreUnavailable | StoreRefused:
     text = str(error)
     if "Conflicting lock" in text:

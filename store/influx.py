@@ -21,7 +21,7 @@ from fleet.records import Document, HourBucket
 from store import columns as shared
 from store import influx_lines as lines
 from store import influx_ql as ql
-from store.base import DirtyHour, StoreRefused, StoreRejected, StoreUnavailable
+from store.base import DirtyHour, StoreLost, StoreRefused, StoreRejected, StoreUnavailable
 from store.influx_admin import InfluxAdmin
 from store.influx_http import BucketMissing, InfluxHttp
 
@@ -191,13 +191,11 @@ class InfluxStore:
         await self._make(bucket)
         try:
             return await self._http.write(bucket, texts, at_once)
-        except BucketMissing:
-            self._kept_days.pop(bucket, None)  # deleted behind our back
-            await self._make(bucket)
-        try:
-            return await self._http.write(bucket, texts, at_once)
         except BucketMissing as error:
-            raise StoreUnavailable(f"store {self.address}: bucket {bucket} was made and is not there") from error
+            self._kept_days.pop(bucket, None)
+            await self._make(bucket)
+            text = f"store {self.address}: bucket {bucket} is gone with all that was in it, and was made again"
+            raise StoreLost(text) from error
 
     async def _write_whole(self, bucket: str, texts: Sequence[str], at_once: int = 20_000) -> None:
         refused = await self._write(bucket, texts, at_once)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from fleet.batch import MachineKey
-from store import Store, StoreRefused, StoreUnavailable, connect
-from tests.store.conftest import HOUR, MS, A, B, C, batch, bucket, document
+from store import Store, StoreLost, StoreRefused, StoreUnavailable, connect
+from tests.store.conftest import HOUR, MS, NOW, A, B, C, batch, bucket, document, powers
 
 ALL = (0, 4_000_000_000_000)
 HOLDER = """
@@ -225,3 +225,27 @@ async def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
     store = connect(url(tmp_path / "store.duckdb"))
     with pytest.raises(RuntimeError, match="not open"):
         await store.known_machines()
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_removed_while_it_is_open_is_said_and_begun_anew(tmp_path: Path, replaced: bool) -> None:
+    path = tmp_path / "store.duckdb"
+    store = connect(f"duckdb://{path}")
+    await store.open()
+    await store.write_readings(batch([A], [NOW], power_w=[1.0]))
+    other = tmp_path / "other.duckdb"
+    if replaced:
+        elsewhere = connect(f"duckdb://{other}")
+        await elsewhere.open()
+        await elsewhere.write_readings(batch([A], [NOW + 5], power_w=[5.0]))
+        await elsewhere.close()
+        other.replace(path)
+    else:
+        path.unlink()
+    with pytest.raises(StoreLost, match="removed or replaced"):
+        await store.write_readings(batch([A], [NOW + 1], power_w=[2.0]))
+    await store.write_readings(batch([A], [NOW + 1], power_w=[2.0]))
+    await store.close()
+    await store.open()
+    assert await powers(store, A) == ([2.0, 5.0] if replaced else [2.0])
+    await store.close()

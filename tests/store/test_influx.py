@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fleet.batch import MachineKey, ReadingBatch
-from store import Store, StoreRefused, StoreRejected, StoreUnavailable, connect
+from store import Store, StoreLost, StoreRefused, StoreRejected, StoreUnavailable, connect
 from store.influx import InfluxStore
 from tests.servers import InfluxServer, Organisation
 from tests.store.conftest import ALL, HOUR, NOW, A, B, C, batch, bucket, document, opened, powers
@@ -148,6 +148,8 @@ async def test_a_bucket_deleted_behind_its_back_is_made_again(influxd: InfluxSer
     async with opened(place) as store:
         await store.write_readings(batch([A], [NOW], power_w=[1.0]))
         influxd.call("DELETE", f"/api/v2/buckets/{buckets(influxd, place)['alpha-raw']['id']}")
+        with pytest.raises(StoreLost, match="alpha-raw is gone"):
+            await store.write_readings(batch([A], [NOW + 1], power_w=[2.0]))
         await store.write_readings(batch([A], [NOW + 1], power_w=[2.0]))
         assert await powers(store, A) == [2.0]
 
