@@ -3,10 +3,12 @@
 import contextlib
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fleet.batch import NO_INT, BatchCorrupt, ReadingBatch
+from ingest import quarantine
 from ingest.rejects import Kind, text
 
 _FIELDS = (
@@ -29,10 +31,7 @@ def listed(path: Path, *, kind: Kind | None = None, member: str | None = None) -
         FileNotFoundError: there is no spool.
         sqlite3.DatabaseError: it cannot be read.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no spool {path}")
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA query_only = 1")
+    with _reading(path) as db:
         rows = db.execute(
             f"SELECT {_FIELDS} FROM kept WHERE (? IS NULL OR kind = ?) AND (? IS NULL OR member = ?) ORDER BY id",  # noqa: S608 - names of our own
             (kind, kind, member, member),
@@ -49,6 +48,21 @@ def listed(path: Path, *, kind: Kind | None = None, member: str | None = None) -
         }
         for row in rows
     ]
+
+
+def quarantined(path: Path) -> list[dict[str, Any]]:
+    """Batches lost to damage, as :func:`ingest.quarantine.listed`; errors as :func:`listed`."""
+    with _reading(path) as db:
+        return quarantine.listed(db)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no spool {path}")
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA query_only = 1")
+        yield db
 
 
 def _readings(payload: bytes | None) -> list[dict[str, int | None]]:

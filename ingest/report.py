@@ -103,6 +103,7 @@ class Report:
             "broker_dropped": self._dropped,
             "damages": self.damages,
             "quarantine": level.quarantine._asdict(),
+            "full": collector.full or None,
             "contradictions": list(self.contradictions),
             "formats": sorted({*formats(), *watcher.current.profiles}),
             "errors": errors,

@@ -1,11 +1,11 @@
-"""``resilian rejects list``, ``rejects retry`` and ``repush``: what the collector keeps, and a second try of it."""
+"""``resilian rejects list, retry, dismiss`` and ``repush``: what the collector keeps, and a second try of it."""
 
 import json
 import sqlite3
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -22,12 +22,16 @@ rejects_app = typer.Typer(name="rejects", help="List refused messages, or try th
 MemberOption = Annotated[str | None, typer.Option("--member", help="Only this member's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _PATIENCE_S = 120.0
+_SHOWN = ("at", "topic", "reason", "field", "value", "rule")
 
 
 @rejects_app.command("list")
 def rejects_list(
     member: MemberOption = None,
     unclaimed: Annotated[bool, typer.Option("--unclaimed", help="Messages of no machine instead.")] = False,
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="Batches that damage to the disk took, instead.")
+    ] = False,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder of the collector.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -35,11 +39,14 @@ def rejects_list(
 
     Example: resilian rejects list --member zorn
     """
-    from ingest.listing import listed
+    from ingest.listing import listed, quarantined
 
+    if quarantine and (member or unclaimed):
+        raise Usage("--quarantine: a batch that cannot be read belongs to nobody; leave --member and --unclaimed out")
     spool = settings.load(data_dir=data).data_dir / "ingest" / "spool.sqlite"
+    kind: Literal["reject", "unclaimed"] = "unclaimed" if unclaimed else "reject"
     try:
-        rows = listed(spool, kind="unclaimed" if unclaimed else "reject", member=member)
+        rows = quarantined(spool) if quarantine else listed(spool, kind=kind, member=member)
     except FileNotFoundError:
         raise Missing(f"{spool}: no collector has run with this data folder; name it with --data") from None
     except sqlite3.DatabaseError as error:
@@ -48,17 +55,27 @@ def rejects_list(
         output.emit_json(rows)
         return
     shown = [{**row, "at": datetime.fromtimestamp(row["at"] / 1000, UTC).isoformat(timespec="seconds")} for row in rows]
-    columns = {name: name for name in ("at", "topic", "reason", "field", "value", "rule")}
-    output.emit_table(shown, columns, empty="nothing was refused")
+    names = ("at", "id", "readings", "bytes", "reason") if quarantine else _SHOWN
+    nothing = "nothing was lost to damage" if quarantine else "nothing was refused"
+    output.emit_table(shown, {name: name for name in names}, empty=nothing)
 
 
 @rejects_app.command("retry")
 def rejects_retry(member: MemberOption = None, as_json: Json = False) -> None:
-    """Decode refused messages again, after a profile or the registry was corrected.
+    """Decode refused messages again, after a profile or the registry was corrected; read what is in quarantine again.
 
     Example: resilian rejects retry --member zorn
     """
     _obeyed({"do": "retry-rejects"} | ({"member": member} if member else {}), "messages tried again", as_json)
+
+
+@rejects_app.command("dismiss")
+def rejects_dismiss(as_json: Json = False) -> None:
+    """Give up what is in quarantine, once you have seen what was lost and when; nothing else is touched.
+
+    Example: resilian rejects dismiss
+    """
+    _obeyed({"do": "dismiss-quarantine"}, "readings given up", as_json)
 
 
 def repush(

@@ -15,7 +15,7 @@ COMMANDS = [
     "member relay", "machine unclaimed", "machine feed", "device add", "device list", "device remove",
     "consent set", "consent list",
     "finding list", "finding answer",
-    "rejects list", "rejects retry", "repush", "export",
+    "rejects list", "rejects retry", "rejects dismiss", "repush", "export",
     "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
 ]  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accelerator.doctor import Step, conclusion, judge_machine
+from accelerator.doctor_spool import spool_step
 from fleet.batch import MachineKey
 from fleet.network import Machine, Offer
 
@@ -71,3 +72,17 @@ def test_a_declared_offer_needs_no_telemetry() -> None:
     declared = MACHINE.model_copy(update={"offer": Offer(kind="declared")})
     step = judge_machine(KEY, declared, None, {}, NOW)
     assert (step.status, step.detail) == ("ok", "a declared offer, without telemetry")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "detail"),
+    [
+        ({"full": "0 bytes are free on the disk"}, "wrong", "takes nothing"),
+        ({"quarantine": {"batches": 2, "readings": 71}}, "wrong", "71 acknowledged readings in 2 batches"),
+        ({"quarantine": {"batches": 0, "readings": 0}, "spool_readings": 5}, "ok", "5 readings wait"),
+    ],
+)
+def test_the_spool(said: dict[str, Any], status: str, detail: str) -> None:
+    (step,) = spool_step({"net/v1/health/ingest": {"alive": True, "full": None, **said}})
+    assert (step.status, detail in step.detail) == (status, True)
+    assert spool_step({}) == []
