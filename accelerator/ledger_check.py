@@ -16,12 +16,13 @@ from fleet.batch import NO_INT, QUANTITIES, ReadingBatch
 from fleet.states import NO_STATE, STATES
 from store import Store
 
-_SHOWN = 5
 _WRONG = ("lost", "duplicates", "unsent", "altered")
 
 
-async def check(store: Store, ledger_path: Path, rejects_paths: Sequence[Path] = ()) -> dict[str, Any]:
-    """Compare; the figures, with the first few of whatever is wrong, and ``ok``.
+async def check(
+    store: Store, ledger_path: Path, rejects_paths: Sequence[Path] = (), *, shown: int = 5
+) -> dict[str, Any]:
+    """Compare; the figures, with the first ``shown`` of whatever is wrong, and ``ok``.
 
     ``lost``: acknowledged, neither stored nor refused. ``duplicates``: stored more often than sent. ``altered``: stored
     with other quantities than were sent. ``unsent``: stored and never sent. ``unrecorded``: stored and not in a ledger
@@ -43,7 +44,7 @@ async def check(store: Store, ledger_path: Path, rejects_paths: Sequence[Path] =
         "lines": ledger.lines,
         "stored": len(keys),
         **{name: counts.total() for name, counts in found.items()},
-        "examples": {name: [_shown(sent) for sent in list(counts)[:_SHOWN]] for name, counts in found.items()},
+        "examples": {name: [_shown(sent) for sent in list(counts)[:shown]] for name, counts in found.items()},
     }
 
 

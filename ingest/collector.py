@@ -33,6 +33,8 @@ class Collector:
 
     Attributes:
         full: why the spool takes nothing now, "" when it does.
+        safe_ms: arrival of the newest burst that is on disk and acknowledged, epoch ms; None before the first. A broker
+            delivers in order, so what it has sent us before that is safe.
         failed: becomes an exception when a commit fails for another reason than a full disk; the program must stop.
     """
 
@@ -45,12 +47,13 @@ class Collector:
     ) -> None:
         self.gathering = gathering
         self.full = ""
+        self.safe_ms: int | None = None
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.session: BurstSession | None = None
         self._thread = thread
         self._on_batch = on_batch
         self._on_kept = on_kept
-        self._bursts: list[Burst] = []
+        self._bursts: list[tuple[int, Burst]] = []
         self._committing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -60,8 +63,9 @@ class Collector:
 
     def on_burst(self, burst: Burst) -> None:
         """Called with every burst, synchronously."""
-        self.gathering.take(burst.deliveries, burst.epoch, now_ms())
-        self._bursts.append(burst)
+        arrived_ms = now_ms()
+        self.gathering.take(burst.deliveries, burst.epoch, arrived_ms)
+        self._bursts.append((arrived_ms, burst))
         if not self._committing:
             self._commit()
         elif self.gathering.bytes > GATHERED_BYTES:
@@ -93,7 +97,7 @@ class Collector:
         self._idle.clear()
         self._try(self.gathering.hand_over(), bursts)
 
-    def _try(self, work: Work, bursts: list[Burst]) -> None:
+    def _try(self, work: Work, bursts: list[tuple[int, Burst]]) -> None:
         if not work:
             self._acknowledge(bursts)
             asyncio.get_running_loop().call_soon(self._commit)
@@ -101,7 +105,7 @@ class Collector:
         future = self._thread.submit(lambda spool: spool.commit(work, now_ms()))
         future.add_done_callback(lambda done: self._committed(done, work, bursts))
 
-    def _committed(self, done: "asyncio.Future[int | None]", work: Work, bursts: list[Burst]) -> None:
+    def _committed(self, done: "asyncio.Future[int | None]", work: Work, bursts: list[tuple[int, Burst]]) -> None:
         error = done.exception()
         if isinstance(error, SpoolFull):
             if not self.full:
@@ -131,10 +135,11 @@ class Collector:
         if work.rejects or work.unclaimed or work.repaired:
             self._on_kept(work)
 
-    def _acknowledge(self, bursts: list[Burst]) -> None:
+    def _acknowledge(self, bursts: list[tuple[int, Burst]]) -> None:
         if self.session is not None:
-            for burst in bursts:
+            for _, burst in bursts:
                 self.session.acknowledge(burst)
+            self.safe_ms = bursts[-1][0]
 
     def _pause(self) -> None:
         if self.session is not None and not self._paused:

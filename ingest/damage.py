@@ -80,9 +80,11 @@ def _save(path: Path, new: sqlite3.Connection, reason: str) -> tuple[int, str]:
             for table, key in _tables(old, new).items():
                 new.execute("BEGIN")
                 before = new.total_changes
+                width = len(new.execute(f"SELECT * FROM {table} LIMIT 0").description)  # noqa: S608 - names of our own
+                marks = ", ".join("?" * width)
                 for row in _from_both_ends(old, table, key) if key else _around_holes(old, table):
-                    marks = ", ".join("?" * len(row))
-                    new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608 - names of our own
+                    whole = (*row, *[None] * (width - len(row)))  # an older file lacks the newest columns
+                    new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", whole)  # noqa: S608
                 saved += new.total_changes - before
                 new.execute("COMMIT")
     except sqlite3.DatabaseError as error:

@@ -1,11 +1,14 @@
-"""Losses of our session at the broker: what was queued for us may be gone. Recorded, stored, published."""
+"""What the broker lost: our session with all that was queued for us, or messages that it threw away from a full queue.
+
+Recorded in the spool, in the document ``session`` of the store, and published.
+"""
 
 import asyncio
 import json
 import sqlite3
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -21,21 +24,53 @@ _KEPT: Final = 100
 _RETRY_S: Final = 5.0
 
 
-class SessionLosses:
+class Loss(NamedTuple):
+    """One loss.
+
+    Attributes:
+        at_ms: when it was noticed, epoch ms.
+        reason: in a sentence.
+        since_ms: arrival of the newest message that is safe: what reached the broker between then and ``at_ms`` may be
+            lost. None when nothing is known to be safe.
+        messages: how many the broker says that it threw away, from any client's queue; None of a lost session.
+    """
+
+    at_ms: int
+    reason: str
+    since_ms: int | None
+    messages: int | None
+
+    def body(self, program: str) -> dict[str, Any]:
+        """As it is published and kept."""
+        told = {"at": self.at_ms, "program": program, "reason": self.reason, "since": self.since_ms}
+        return told | ({} if self.messages is None else {"messages": self.messages})
+
+
+class Losses:
     """Keeps the newest losses; the document ``session`` of the store follows."""
 
     def __init__(self, program: str, thread: SpoolThread, store: Store, publish: Callable[[str, bytes], None]) -> None:
         self._program, self._thread, self._store, self._publish = program, thread, store, publish
-        self._new: list[tuple[int, str]] = []
+        self._new: list[Loss] = []
+        self._dropped: int | None = None
         self._changed = asyncio.Event()
 
-    def add(self, reason: str) -> None:
+    def session(self, reason: str, since_ms: int | None) -> None:
         """The broker came back without our session."""
-        at = now_ms()
-        _log.error("the broker lost our session; what it had queued for us may be lost", reason=reason)
-        self._new.append((at, reason))
+        _log.error("the broker lost our session; what it had queued for us may be lost", reason=reason, since=since_ms)
+        self._add(Loss(now_ms(), reason, since_ms, None))
+
+    def overflow(self, messages: int, dropped: int | None, since_ms: int | None) -> None:
+        """The broker threw so many messages away; ``dropped`` is its count, to be known by our next life, too."""
+        self._dropped = dropped
         self._changed.set()
-        body = {"at": at, "program": self._program, "lost": True, "reason": reason}
+        if messages:
+            self._add(Loss(now_ms(), "the broker threw messages away: a queue was full", since_ms, messages))
+
+    def _add(self, loss: Loss) -> None:
+        self._new.append(loss)
+        self._changed.set()
+        body = {**loss.body(self._program), "lost": True}
         self._publish(SESSION.format(program=self._program), json.dumps(body).encode())
 
     async def run(self) -> None:
@@ -44,11 +79,10 @@ class SessionLosses:
             await self._changed.wait()
             self._changed.clear()
             new, self._new = self._new, []
-            losses = await self._thread.query(partial(_record, new=tuple(new)))
-            body = [{"at": at, "program": self._program, "reason": reason} for at, reason in losses]
-            await self._write(
-                Document(member="", machine=self._program, kind="session", at=now_ms(), body=json.dumps(body))
-            )
+            losses = await self._thread.query(partial(_record, new=tuple(new), dropped=self._dropped))
+            if new:
+                body = json.dumps([loss.body(self._program) for loss in losses])
+                await self._write(Document(member="", machine=self._program, kind="session", at=now_ms(), body=body))
 
     async def _write(self, document: Document) -> None:
         while True:
@@ -60,8 +94,33 @@ class SessionLosses:
                 return
 
 
-def _record(db: sqlite3.Connection, new: tuple[tuple[int, str], ...]) -> list[tuple[int, str]]:
-    db.executemany("INSERT INTO loss (at_ms, reason) VALUES (?, ?)", new)
+class Before(NamedTuple):
+    """What earlier runs of the program left.
+
+    Attributes:
+        had_session: the broker kept a session for them.
+        safe_ms: when their newest readings were put on disk, epoch ms; None without any.
+        dropped: the broker's count of messages that it threw away, as they last heard it.
+    """
+
+    had_session: bool
+    safe_ms: int | None
+    dropped: int | None
+
+
+def before(db: sqlite3.Connection) -> Before:
+    """Read what earlier runs left in the spool."""
+    known = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('session', 'dropped')").fetchall())
+    newest = db.execute("SELECT max(made_ms) FROM batch").fetchone()
+    return Before("session" in known, newest[0], known.get("dropped"))
+
+
+def _record(db: sqlite3.Connection, new: tuple[Loss, ...], dropped: int | None) -> list[Loss]:
+    if dropped is not None:
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('dropped', ?)", (dropped,))
+    db.executemany("INSERT INTO loss (at_ms, reason, since_ms, messages) VALUES (?, ?, ?, ?)", new)
     db.execute("DELETE FROM loss WHERE id <= (SELECT max(id) FROM loss) - ?", (_KEPT,))
-    seen.forget(db)  # the packet ids of a new session are new
-    return db.execute("SELECT at_ms, reason FROM loss ORDER BY id").fetchall()
+    if any(loss.messages is None for loss in new):
+        seen.forget(db)  # the packet ids of a new session are new
+    rows = db.execute("SELECT at_ms, reason, since_ms, messages FROM loss ORDER BY id")
+    return [Loss(*row) for row in rows.fetchall()]

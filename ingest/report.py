@@ -25,15 +25,17 @@ class Report:
     Attributes:
         errors: the newest sentences for people.
         contradictions: the newest payloads that named another member or machine than their topic, each pair once.
+        broker_dropped: the newest of the broker's counts of messages that it threw away; at first what an earlier run
+            knew, so that what was thrown away while we were not there is noticed, too. None when nothing is known.
         damages: how often part of the spool could not be read, since the start.
     """
 
     def __init__(self) -> None:
         self.errors: deque[str] = deque(maxlen=10)
         self.contradictions: deque[dict[str, Any]] = deque(maxlen=10)
+        self.broker_dropped: int | None = None
         self.damages = 0
         self._claims: set[tuple[str, str, str]] = set()
-        self._dropped: int | None = None
         self._loads: Counter[str] = Counter()
         self._received = 0
         self._rate = 0.0
@@ -58,12 +60,22 @@ class Report:
             _log.warning("security: a payload contradicts its topic", topic=topic, field=kind, name=name)
             self.contradictions.append({"at": now_ms(), "topic": topic, "field": kind, "name": name})
 
-    def dropped(self, payload: bytes) -> None:
-        """The broker's count of messages that it threw away."""
-        before, self._dropped = self._dropped, int(payload) if payload.isdigit() else None
-        if before is not None and self._dropped is not None and self._dropped > before:
-            _log.error("the broker threw messages away: a queue is full", messages=self._dropped - before)
-            self.errors.append(f"the broker threw {self._dropped - before} messages away: a queue was full")
+    def dropped(self, payload: bytes) -> int:
+        """Hear the broker's count of messages that it threw away; how many more they are than was known.
+
+        The count begins anew with each life of the broker; ours does not, see ``broker_dropped``.
+        """
+        if not payload.isdigit():
+            return 0
+        before, count = self.broker_dropped, int(payload)
+        self.broker_dropped = count
+        if before is None:  # the first word of a broker, before we had a session that could have lost anything
+            return 0
+        more = count - before if count >= before else count
+        if more:
+            _log.error("the broker threw messages away: a queue is full", messages=more)
+            self.errors.append(f"the broker threw {more} messages away: a queue was full")
+        return more
 
     def beat(self, received: int, seconds: float) -> None:
         """So many messages were received since the start; ``seconds`` since the last call."""
@@ -100,7 +112,7 @@ class Report:
             "lag_ms": now_ms() - level.oldest_ms if level.oldest_ms else 0,
             "rate": self._rate,
             "loudest": self._loudest,
-            "broker_dropped": self._dropped,
+            "broker_dropped": self.broker_dropped,
             "damages": self.damages,
             "quarantine": level.quarantine._asdict(),
             "full": collector.full or None,

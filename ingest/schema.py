@@ -6,12 +6,13 @@ from typing import Final
 
 from ingest.errors import SpoolFull, SpoolNewer
 
-VERSION: Final = 2
+VERSION: Final = 3
 _UPGRADES: Final = {
     # the earliest files lack the index
     1: "CREATE INDEX IF NOT EXISTS batch_waiting ON batch (id, made_ms) WHERE stored_ms IS NULL;",
+    2: "ALTER TABLE loss ADD COLUMN since_ms INTEGER; ALTER TABLE loss ADD COLUMN messages INTEGER;",
 }
-"""Version -> what makes the next one of it."""
+"""Version -> what makes the next one of it. New columns stand last, and may be NULL: rows are rescued by position."""
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _CHECKED_BYTES: Final = 256 * 2**20  # larger files are not read through at the start; damage is found on the way
@@ -59,7 +60,10 @@ CREATE TABLE device (
     PRIMARY KEY (member, topic)
 ) WITHOUT ROWID;
 CREATE TABLE seen (packet_id INTEGER PRIMARY KEY, hash BLOB NOT NULL, epoch INTEGER NOT NULL);
-CREATE TABLE loss (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE loss (
+    id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, reason TEXT NOT NULL,
+    since_ms INTEGER, messages INTEGER  -- see ingest.losses.Loss
+);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 

@@ -17,7 +17,7 @@ from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
 from fleet.registry import Registry, Watcher
 from fleet.topics import COMMAND, DEVICES
-from ingest import seen, unclaimed
+from ingest import losses, seen, unclaimed
 from ingest.announce import Announcer
 from ingest.background import Background
 from ingest.collector import Collector
@@ -25,7 +25,6 @@ from ingest.commands import Commands
 from ingest.errors import SpoolFull
 from ingest.forwarder import Forwarder, Pace
 from ingest.hot import Gathering
-from ingest.losses import SessionLosses
 from ingest.rejects import Reject
 from ingest.report import Report
 from ingest.retry import retry
@@ -107,16 +106,12 @@ async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> Non
     try:
         base = await thread.read(seen.next_epochs)
         entries = await thread.read(seen.load)
-        known = await thread.read(_had_session)
+        before = await thread.read(losses.before)
         host = Host(await thread.read(memory.load))
         gathering = Gathering(watcher.current, seen.Redeliveries(entries, base), host)
-        await _Service(config, store, thread, watcher, gathering, report).run(stop, expect_session=known)
+        await _Service(config, store, thread, watcher, gathering, report).run(stop, before)
     finally:
         await thread.close()
-
-
-def _had_session(db: Any) -> bool:
-    return db.execute("SELECT 1 FROM meta WHERE name = 'session'").fetchone() is not None
 
 
 class _Service:
@@ -135,7 +130,7 @@ class _Service:
         self._collector = Collector(gathering, thread, self._on_batch, self._on_kept)
         self._touched = Touched(self._publish)
         self._announcer = Announcer(thread, self._retain)
-        self._losses = SessionLosses(config.program, thread, store, self._publish)
+        self._losses = losses.Losses(config.program, thread, store, self._publish)
         self._forwarder = Forwarder(
             thread, store, on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
             on_lost=self._report.errors.append, pace=config.pace,
@@ -151,12 +146,13 @@ class _Service:
 
     # --- life
 
-    async def run(self, stop: asyncio.Event, *, expect_session: bool) -> None:
+    async def run(self, stop: asyncio.Event, before: losses.Before) -> None:
         config = self.config
+        self._collector.safe_ms, self._report.broker_dropped = before.safe_ms, before.dropped
         self._session = Session(
             config.broker, client_id=config.session_id, subscriptions=config.subscriptions,
             on_burst=self._collector.on_burst, on_state=self._on_state, on_session_lost=self._on_session_lost,
-            will=health_will(config.program), expect_session=expect_session,
+            will=health_will(config.program), expect_session=before.had_session,
         )  # fmt: skip
         self._collector.session = self._session
         self._health = HealthReport(config.program, self._session, self._compose)
@@ -266,14 +262,15 @@ class _Service:
     def _on_session_lost(self, reason: str) -> None:
         self._gathering.redeliveries.forget()
         self._gathering.sparkplug.doubt(now_ms(), "the broker lost our session")
-        self._losses.add(reason)
+        self._losses.session(reason, self._collector.safe_ms)
 
     async def _remember_session(self) -> None:
         await self._thread.query(lambda db: db.execute("INSERT OR IGNORE INTO meta VALUES ('session', 1)").rowcount)
 
     def _on_other(self, topic: str, payload: bytes) -> None:
         if topic == DROPPED:
-            self._report.dropped(payload)
+            more = self._report.dropped(payload)
+            self._losses.overflow(more, self._report.broker_dropped, self._collector.safe_ms)
         elif topic == COMMAND.format(program=self.config.program):
             self._jobs.start(self._commands.obey(payload), "obey a command")
 

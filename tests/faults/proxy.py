@@ -4,6 +4,7 @@ import asyncio
 import enum
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 
 _CHUNK = 65_536
@@ -26,6 +27,7 @@ class Proxy:
         dialled: connections that were accepted since the start.
         up, down: bytes that went to the server, and from it.
         pause_s: between two bytes of ``TRICKLE``.
+        patience_s: how long a wait may take; then it raises TimeoutError.
     """
 
     def __init__(self, target: tuple[str, int], *, pause_s: float = 1.0) -> None:
@@ -33,6 +35,7 @@ class Proxy:
         self.port = 0
         self.dialled = self.up = self.down = 0
         self.pause_s = pause_s
+        self.patience_s = 120.0
         self._mode = Mode.PASS
         self._moved = asyncio.Event()
         self._progress = asyncio.Condition()
@@ -95,19 +98,20 @@ class Proxy:
     async def dials(self, more: int) -> None:
         """Return when so many more connections were accepted."""
         goal = self.dialled + more
-        async with self._progress:
-            await self._progress.wait_for(lambda: self.dialled >= goal)
+        await self._until(lambda: self.dialled >= goal)
 
     async def carried(self, *, up: int = 0, down: int = 0) -> None:
         """Return when so many more bytes have passed each way."""
         goal = (self.up + up, self.down + down)
-        async with self._progress:
-            await self._progress.wait_for(lambda: self.up >= goal[0] and self.down >= goal[1])
+        await self._until(lambda: self.up >= goal[0] and self.down >= goal[1])
 
     async def struck(self) -> None:
         """Return when :meth:`reset_after` has struck."""
-        async with self._progress:
-            await self._progress.wait_for(lambda: not self.armed)
+        await self._until(lambda: not self.armed)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(self.patience_s), self._progress:
+            await self._progress.wait_for(condition)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.dialled += 1

@@ -88,6 +88,12 @@ class LedgerPublisher:
         async with self._progress:
             await self._progress.wait_for(lambda: self.sent >= goal)
 
+    async def burst(self, count: int) -> None:
+        """Send so many at once, and return when the broker has acknowledged them."""
+        for _ in range(count):
+            self.publish()
+        await self.session.flush()
+
     def publish(self, key: MachineKey | None = None, *, at: int | None = None) -> int:
         """Publish one reading, of the next machine or of this one; its device time, now unless it is given."""
         key, seq, at = key or self.machines[self.sent % len(self.machines)], self.sent, at or now_ms()

@@ -118,7 +118,7 @@ def _no_keep_alive() -> None:
 
 def _silent_overflow() -> None:
     """The broker's word that it threw messages away is not heard."""
-    replace(Report, "dropped", lambda self, payload: None)
+    replace(Report, "dropped", lambda self, payload: 0)
 
 
 SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {

@@ -50,7 +50,7 @@ class Scenario:
 def wrong(scenario: Scenario, world: World, outcome: dict[str, Any]) -> list[str]:
     """Everything that does not hold after a trial, in sentences; empty when all is well."""
     names = ("duplicates", "unsent", "altered") if scenario.may_lose else ("lost", "duplicates", "unsent", "altered")
-    found = [f"{outcome[name]} {name}: {outcome['examples'][name]}" for name in names if outcome[name]]
+    found = [f"{outcome[name]} {name}: {outcome['examples'][name][:5]}" for name in names if outcome[name]]
     if outcome["exit_code"] != 0:
         found.append(f"the collector ended with exit code {outcome['exit_code']}")
     return found + scenario.holds(world, outcome)

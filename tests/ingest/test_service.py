@@ -204,15 +204,21 @@ async def test_a_lost_session_is_said_and_stored(
 ) -> None:
     async with collecting(config, store):
         await connected(ear)
+        before = now()
+        await ear.send((BOOTH, {"at": before, "power_w": 0}))
+        await until(lambda: ear.health.get("stored") == 1, "a reading before it")
+        safe = now()
         broker.kill()
         broker.start()
         await until(lambda: ear.health.get("broker", {}).get("session_losses") == 1, "the loss in the health")
         await ear.send((BOOTH, {"at": now(), "power_w": 1}))
-        await until(lambda: ear.health.get("stored") == 1, "readings after it")
+        await until(lambda: ear.health.get("stored") == 2, "readings after it")
         async with asyncio.timeout(20):
             while not (documents := await store.read_documents("session")):  # noqa: ASYNC110 - written by the collector
                 await asyncio.sleep(0.01)
-    assert [loss["program"] for loss in json.loads(documents[0].body)] == ["ingest"]
+    losses = json.loads(documents[0].body)
+    assert [loss["program"] for loss in losses] == ["ingest"]
+    assert before <= losses[0]["since"] <= safe <= losses[0]["at"]
 
 
 async def test_a_loss_while_the_program_was_down(

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tests.faults.scenario import Scenario
-from tests.faults.scenarios import killed_anytime, killed_at_points, lines_that_fail
+from tests.faults.scenarios import killed_anytime, killed_at_points, lines_that_fail, queue_overflow, session_lost
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_anytime.SCENARIO,
@@ -12,6 +12,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_at_points.BEFORE_STORE,
     killed_at_points.INSIDE_BATCH,
     killed_at_points.INSIDE_REQUESTS,
+    session_lost.SCENARIO,
+    queue_overflow.SCENARIO,
     lines_that_fail.HALF_OPEN,
     lines_that_fail.TRICKLE,
     lines_that_fail.RESET,
