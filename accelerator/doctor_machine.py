@@ -1,5 +1,6 @@
 """Where the data of one machine ends, judged from what the broker retains and the store holds. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +15,10 @@ from fleet.topics import matches, reading_topic
 Status = Literal["ok", "wrong", "unknown"]
 _CLOCK_TOLERANCE_S: Final = 300.0
 _COVERED: Final = 0.8
+_SECONDS_AHEAD: Final = re.compile(r"(\d+) s ahead")
 _TODO: Final = {
-    "future": "set the device's clock by NTP, or the feed's time zone: resilian machine feed {key} --timezone ZONE",
+    "future": "set the device's clock by NTP, or the feed's time zone: resilian machine feed {key} --timezone ZONE; a "
+    "clock that cannot be set is declared with --clock-ahead SECONDS",
     "time": "set the device's clock by NTP, and let it send its time as the format says",
     "json": "let the device send the format of its feed, or correct that: resilian machine feed {key} --format NAME",
     "topic": "let the feed name the topic that carries the readings: resilian machine feed {key} --topic TOPIC",
@@ -41,7 +44,8 @@ def judge_machine(
 
     Args:
         newest: its newest stored reading: ``at`` and ``arrived`` in epoch ms; of the day before it ``power_max_w``,
-            ``coverage`` (0 to 1) and ``median_s`` between readings, or None, and ``conflicts``.
+            ``coverage`` (0 to 1), ``median_s`` between readings and ``ahead_ms`` of its clock, or None, and
+            ``conflicts``.
         retained: topic -> newest message of the programs.
     """
     name = "/".join(key)
@@ -56,7 +60,7 @@ def judge_machine(
     if newest is None or age_s is None or age_s > 3 * machine.every:
         return _silent(name, key, topics, age_s, retained)
     return (
-        _clock(name, machine, newest)
+        _clock(name, key, machine, newest)
         or _power(name, key, machine, newest)
         or _conflicts(name, newest)
         or _coverage(name, machine, newest)
@@ -72,7 +76,7 @@ def _newest_reject(rejects: Any, topics: list[str]) -> dict[str, Any] | None:
 
 def _refused(name: str, key: MachineKey, refused: Mapping[str, Any]) -> Step:
     field = f"field {refused['field']} = {refused['value']}: " if refused.get("field") else ""
-    rule = f": {refused['rule']}" if refused.get("rule") else ""
+    rule = f": {_in_spans(refused['rule'])}" if refused.get("rule") else ""
     todo = _TODO.get(refused["reason"], "correct the device or its profile; then `resilian rejects retry` reads them")
     return Step(
         name, "wrong", f"its messages are refused: {field}{refused['reason']}{rule}", todo.format(key=" ".join(key))
@@ -99,13 +103,19 @@ def _silent(name: str, key: MachineKey, topics: list[str], age_s: float | None, 
     return Step(name, "unknown" if age_s is not None else "wrong", since, todo)
 
 
-def _clock(name: str, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
-    offset_s = (newest["arrived"] - newest["at"]) / 1000
-    if abs(offset_s) <= max(_CLOCK_TOLERANCE_S, 3 * machine.every):
+def _clock(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
+    learned = newest.get("ahead_ms")
+    ahead_s = (newest["at"] - newest["arrived"] if learned is None else learned) / 1000
+    if abs(ahead_s) <= (_CLOCK_TOLERANCE_S if learned is not None else max(_CLOCK_TOLERANCE_S, 3 * machine.every)):
         return None
-    side = "behind" if offset_s > 0 else "ahead"
-    detail = f"its clock is {span(abs(offset_s))} {side} (or it resends old readings)"
-    return Step(name, "wrong", detail, "set the device's clock by NTP, or its feed's time zone")
+    doubt = "" if learned is not None else " (or it resends old readings)"
+    detail = f"its clock is {span(abs(ahead_s))} {'ahead' if ahead_s > 0 else 'behind'}{doubt}"
+    declared = round(ahead_s + sum(feed.clock_ahead_s for feed in machine.feeds[:1]))
+    todo = (
+        f"set the device's clock by NTP, or its feed's time zone; a clock that cannot be set is declared: "
+        f"resilian machine feed {' '.join(key)} --clock-ahead {declared}"
+    )
+    return Step(name, "wrong", detail, todo)
 
 
 def _power(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
@@ -141,9 +151,13 @@ def _coverage(name: str, machine: Machine, newest: Mapping[str, Any]) -> Step | 
     return None
 
 
+def _in_spans(rule: str) -> str:
+    return _SECONDS_AHEAD.sub(lambda found: f"{span(float(found[1]))} ahead", rule)
+
+
 def span(seconds: float) -> str:
     """A duration for people."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
+        if seconds >= 0.99 * size:  # 59 min 58 s are an hour
             return f"{seconds / size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"

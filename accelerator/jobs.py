@@ -16,6 +16,7 @@ from accelerator.waiting import pending
 from fleet import registry
 from fleet.batch import MachineKey
 from fleet.clock import now
+from fleet.offset import ahead_ms
 from store import Store, StoreUnavailable
 
 _FAR_MS = 2**62 // 1_000_000
@@ -137,7 +138,7 @@ def _there(store_url: str) -> None:
 async def _newest(store: Store, key: MachineKey, every_s: float) -> dict[str, Any]:
     """Times of the newest reading of a machine (epoch ms); of the day before it the highest power (watts), the median
     distance of readings (seconds), the coverage: the share of the time from its first reading on in which it spoke, and
-    the instants at which readings contradict each other.
+    the instants at which readings contradict each other, and how far its clock is ahead, learned from live messages.
     """
     last = await store.last_reading(key, _FAR_MS)
     at_ms = int(last.rows["at_ns"][0]) // 1_000_000
@@ -150,6 +151,7 @@ async def _newest(store: Store, key: MachineKey, every_s: float) -> dict[str, An
     return {
         "member": key.member, "machine": key.machine, "at": at_ms, "arrived": int(last.rows["arrived_ms"][0]),
         "power_max_w": highest, "coverage": coverage, "median_s": float(np.median(steps)) if len(steps) else None,
+        "ahead_ms": ahead_ms(day.rows["at_ns"] // 1_000_000, day.rows["arrived_ms"]),
         "conflicts": sum(hour.conflicts for hour in hours),
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Annotated, Final, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from fleet.topics import SLUG
 
@@ -160,6 +160,8 @@ class Feed(Model):
         channel: which part of a payload with several channels.
         timezone: of device times without an offset; the network's when absent.
         scale_w: factor from the sent power to watts (1000 for kW).
+        clock_ahead_s: how far the device's clock is ahead (negative: behind), taken off its times; not for Sparkplug,
+            whose nodes tell their own time.
     """
 
     topic: Annotated[str, Field(pattern=r"^(m|spBv1\.0)/[a-z0-9-]+/.+$", max_length=500)]
@@ -167,6 +169,13 @@ class Feed(Model):
     channel: str | None = None
     timezone: ZoneName | None = None
     scale_w: Annotated[float, Field(gt=0)] = 1.0
+    clock_ahead_s: Annotated[float, Field(ge=-31_622_400, le=31_622_400)] = 0.0
+
+    @model_validator(mode="after")
+    def _own_time(self) -> "Feed":
+        if self.clock_ahead_s and self.format == "sparkplug":
+            raise ValueError("clock_ahead_s: not for sparkplug, whose nodes tell their own time; set the node's clock")
+        return self
 
 
 class Calibration(Model):

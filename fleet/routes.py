@@ -24,6 +24,7 @@ class Route:
         timezone: of device times without an offset: the feed's, else the member's, else the network's.
         scale_w: factor from the sent power to watts.
         every: longest normal distance between two readings, seconds.
+        clock_ahead_s: how far the device's clock is declared to be ahead.
     """
 
     key: MachineKey
@@ -33,6 +34,7 @@ class Route:
     timezone: ZoneInfo
     scale_w: float
     every: float
+    clock_ahead_s: float = 0.0
 
     @property
     def member(self) -> str:
@@ -103,4 +105,6 @@ def routes_of(member: Member, zone: ZoneInfo) -> list[Route]:
 def _route(member: Member, machine: Machine, feed: Feed, zone: ZoneInfo) -> Route:
     own_zone = ZoneInfo(feed.timezone) if feed.timezone else zone
     key = MachineKey(member.slug, machine.id)
-    return Route(key, feed.topic, feed.format, feed.channel, own_zone, feed.scale_w, machine.every)
+    return Route(
+        key, feed.topic, feed.format, feed.channel, own_zone, feed.scale_w, machine.every, feed.clock_ahead_s
+    )  # fmt: skip

@@ -59,7 +59,15 @@ _RULES: Final = tuple(
         ),
         (r"whole epoch milliseconds", later("il faut des millisecondes entières depuis 1970")),
         (r"not before 2000.*", later("l'horloge de l'appareil n'est pas réglée : elle dit une date d'avant 2000")),
-        (r"at most 5 minutes in the future.*", later("l'horloge de l'appareil avance de plus de cinq minutes")),
+        (
+            r"at most 5 minutes in the future: the device's clock is (?P<ahead>\d{1,5}) s ahead",
+            later("l'horloge de l'appareil est en avance de %(ahead)s"),
+        ),
+        (r"at most 5 minutes in the future.*", later("l'horloge de l'appareil avance de plus d'un jour")),
+        (
+            r"a time that exists in (?P<zone>\S+): .*",
+            later("cette heure n'existe pas (%(zone)s) : l'heure d'été l'a sautée, l'appareil ne la connaît pas"),
+        ),
         (r"a date and time that exist", later("cette date ou cette heure n'existe pas")),
         (r"a time in the form (?P<form>\S+)", later("il faut une heure de la forme %(form)s, celle de son profil")),
         (r"a number, not text, true or false", later("il faut un nombre, sans guillemets, ni true ni false")),
@@ -111,6 +119,8 @@ def rule_in_words(rule: str | None, words: Words) -> str:
             values = found.groupdict()
             if "unit" in values:
                 values["unit"] = words.say(_UNITS.get(values["unit"], values["unit"]))
+            if "ahead" in values:
+                values["ahead"] = words.duration(float(values["ahead"]))
             return words.say(said, **values) if values else words.say(said)
     return rule or ""
 

@@ -9,6 +9,7 @@ import numpy as np
 from fleet.batch import READING, MachineKey, Reading, ReadingBatch, key_ns
 from fleet.registry import Route
 from ingest.decoders import Decode
+from ingest.decoders.ahead import corrected
 
 _COLUMNS: Final = tuple(Reading._field_defaults.items())[:-1]  # name and "missing" of each number; metrics apart
 
@@ -27,7 +28,7 @@ class Target:
         self.key = route.key
         self.machine = machine
         self.crc = crc
-        self.decode = decode
+        self.decode = corrected(decode, round(route.clock_ahead_s * 1000)) if route.clock_ahead_s else decode
         self.options = (route.timezone, route.channel, route.scale_w)
         self.spec = repr(self.options)
 

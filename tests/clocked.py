@@ -1,8 +1,10 @@
-"""``resilian`` with its clock set: ``python -m tests.clocked 2026-10-25T00:30:00Z ingest``. It goes on from there.
+"""A module with the programs' clock set: ``python -m tests.clocked 2026-10-25T00:30:00Z accelerator.main ingest``.
 
-The programs ask for the instant in one place, :mod:`fleet.clock`; this sets that place before any of them is loaded.
+It goes on from that instant. The programs ask for the instant in one place, :mod:`fleet.clock`; this sets that place
+before any of them is loaded.
 """
 
+import runpy
 import sys
 import time
 from datetime import UTC, datetime
@@ -18,6 +20,4 @@ def _set(instant: datetime) -> None:
 
 if __name__ == "__main__":
     _set(datetime.fromisoformat(sys.argv.pop(1)))
-    from accelerator.main import main
-
-    main()
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)

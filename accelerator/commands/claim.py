@@ -131,6 +131,10 @@ def machine_feed(
     scale_w: Annotated[
         float | None, typer.Option("--scale-w", help="From the sent power to watts; 1000 for kW.")
     ] = None,
+    clock_ahead: Annotated[
+        float | None,
+        typer.Option("--clock-ahead", metavar="SECONDS", help="How far the device's clock is ahead; negative: behind."),
+    ] = None,
     fleet: Fleet = None,
 ) -> None:
     """Correct how a machine's messages are read; what is not given stays.
@@ -141,10 +145,10 @@ def machine_feed(
     known = jobs.loaded(folder).machine(key)
     if known is None:
         raise Usage(f"{member}/{machine}: no such machine; see `resilian machine list`")
-    given = {"format": wire_format, "timezone": timezone, "scale_w": scale_w}
+    given = {"format": wire_format, "timezone": timezone, "scale_w": scale_w, "clock_ahead_s": clock_ahead}
     given = {name: value for name, value in given.items() if value is not None}
     if not given:
-        raise Usage("give at least one of --format, --timezone, --scale-w")
+        raise Usage("give at least one of --format, --timezone, --scale-w, --clock-ahead")
     wanted = [feed for feed in known.feeds if topic in (None, feed.topic)]
     if len(wanted) > 1:
         names = ", ".join(feed.topic for feed in wanted)

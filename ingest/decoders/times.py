@@ -45,7 +45,10 @@ def checked(at_ms: int, field: str, value: object, arrived_ms: int) -> int:
     if at_ms < EARLIEST_MS:
         raise DecodeError("time", field, value, "not before 2000: the device's clock is not set")
     if at_ms > arrived_ms + FUTURE_MS:
-        raise DecodeError("future", field, value, "at most 5 minutes in the future: the device's clock is ahead")
+        ahead_s = (at_ms - arrived_ms) // 1000
+        raise DecodeError(
+            "future", field, value, f"at most 5 minutes in the future: the device's clock is {ahead_s} s ahead"
+        )
     return at_ms
 
 
@@ -93,5 +96,7 @@ def _local_ms(text: str, field: str, zone: tzinfo, arrived_ms: int) -> int:
         both = [naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (1, 0)]
     except (ValueError, OverflowError):
         raise DecodeError("time", field, text, "a date and time that exist") from None
+    if both[0].astimezone(zone).replace(tzinfo=None) != naive:
+        raise DecodeError("time", field, text, f"a time that exists in {zone}: there the clock was put forward over it")
     later, earlier = (round(instant.timestamp() * 1000) for instant in both)
     return later if later <= arrived_ms + FUTURE_MS else earlier

@@ -36,6 +36,14 @@ REJECTS = {
         ]
     }
 }
+FUTURE = {
+    "net/v1/rejects/zorn": {
+        "newest": [
+            {"topic": "m/zorn/booth1/tele/SENSOR", "reason": "future", "field": "Time", "value": "x",
+             "rule": "at most 5 minutes in the future: the device's clock is 3599 s ahead"},
+        ]
+    }
+}  # fmt: skip
 UNCLAIMED = {"net/v1/unclaimed/zorn": {"devices": [{"topic": "m/zorn/both1/tele/SENSOR"}]}}
 
 
@@ -49,6 +57,9 @@ UNCLAIMED = {"net/v1/unclaimed/zorn": {"devices": [{"topic": "m/zorn/both1/tele/
         (None, UNCLAIMED, "wrong", "m/zorn/both1/tele/SENSOR speaks and belongs to no machine"),
         (newest(10, offset_s=3600), {}, "wrong", "clock is 1 h behind"),
         (newest(10, offset_s=-3600), {}, "wrong", "clock is 1 h ahead"),
+        (newest(10) | {"ahead_ms": 3_600_000}, {}, "wrong", "clock is 1 h ahead"),
+        (newest(10, offset_s=3600) | {"ahead_ms": -900}, {}, "ok", "newest reading"),
+        (None, FUTURE, "wrong", "the device's clock is 1 h ahead"),
         (newest(10, power_w=12.0), {}, "wrong", "kW sent for W?"),
         (newest(10, power_w=None), {}, "ok", "newest reading"),
         (newest(10) | {"conflicts": 3}, {}, "unknown", "contradicted each other 3 times"),

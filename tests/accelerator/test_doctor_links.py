@@ -103,7 +103,7 @@ def test_the_doctor_names_what_a_device_does_wrong(world: World) -> None:
     assert "clock is 1 h behind" in world.until("its clock is", "late")
     ahead = world.until("refused", "ahead")
     assert "field at" in ahead
-    assert "clock is ahead. Do this: set the device's clock by NTP" in ahead
+    assert "the device's clock is 1 h ahead. Do this: set the device's clock by NTP" in ahead
     kilo = world.until("kW sent for W?", "kilo")
     assert kilo.endswith("Do this: resilian machine feed zorn kilo --scale-w 1000.")
     refused = world.until("refused", "nan")

@@ -18,14 +18,16 @@ KEPT = ("max_", "queue_", "persistence ", "autosave_", "persistent_", "set_tcp_n
 """What the broker of a trial has of deploy/mosquitto/mosquitto.conf: limits and persistence, not logins and folders."""
 
 
-def write_fleet(folder: Path) -> None:
-    """A registry of :data:`MACHINES`, which send canonical JSON."""
+def write_fleet(folder: Path, more: Mapping[str, str]) -> None:
+    """A registry of :data:`MACHINES`, which send canonical JSON; ``more`` are further members' files by name."""
     (folder / "members").mkdir(parents=True)
     place = 'place = { commune = "Haguenau" }\n'
     (folder / "network.toml").write_text(f'name = "faults"\n{place}timezone = "Europe/Paris"\n')
     for member in MEMBERS:
         names = [key.machine for key in MACHINES if key.member == member]
         machines = "".join(f'\n[[machines]]\nid = "{name}"\nname = "{name}"\n' for name in names)
+        (folder / "members" / f"{member}.toml").write_text(f'slug = "{member}"\nname = "{member}"\n{place}{machines}')
+    for member, machines in more.items():
         (folder / "members" / f"{member}.toml").write_text(f'slug = "{member}"\nname = "{member}"\n{place}{machines}')
 
 
@@ -75,10 +77,11 @@ class CollectorProcess:
         """Of the life that ended, or None."""
         return None if self._process is None else self._process.returncode
 
-    async def start(self, *more: str) -> None:
-        """Start; ``more`` are options of this life alone."""
+    async def start(self, *more: str, clock: str | None = None) -> None:
+        """Start; ``more`` are options of this life alone, ``clock`` is the instant at which its clock starts."""
         options = [*self.options, *more]
         module = ["tests.faults.entry", *options] if options else ["accelerator.main", "ingest"]
+        module = ["tests.clocked", clock, *module] if clock else module
         self.lives += 1
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(

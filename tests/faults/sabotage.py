@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from bus.client import Burst, Session
 from bus.packets import Hello
 from bus.wire import Wire, connect_bytes, subscribe_bytes
 from fleet.batch import ReadingBatch, Rows, key_ns
+from ingest.decoders import times
 from ingest.forwarder import Forwarder
 from ingest.report import Report
 from ingest.spool import Spool
@@ -121,6 +123,21 @@ def _silent_overflow() -> None:
     replace(Report, "dropped", lambda self, payload: 0)
 
 
+def _clocks_believed() -> None:
+    """What is declared of a device's clock counts for nothing."""
+    replace(ingest.columns, "corrected", lambda decode, ahead_ms: decode)
+
+
+def _local_as_utc() -> None:
+    """Local times are taken for UTC."""
+    local_ms = times._local_ms
+
+    def as_utc(text: str, field: str, zone: tzinfo, arrived_ms: int) -> int:
+        return local_ms(text, field, UTC, arrived_ms)
+
+    replace(times, "_local_ms", as_utc)
+
+
 SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "early-acknowledgement": _early_acknowledgement,
     "arrival-keys": _arrival_keys,
@@ -130,4 +147,6 @@ SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "clean-start": _clean_start,
     "no-keep-alive": _no_keep_alive,
     "silent-overflow": _silent_overflow,
+    "clocks-believed": _clocks_believed,
+    "local-as-utc": _local_as_utc,
 }

@@ -35,11 +35,13 @@ class Setting:
         store: the embedded store of the collector, or a real InfluxDB behind a proxy.
         broker: settings of Mosquitto instead of those deployed, or beside them.
         keep_alive_s: of the collector's session, instead of its own.
+        members: machines (TOML) of further members, for devices of a scenario's own.
     """
 
     store: Literal["duckdb", "influxdb"] = "duckdb"
     broker: Mapping[str, str] = field(default_factory=dict)
     keep_alive_s: int | None = None
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,9 +69,9 @@ class World:
     data_dir: Path
     notes: dict[str, Any] = field(default_factory=dict)
 
-    async def restart_collector(self, *more: str) -> None:
-        """Start the collector again, and return when it is connected."""
-        await self.collector.start(*more)
+    async def restart_collector(self, *more: str, clock: str | None = None) -> None:
+        """Start the collector again, at ``clock`` if that is given, and return when it is connected."""
+        await self.collector.start(*more, clock=clock)
         await self.watch.connected(self.collector.pid)
 
     async def stored_so_far(self) -> None:
@@ -115,7 +117,7 @@ async def running_world(
 
     ``patience_s``: how long the collector may take for what it must do before a wait for it raises TimeoutError.
     """
-    write_fleet(folder / "fleet")
+    write_fleet(folder / "fleet", setting.members)
     broker = DeployedMosquitto(folder / "broker", setting.broker)
     await asyncio.to_thread(broker.start)
     to_broker = Proxy(("127.0.0.1", broker.port))

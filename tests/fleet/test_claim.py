@@ -30,7 +30,7 @@ def test_what_is_guessed_and_what_is_given_become_a_machine(folder: Path) -> Non
     fields = claim.proposed_fields(member, FOUND, "Booth1", given)
     named = claim.claim(folder, "zorn", fields)
     assert (named.id, named.trade.value, named.rated_w) == ("booth1-2", "laser", 45_000)
-    assert named.feeds[0].model_dump(exclude_none=True) == {
+    assert named.feeds[0].model_dump(exclude_defaults=True) == {
         "topic": TOPIC, "format": "generic", "channel": "2", "scale_w": 1000.0,
     }  # fmt: skip
     with pytest.raises(ValueError, match="letter or digit"):

@@ -129,7 +129,7 @@ ARRIVED = datetime(2026, 3, 3, 12, tzinfo=UTC)
         ({"at": "2026-03-03T13:05:00", "power_w": 1}, "décalage"),
         ({"at": "hier", "power_w": 1}, "2026-03-03T13:05:00+01:00"),
         ({"at": "1999-01-01T00:00:00Z", "power_w": 1}, "pas réglée"),
-        ({"at": "2026-03-03T13:00:00Z", "power_w": 1}, "avance"),
+        ({"at": "2026-03-03T13:00:00Z", "power_w": 1}, "est en avance de"),
         ({"at": "2026-02-30T13:00:00Z", "power_w": 1}, "n’existe pas"),
         ({"power_w": "1"}, "sans guillemets"),
         ({"power_w": -1}, "au moins 0"),

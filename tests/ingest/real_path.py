@@ -93,7 +93,7 @@ def write_fleet(folder: Path, devices: Sequence[Device]) -> None:
 async def collector(settings: dict[str, str], clock: str) -> AsyncIterator[None]:
     """``resilian ingest`` as a process whose clock starts at ``clock``; it must end in good order."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.clocked", clock, "ingest", env=settings, cwd=ROOT
+        sys.executable, "-m", "tests.clocked", clock, "accelerator.main", "ingest", env=settings, cwd=ROOT
     )
     try:
         yield

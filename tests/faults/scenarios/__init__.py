@@ -3,7 +3,14 @@
 from typing import Final
 
 from tests.faults.scenario import Scenario
-from tests.faults.scenarios import killed_anytime, killed_at_points, lines_that_fail, queue_overflow, session_lost
+from tests.faults.scenarios import (
+    killed_anytime,
+    killed_at_points,
+    lines_that_fail,
+    queue_overflow,
+    session_lost,
+    wrong_clocks,
+)
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_anytime.SCENARIO,
@@ -17,6 +24,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     lines_that_fail.HALF_OPEN,
     lines_that_fail.TRICKLE,
     lines_that_fail.RESET,
+    wrong_clocks.HOURS_OFF,
+    wrong_clocks.TIME_CHANGES,
 )
 """What ``scripts/bench faults`` runs, in the order of the faults in ``docs/reliability.md``."""
 
