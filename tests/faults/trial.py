@@ -38,5 +38,7 @@ async def trial(
             await world.stored_so_far()
         except TimeoutError:
             late.append(f"what the scenario waits for in round {done + 1} did not come within {patience_s:g} s")
+        except AssertionError as error:
+            late.append(f"round {done + 1}: {error}")
         outcome = await world.judged()
         return {"rounds": done, "rate": rate, **outcome, "wrong": late + wrong(scenario, world, outcome)}
