@@ -19,13 +19,16 @@ from tests.servers import find_influxd
 
 CONTROL_ROUNDS = 5
 COLUMNS = (
-    "fault", "name", "rounds", "published", "stored", "rejected", "lost", "duplicates", "control", "sabotage", "rss_mb",
-    "well",
+    "fault", "name", "rounds", "published", "stored", "rejected", "lost", "told", "duplicates", "control", "sabotage",
+    "rss_mb", "well",
 )  # fmt: skip
 
 
 async def row(scenario: Scenario, options: argparse.Namespace) -> dict[str, Any]:
-    """All trials of one scenario; ``well`` when everything held and the sabotage was caught."""
+    """All trials of one scenario; ``well`` when everything held and the sabotage was caught.
+
+    ``told`` is what the broker lost and the collector told; ``lost`` everything else that is lost.
+    """
     trials: dict[str, dict[str, Any]] = {}
     plan: tuple[tuple[Kind, int], ...] = (
         ("fault", options.rounds),
@@ -40,8 +43,11 @@ async def row(scenario: Scenario, options: argparse.Namespace) -> dict[str, Any]
             )
     fault, control, sabotaged = trials["fault"], trials["control"], trials["sabotaged"]
     caught = bool(sabotaged["wrong"])
+    told = fault["lost"] if scenario.may_lose and not fault["wrong"] else 0
     return {
-        **{name: fault[name] for name in ("rounds", "published", "stored", "rejected", "lost", "duplicates", "rss_mb")},
+        **{name: fault[name] for name in ("rounds", "published", "stored", "rejected", "duplicates", "rss_mb")},
+        "lost": fault["lost"] - told,
+        "told": told,
         "fault": scenario.fault,
         "name": scenario.name,
         "control": f"{control['stored']} of {control['published']}",
@@ -49,8 +55,12 @@ async def row(scenario: Scenario, options: argparse.Namespace) -> dict[str, Any]
         f" {sabotaged['duplicates']} twice",
         "well": not fault["wrong"] and not control["wrong"] and caught,
         "seconds": round(time.monotonic() - began),
-        "trials": trials,
+        "trials": {kind: {**outcome, "examples": _few(outcome["examples"])} for kind, outcome in trials.items()},
     }
+
+
+def _few(examples: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return {name: found[:5] for name, found in examples.items()}
 
 
 def line(cells: dict[str, Any]) -> str:
