@@ -4,7 +4,8 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
@@ -18,16 +19,23 @@ from bus.embedded import BrokerUnavailable, EmbeddedBroker
 from fleet.registry import RegistryMissing
 from store import Store
 
+if TYPE_CHECKING:
+    from gateway.config import Door
+
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What every program needs: a broker, an open store, the registry's folder, a folder for its own files."""
+    """What every program needs: a broker, an open store, the registry's folder, a folder for its own files.
+
+    ``devices`` is where an embedded broker listens for devices, which speak MQTT 3.1.1 as a rule.
+    """
 
     broker: BrokerAddress
     store: Store
     settings: Settings
+    devices: BrokerAddress | None = None
 
 
 @asynccontextmanager
@@ -51,10 +59,10 @@ async def assembled(settings: Settings, ports: tuple[int, int] = (0, 0)) -> Asyn
         external = settings.store is not None and not settings.store.startswith("duckdb:")
         store = await stack.enter_async_context(open_store(settings, patient=external))
         if settings.broker is None:
-            address = (await stack.enter_async_context(_embedded(settings, ports))).address
+            embedded = await stack.enter_async_context(_embedded(settings, ports))
+            yield Parts(embedded.address, store, settings, embedded.address_v4)
         else:
-            address = broker_address(settings.broker)
-        yield Parts(address, store, settings)
+            yield Parts(broker_address(settings.broker), store, settings)
 
 
 @asynccontextmanager
@@ -127,6 +135,7 @@ def gateway_part(parts: Parts, ready: Callable[[str], None], *, demo: bool = Fal
             listen=parts.settings.listen,
             port=parts.settings.port,
             demo=demo,
+            door=_door(parts),
             on_ready=ready,
         )
     except NotLoopback as error:
@@ -139,6 +148,17 @@ def gateway_part(parts: Parts, ready: Callable[[str], None], *, demo: bool = Fal
             raise Missing(f"{error}; choose another with --port or RESILIAN_PORT") from None
 
     return part
+
+
+def _door(parts: Parts) -> "Door":
+    """Where devices connect, and the folder of the broker's logins if it stands beside the fleet's."""
+    from gateway.config import Door
+
+    if parts.devices is not None:
+        return Door(parts.devices, anonymous=True)
+    folder = parts.settings.fleet.absolute().parent / "mosquitto" / "secrets"
+    address = replace(parts.broker, user=None, password=None)
+    return Door(address, folder if folder.is_dir() else None, anonymous=parts.broker.user is None)
 
 
 @asynccontextmanager

@@ -70,6 +70,7 @@ class Network(Model):
     Attributes:
         version: of the registry's files; a program refuses what is newer than it knows.
         languages: of the pages, the first being the default.
+        broker: where members' devices connect, ``mqtts://mqtt.example.org``; told to them, used by no program.
         grid_co2_g_per_kwh: carbon intensity of the electricity, with its source.
     """
 
@@ -81,6 +82,7 @@ class Network(Model):
     languages: Annotated[tuple[Literal["fr", "de", "en"], ...], Field(min_length=1)] = ("fr", "de", "en")
     coordinator: Text | None = None
     contact: Text | None = None
+    broker: Annotated[str, Field(pattern=r"^mqtts?://[A-Za-z0-9._-]+(:[0-9]{1,5})?$")] | None = None
     energy_eur_per_kwh: Annotated[float, Field(ge=0)] | None = None
     grid_co2_g_per_kwh: Annotated[float, Field(ge=0)] | None = None
     grid_co2_source: Text | None = None

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from gateway import api, events, plumbing, problems
-from gateway.pages import calibration, capacity, home, machine, network, requests, visit
+from gateway.pages import calibration, capacity, connect, connect_new, home, machine, network, requests, visit
 from gateway.security import Guard
 from gateway.web import HERE, Site
 
@@ -14,6 +14,8 @@ ROUTERS = (
     home.router,
     machine.router,
     calibration.router,
+    connect.router,
+    connect_new.router,
     network.router,
     visit.router,
     api.router,

@@ -10,6 +10,20 @@ from bus.client import BrokerAddress
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where devices connect, as the page for plant engineers tells it.
+
+    Attributes:
+        logins: folder of the broker's passwd and acl; None where this program cannot make logins.
+        anonymous: whether the broker asks nobody for a login.
+    """
+
+    address: BrokerAddress
+    logins: Path | None = None
+    anonymous: bool = False
+
+
 class NotLoopback(ValueError):
     """The gateway was asked to listen where others can reach it, before there are accounts."""
 
@@ -25,6 +39,7 @@ class GatewayConfig:
         listen: 127.0.0.1, ::1 or localhost alone: there are no accounts yet.
         port: 0 takes any free one; ``on_ready`` tells which.
         demo: a bar at the top lets the visitor take a role.
+        door: where devices connect; by ``broker`` when absent. ``broker`` in ``network.toml`` goes before both.
         on_ready: called once with the URL when connections are accepted.
 
     Raises:
@@ -38,6 +53,7 @@ class GatewayConfig:
     listen: str = "127.0.0.1"
     port: int = 8080
     demo: bool = False
+    door: Door | None = None
     on_ready: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ router = APIRouter(tags=["events"])
 HEARTBEAT_S: Final = 15.0
 _GATHER_S: Final = 0.2  # a burst of readings of one machine becomes one event
 _PLUMBING: Final = frozenset({"rejects", "unclaimed", "session"})
+_DEVICES: Final = frozenset({"rejects", "unclaimed"})
 _OFFERS_EVERY_S: Final = 3.0
 
 Event = tuple[str, str]
@@ -87,6 +88,15 @@ class OwnerVoice(Voice):
         return "state", json.dumps(said, ensure_ascii=False)
 
 
+class ConnectVoice(OwnerVoice):
+    """The states of the owner's machines, and that its devices without a machine, or its inventory, have changed."""
+
+    def of(self, change: Change) -> Event | None:
+        if change.kind == "registry" or (change.kind in _DEVICES and change.key.member == self.scope.member):
+            return "devices", "{}"
+        return super().of(change)
+
+
 class OffersVoice(Voice):
     """That the offers shown to this visitor are others than before; nothing of what happens elsewhere.
 
@@ -120,13 +130,25 @@ async def events(
     page: Annotated[Page, Depends(page_of)],
     machine: Annotated[str, Query(description="member.machine: its live state, for its owner")] = "",
     member: Annotated[str, Query(description="all machines of the member, for the owner")] = "",
+    connect: Annotated[str, Query(description="the member's devices without a machine and its machines, live")] = "",
     offers: Annotated[bool, Query(description="when the offers shown to this visitor change")] = False,
     network: Annotated[bool, Query(description="when the plumbing changes, for the operator")] = False,
 ) -> StreamingResponse:
-    """A stream of ``state``, ``offers`` and ``network`` events until the visitor leaves or the gateway stops."""
-    voice = _voice(page, machine, member, offers, network)
+    """``state``, ``devices``, ``offers`` and ``network`` events until the visitor leaves or the gateway stops."""
+    voice = _connect_voice(page, connect) if connect else _voice(page, machine, member, offers, network)
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(_stream(page.request, page.site, voice), media_type="text/event-stream", headers=headers)
+
+
+def _connect_voice(page: Page, member: str) -> Voice:
+    """What to tell the plant engineer of a member.
+
+    Raises:
+        Hidden: not for this visitor.
+    """
+    scope = page.scope(Audience.OWNER, member)
+    scope.own_machines()  # hidden here, before the stream begins
+    return ConnectVoice(scope, page, "")
 
 
 def _voice(page: Page, machine: str, member: str, offers: bool, network: bool) -> Voice:

@@ -64,12 +64,28 @@ class Rejects(Heard):
     newest: list[Reject] = []
 
 
+class Fault(Heard):
+    """What a format refuses: which field, which value, which rule."""
+
+    reason: str = ""
+    field: Brief = ""
+    value: Brief = ""
+    rule: str = ""
+
+
 class Guess(Heard):
-    """What format an unclaimed device seems to speak."""
+    """What an unclaimed device seems to be: see ``ingest.guess.Guess``."""
 
     format: str
     score: float = 0.0
-    reason: str = ""
+    reads: list[str] = []
+    topic: str = ""
+    name: str = ""
+    channel: str | None = None
+    channels: list[str] = []
+    power_w: float | None = None
+    behind_s: float | None = None
+    fault: Fault | None = None
 
 
 class Device(Heard):

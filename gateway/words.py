@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -168,6 +169,16 @@ class Words:
         """The state by its name; known by power alone, whether the machine works, and "off" by its owner's marks."""
         word = _POWER_WORDS.get(code) if basis == "power" else None
         return self.say(word or _STATE_WORDS[code])
+
+    def listed(self, items: Sequence[str]) -> str:
+        """``a, b et c``."""
+        if len(items) < 2:
+            return "".join(items)
+        return self.say("%(items)s et %(last)s", items=", ".join(items[:-1]), last=items[-1])
+
+    def order(self, text: str) -> str:
+        """What a list is sorted by: accents and capitals count for nothing."""
+        return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
 
     def either(self, code: int, bases: Iterable[str]) -> str:
         """The state by each name that a page gives it: ``en production / travaille``."""

@@ -4,10 +4,8 @@ import heapq
 from collections.abc import Callable, Sequence
 
 from fleet.batch import MachineKey
-from fleet.topics import SLUG
 from simulators.device import Device
 from simulators.formats import Message
-from simulators.noise import key_of
 
 Publish = Callable[[str, bytes], None]
 
@@ -82,37 +80,3 @@ class Live:
         since, state = self._open[index]
         if self._on_run is not None:
             self._on_run(self._devices[index].plant.key, since, until_ms, state)
-
-
-class Strays:
-    """Devices that are connected but belong to no machine, one at each of two members: the pages have them to claim."""
-
-    EVERY_MS = 15_000
-
-    def __init__(self, members: Sequence[str], seed: int, from_ms: int) -> None:
-        chosen = sorted(members, key=lambda slug: key_of(seed, slug, "stray"))[:2]
-        self._members = [slug for slug in chosen if SLUG.fullmatch(slug)]
-        self._next_ms = from_ms
-
-    @property
-    def next_ms(self) -> int:
-        """Wall time at which they speak next."""
-        return self._next_ms if self._members else 2**62
-
-    def speak(self, now_ms: int) -> list[Message]:
-        """What they send, if it is time."""
-        if now_ms < self.next_ms:
-            return []
-        self._next_ms = now_ms + self.EVERY_MS
-        power = 2_000 + now_ms % 700
-        shapes = (
-            (
-                "shellyplus1pm-7c87ce65a1b2/status/switch:0",
-                f'{{"id":0,"output":true,"apower":{power},"voltage":231.2}}',
-            ),
-            ("atelier/pinces/compteur", f'{{"puissance":"{power / 1000:.3f} kW","unite":"triphase"}}'),
-        )
-        return [
-            (f"m/{member}/{suffix}", payload.encode())
-            for member, (suffix, payload) in zip(self._members, shapes, strict=False)
-        ]

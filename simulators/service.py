@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -17,8 +18,9 @@ from fleet.clock import now_ms
 from simulators.device import Device
 from simulators.flow import Flow
 from simulators.history import WEEK_MS, arrays, past, weeks_back
-from simulators.live import Live, Strays
+from simulators.live import Live
 from simulators.plant import connected, plants_of
+from simulators.strays import Strays
 from simulators.timeline import Timeline, counting_since
 from simulators.truth import TruthFile
 
@@ -135,7 +137,8 @@ class _Simulation:
         self._truth = TruthFile(config.truth) if config.truth else None
         every_ms = (round(config.live_every[0] * 1000), round(config.live_every[1] * 1000))
         self._live = Live(self._devices, self.joined_ms, every_ms, self._truth.add if self._truth else None)
-        self._strays = Strays(list(known.members) if config.imperfect else [], config.seed, self.joined_ms)
+        strays = list(known.members) if config.imperfect else []
+        self._strays = Strays(strays, self.joined_ms, ZoneInfo(known.network.timezone))
         self._flow = Flow()
         self.session = Session(
             config.broker,

@@ -60,8 +60,9 @@ async def mark(
     machine: str,
     mark: Annotated[Mark, Form()],
     clear: Annotated[bool, Form()] = False,
+    back: Annotated[Literal["", "connect"], Form()] = "",
 ) -> Response:
-    """Record the newest power as this mark, or clear the mark.
+    """Record the newest power as this mark, or clear the mark; ``back`` says on which page the button stood.
 
     Raises:
         EditRefused: there is no power of the last two minutes, or the registry refuses the value.
@@ -70,7 +71,9 @@ async def mark(
     own = scope.own(MachineKey(member, machine))
     fields = _cleared(own, mark) if clear else _marked(own, scope, mark, page)
     await change(page.site, lambda: edit.calibrate(page.site.config.fleet_dir, own.key, fields))
-    return RedirectResponse(f"/machines/{member}/{machine}?marked={'' if clear else mark}#calibration", 303)
+    just = "" if clear else mark
+    where = f"/connect?member={member}&claimed={machine}&" if back else f"/machines/{member}/{machine}?"
+    return RedirectResponse(f"{where}marked={just}#calibration", 303)
 
 
 def shown(own: OwnMachine, heard: Now | None, now: datetime, words: Words, just: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from fleet import edit, registry
 from fleet.batch import MachineKey
 from fleet.network import Answer, Mode
 from fleet.records import Finding, FindingStatus
+from gateway import devices as unclaimed
 from gateway import refusals
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.catalog import later
@@ -48,6 +49,7 @@ async def home(page: Annotated[Page, Depends(page_of)], member: str = "", again:
         flags=[_flag(own, finding, page) for own, finding in waiting],
         answered=_answered(scope, page),
         live=sum(not own.present.silent for own in machines),
+        devices=len(unclaimed.waiting(scope)[0]),
         modes=[(mode.value, page.words.mode(mode)) for mode in Mode],
     )
 

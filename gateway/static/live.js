@@ -65,6 +65,10 @@
       }
       time.dateTime = said.at;
     }
+    for (const power of document.querySelectorAll(`[data-power-of="${CSS.escape(said.machine)}"]`)) set(power, said.power);
+    if (document.querySelector("[data-devices]")) {
+      for (const power of document.querySelectorAll("#calibration [data-power]")) set(power, said.power);
+    }
     if (body.dataset.strip) {
       set(document.querySelector("[data-since]"), said.since);
       for (const power of document.querySelectorAll("[data-power]")) set(power, said.power);
@@ -74,12 +78,66 @@
     ages();
   };
 
+  // Devices without a machine: facts are renewed in place, so that a form being filled in stays as it is.
+  const typed = (form) => form.contains(document.activeElement) || [...form.elements].some((field) => (
+    field.tagName === "SELECT" ? [...field.options].some((one) => one.selected !== one.defaultSelected)
+      && field.selectedIndex !== 0 : field.defaultValue !== undefined && field.value !== field.defaultValue));
+  const devices = async () => {
+    const holder = document.querySelector("[data-devices]");
+    if (!holder || document.hidden) return;
+    let text = "";
+    try {
+      const answer = await fetch(holder.dataset.devices);
+      text = answer.ok ? await answer.text() : "";
+    } catch { /* the stream's own reconnect says when the gateway is away */ }
+    if (!text) return;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = text;
+    const cards = (root) => new Map([...root.querySelectorAll("[data-device]")].map((card) => [card.dataset.device, card]));
+    const [before, after] = [cards(holder), cards(fresh.content)];
+    const same = before.size === after.size && [...after.keys()].every((topic) => before.has(topic));
+    if (!same && ![...holder.querySelectorAll("form")].some((form) => typed(form) || "wrong" in form.dataset)) {
+      holder.replaceChildren(fresh.content);
+    } else {
+      for (const [topic, card] of after) {
+        const known = before.get(topic);
+        if (!known) holder.append(card);
+        else if (!known.querySelector("details[open]")) {
+          known.querySelector("[data-facts]").replaceWith(card.querySelector("[data-facts]"));
+        }
+      }
+      const said = fresh.content.querySelector("[data-devices-said]");
+      if (said) holder.querySelector("[data-devices-said]").replaceWith(said);
+    }
+    ages();
+  };
+  // What was claimed is drawn anew at its first readings: until then there is nothing to mark.
+  const claimed = async (id) => {
+    const holder = document.querySelector("[data-claimed]");
+    if (!holder || holder.dataset.claimedId !== id || !holder.querySelector("[data-awaits]")) return;
+    try {
+      const answer = await fetch(holder.dataset.claimed);
+      if (answer.ok) holder.innerHTML = await answer.text();
+    } catch { /* as above */ }
+    ages();
+  };
+  let waiting = null;
+  const devicesSoon = () => {
+    waiting ??= setTimeout(async () => { await devices(); waiting = null; }, 300);
+  };
+  document.addEventListener("visibilitychange", devicesSoon);
+
   if (!body.dataset.events) return;
   const stream = new EventSource(body.dataset.events);
   const note = document.querySelector("[data-live-note]");
   stream.onopen = () => { if (note) note.hidden = false; };
   stream.onerror = () => { if (note) note.hidden = true; };
-  stream.addEventListener("state", (event) => machine(JSON.parse(event.data)));
+  stream.addEventListener("state", (event) => {
+    const said = JSON.parse(event.data);
+    machine(said);
+    claimed(said.machine);
+  });
+  stream.addEventListener("devices", devicesSoon);
   for (const name of ["offers", "network"]) {
     stream.addEventListener(name, () => {
       const notice = document.querySelector("[data-reload]");

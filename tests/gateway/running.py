@@ -10,7 +10,7 @@ import aiohttp
 
 from bus.client import BrokerAddress, Session
 from fleet.registry import Registry
-from gateway.config import GatewayConfig
+from gateway.config import Door, GatewayConfig
 from gateway.service import run
 from store.base import Store
 from tests.gateway import world
@@ -74,6 +74,7 @@ class Starter:
         past: bool = True,
         demo: bool = True,
         port: int = 0,
+        logins: Path | None = None,
     ) -> Running:
         now = datetime.now(UTC)
         fleet = write(self.folder, now)
@@ -81,7 +82,12 @@ class Starter:
             await world.furnish(self.store, fleet, now)
         stop, urls = asyncio.Event(), asyncio.Queue[str]()
         config = GatewayConfig(
-            broker=self.broker, fleet_dir=self.folder, port=port, demo=demo, on_ready=urls.put_nowait
+            broker=self.broker,
+            fleet_dir=self.folder,
+            port=port,
+            demo=demo,
+            door=Door(self.broker, logins),
+            on_ready=urls.put_nowait,
         )
         done = asyncio.create_task(run(config, self.store, stop=stop))
         url = asyncio.create_task(urls.get())

@@ -16,6 +16,7 @@ from ingest.decoders.base import Context, DecodeError
 from ingest.decoders.canonical import decode
 from tests.gateway import world
 from tests.gateway.running import PATIENCE_S, Running
+from tests.ingest.casefiles import folders
 
 FR = words("fr", "Europe/Paris")
 
@@ -150,3 +151,14 @@ def test_rules_of_the_collector_are_put_in_words(payload: object, said: str) -> 
 def test_an_unknown_rule_is_shown_as_it_is() -> None:
     assert rule_in_words("a rule of next year", FR) == "a rule of next year"
     assert rule_in_words(None, FR) == ""
+
+
+def test_every_rule_of_the_formats_own_cases_is_said_in_french() -> None:
+    rules = {
+        line.split(" | ", 4)[4]
+        for folder in folders()
+        if (folder / "expected.err").exists()
+        for line in (folder / "expected.err").read_text().splitlines()
+    }
+    assert len(rules) > 40
+    assert [rule for rule in sorted(rules) if rule_in_words(rule, FR) == rule] == []

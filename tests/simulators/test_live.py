@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from simulators.device import Device
 from simulators.formats import FORMATS, Message
 from simulators.history import WEEK_MS, past
 from simulators.imperfections import PERFECT, Imperfections
-from simulators.live import Live, Strays
+from simulators.live import Live
 from simulators.plant import connected, plants_of
+from simulators.strays import Strays
 from simulators.timeline import Timeline, counting_since
 from tests.simulators.conftest import NOW, ms, one_of_each
 
@@ -139,12 +141,23 @@ def test_imperfections_come_as_often_as_they_are_told() -> None:
 
 
 def test_two_devices_belong_to_nobody() -> None:
-    strays = Strays(["b", "a", "c"], seed=1, from_ms=JOINED)
+    paris = ZoneInfo("Europe/Paris")
+    strays = Strays(["b", "a", "c"], JOINED, paris)
     first = strays.speak(JOINED)
     assert len({topic.split("/")[1] for topic, _ in first}) == 2
     assert strays.speak(JOINED + 1) == []
     assert strays.speak(strays.next_ms)
-    assert Strays([], 1, JOINED).speak(JOINED) == []
+    assert Strays([], JOINED, paris).speak(JOINED) == []
+
+
+def test_the_plug_that_nobody_claimed_stands_by_and_works() -> None:
+    strays = Strays(["a"], JOINED, ZoneInfo("Europe/Paris"))
+    sent = [json.loads(strays.speak(strays.next_ms)[0][1]) for _ in range(60)]
+    powers = [message["ENERGY"]["Power"] for message in sent]
+    totals = [message["ENERGY"]["Total"] for message in sent]
+    assert set(powers) >= {310}
+    assert max(powers) > 14_000
+    assert totals == sorted(totals)
 
 
 def test_of_a_network_one_device_sends_rubbish_and_one_fell_silent(fleet: Registry) -> None:

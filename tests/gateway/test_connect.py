@@ -1,0 +1,259 @@
+"""``/connect``: what speaks without a machine, claimed in one form and given back, by its owner alone."""
+
+import asyncio
+import itertools
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fleet import edit, registry
+from fleet.families import FAMILIES
+from fleet.network import Machine
+from ingest.guess import Hint, guess
+from tests.gateway import world
+from tests.gateway.running import PATIENCE_S, Running, Starter, serving
+
+PAGE = "/connect?member=alsalac"
+BOOTH = "m/alsalac/cabine-3/tele/SENSOR"
+
+
+def plug(power: object = 3120, behind_s: int = 0) -> bytes:
+    at = datetime.fromtimestamp(datetime.now(UTC).timestamp() - behind_s, world.ZONE)
+    body = {"Time": at.strftime("%Y-%m-%dT%H:%M:%S"), "ENERGY": {"Total": 3.185, "Power": power}}
+    return json.dumps(body).encode()
+
+
+def device(topic: str, payload: bytes, age_s: float = 4, messages: int = 12) -> dict[str, Any]:
+    """As the collector says it, with its own guess."""
+    last = int((datetime.now(UTC).timestamp() - age_s) * 1000)
+    found = guess(topic, payload, last, Hint(world.ZONE))
+    return {
+        "topic": topic, "first": last - 600_000, "last": last, "messages": messages,
+        "prefix": payload[:512].decode("utf-8", "replace"), "guess": found and found.body(),
+    }  # fmt: skip
+
+
+async def heard(gateway: Running, *devices: dict[str, Any], member: str = "alsalac", text: str = "") -> str:
+    """The page once what the collector said is on it."""
+    body = {"at": 0, "total": len(devices), "devices": list(devices)}
+    await gateway.publish(f"net/v1/unclaimed/{member}", json.dumps(body).encode(), retain=True)
+    wanted = text or (devices[0]["topic"] if devices else "Tout appareil qui parle")
+    return await seen(gateway, f"/connect?member={member}", wanted)
+
+
+async def seen(gateway: Running, path: str, text: str) -> str:
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in iter(int, 1):
+            if text in (html := await gateway.get(path)):
+                break
+            await asyncio.sleep(0.02)
+    return html
+
+
+def machines(gateway: Running) -> list[Machine]:
+    return list(registry.load(gateway.fleet.folder).members["alsalac"].machines)
+
+
+def form(**fields: str) -> dict[str, str]:
+    filled = {"member": "alsalac", "topic": BOOTH, "name": "Cabine 3", "trade": "paint", "format": "tasmota"}
+    return filled | {"rated_kw": "", "unit": "W"} | fields
+
+
+async def test_a_device_is_shown_with_what_it_is_taken_for(gateway: Running) -> None:
+    lone = device("m/alsalac/inconnu/x", b"<script>alert(1)</script>" + b"A" * 900, 30, 1)
+    html = await heard(gateway, device(BOOTH, plug(), 4), lone, device("m/alsalac/cabine-3/tele/LWT", b"Online", 2))
+    assert "2 appareils parlent" in html.replace("\u202f", " ")
+    assert html.index(BOOTH) < html.index("m/alsalac/inconnu/x")  # the newest first
+    assert "Tasmota, prise ou compteur</strong>\u00a0: presque sûr" in html
+    assert "Il y lit la puissance, l’énergie et l’heure de l’appareil." in html
+    assert "Le sujet contient «\u00a0cabine\u00a0»" in html
+    assert '<option value="paint" selected>' in html
+    assert '<option value="tasmota" selected>' in html
+    assert "1\u00a0autre sujet du même appareil" in html or "1 autre sujet du même appareil" in html
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "A" * 380 not in html
+    assert "Aucun format connu ne lit ce message." in html
+
+
+TROUBLES = (
+    ("NaN", 0, "Champ ENERGY.Power, valeur «\u00a0NaN\u00a0»\u00a0: il faut un nombre"),
+    (3120, 3600, "L’horloge de l’appareil retarde de 1\u202fh."),
+    (3120, -7200, "L’horloge de l’appareil avance de 2\u202fh."),
+    (31, 0, "31\u202fW au plus, quand 18\u202fkW sont attendus pour ce métier (peinture)"),
+)
+
+
+async def test_what_is_wrong_with_it_is_a_sentence(gateway: Running) -> None:
+    for power, behind_s, said in TROUBLES:
+        html = await heard(gateway, device(BOOTH, plug(power, behind_s)), text=said)
+        assert [other for *_, other in TROUBLES if other in html] == [said]
+
+
+async def test_what_no_format_reads_is_said_so(gateway: Running) -> None:
+    html = await heard(gateway, device(BOOTH, b'{"puissance": "3 kW"}', age_s=86_400, messages=2))
+    assert "Aucun format connu n’y trouve de grandeur" in html
+    assert "Il se tait depuis 24\u202fh." in html
+
+
+async def test_a_claim_is_one_form(gateway: Running) -> None:
+    await heard(gateway, device(BOOTH, plug()))
+    where = await gateway.post("/connect/claim", 303, None, **form(rated_kw="45,5", unit="kW"))
+    assert where == f"{PAGE}&claimed=cabine-3#claimed"
+    made = machines(gateway)[-1]
+    assert (made.id, made.name, made.trade.value, made.rated_w) == ("cabine-3", "Cabine 3", "paint", 45_500)
+    assert made.feeds[0].model_dump(exclude_none=True) == {"topic": BOOTH, "format": "tasmota", "scale_w": 1000.0}
+    page = where.partition("#")[0]
+    html = await gateway.get(page)
+    assert "data-awaits" in html
+    assert "<strong>Personne.</strong> Rien n’est montré à personne." in html
+    await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-3", datetime.now(UTC), power_w=3120.0))
+    html = await seen(gateway, page, "3,1\u202fkW")
+    assert "data-awaits" not in html
+    # pressed here, the mark leads back here
+    where = await gateway.post("/machines/alsalac/cabine-3/calibration", mark="working", back="connect")
+    assert where == f"{PAGE}&claimed=cabine-3&marked=working#calibration"
+    assert machines(gateway)[-1].calibration.working_w == 3120
+
+
+WRONG = (
+    ("name", " ", "Donnez un nom à la machine"),
+    ("name", "***", "Il faut au moins une lettre ou un chiffre."),
+    ("name", "x" * 201, "200 caractères au plus"),
+    ("trade", "magic", "Choisissez un métier de la liste."),
+    ("format", "abacus", "Choisissez un format de la liste."),
+    ("rated_kw", "beaucoup", "Un nombre de kilowatts au-dessus de zéro"),
+    ("rated_kw", "-3", "Un nombre de kilowatts au-dessus de zéro"),
+    ("topic", "m/alsalac/autre", "cet appareil n’attend plus"),
+    ("topic", "m/secret/x", "cet appareil n’attend plus"),
+)
+
+
+async def test_what_is_wrong_stands_beside_its_field(gateway: Running) -> None:
+    await heard(gateway, device(BOOTH, plug()))
+    before = machines(gateway)
+    for field, value, said in WRONG:
+        html = await gateway.post("/connect/claim", 422, None, **form(**{field: value}))
+        assert said in html
+        if field != "topic":
+            assert f'-{field.partition("_")[0]}" name="{field}"' in html
+            assert "aria-invalid" in html
+            assert value.strip() in html or field in ("trade", "format")
+    assert machines(gateway) == before
+
+
+async def test_a_claim_can_be_taken_back(gateway: Running) -> None:
+    await heard(gateway, device(BOOTH, plug()))
+    await gateway.post("/connect/claim", 303, None, **form())
+    where = await gateway.post("/connect/release", member="alsalac", machine="cabine-3")
+    assert where == f"{PAGE}&released=1#devices"
+    assert "La machine est retirée." in await gateway.get(where.partition("#")[0])
+    assert "cabine-3" not in [machine.id for machine in machines(gateway)]
+    await gateway.get(f"{PAGE}&claimed=cabine-3")
+    await gateway.post("/connect/release", 404, member="alsalac", machine="cabine-3")
+
+
+async def test_nobody_else_sees_or_changes_anything(gateway: Running) -> None:
+    canary = "CANARI-CHARGE"
+    await heard(gateway, device(BOOTH, json.dumps({"power": 3, "x": canary}).encode()), text=canary)
+    before = machines(gateway)
+    paths = (PAGE, "/connect/devices?member=alsalac", "/connect/new?member=alsalac&device=x", "/connect?member=nobody",
+             "/connect/machine?member=alsalac&machine=cabine-1", "/events?connect=alsalac")  # fmt: skip
+    for role in ("coordinator", "operator", "startup", "owner:declare"):
+        visitor = gateway.as_visitor(role)
+        for path in paths:
+            assert canary not in await visitor.get(path, 404)
+        for open_to_them in ("/network", "/", "/home", "/api/v1/network"):
+            async with gateway.client.get(gateway.url + open_to_them, cookies=visitor.cookies) as answer:
+                assert canary not in await answer.text()
+        await visitor.post("/connect/claim", 404, None, **form())
+        await visitor.post("/connect/release", 404, member="alsalac", machine="cabine-1")
+        await visitor.post("/connect/new", 404, member="alsalac", device="x")
+    await gateway.post("/connect/claim", 403, "https://elsewhere.example", **form())
+    assert machines(gateway) == before
+    assert canary in await gateway.as_visitor("owner:alsalac").get("/connect")
+
+
+async def test_topics_of_a_claimed_device_without_readings_are_folded(gateway: Running) -> None:
+    feed = {"topic": BOOTH, "format": "tasmota"}
+    edit.add_machine(gateway.fleet.folder, "alsalac", {"id": "c3", "name": "C3", "feeds": [feed]})
+    await seen(gateway, PAGE, ">C3</a>")
+    html = await heard(gateway, device("m/alsalac/cabine-3/tele/LWT", b"Online"))
+    assert "Tout appareil qui parle appartient à une machine." in html
+    assert "sujet sans relevé d’un appareil déjà rattaché" in html
+
+
+async def test_the_choice_names_who_has_devices_that_wait(gateway: Running) -> None:
+    await heard(gateway, device("m/declare/x/tele/SENSOR", plug()), member="declare")
+    html = await gateway.get("/connect")
+    assert html.index("Déclare et Fils</a></h2>") < html.index("Alsalac SAS</a></h2>")
+    assert "1 appareil à identifier" in html.replace("\u00a0", " ").replace("\u202f", " ")
+    assert "1 appareil parle" in (await gateway.get("/home?member=declare")).replace("\u202f", " ")
+
+
+async def test_each_family_has_its_sheet(gateway: Running) -> None:
+    for language, family in itertools.product(("fr", "de", "en"), FAMILIES):
+        html = await gateway.get(f"/connect/new?member=alsalac&family={family}&device=cabine-3", language=language)
+        assert html.count("cabine-3") > 2
+        assert "alsalac" in html.split("<tbody>")[1] or family == "shelly-gen1"
+    html = await gateway.get("/connect/new?member=alsalac&device=É")
+    assert "Des lettres minuscules sans accent" in html
+    assert "Full Topic" not in html
+
+
+async def test_without_the_brokers_files_it_says_the_command(start: Starter) -> None:
+    running = await start(past=False, logins=None)
+    html = await running.get("/connect/new?member=alsalac&family=tasmota&device=cabine-3")
+    assert "resilian device add alsalac cabine-3 --family tasmota --broker mqtt://127.0.0.1:" in html
+    await running.post("/connect/new", 422, member="alsalac", device="cabine-3")
+
+
+async def test_a_login_is_made_and_shown_once(start: Starter, tmp_path: Path) -> None:
+    logins = tmp_path / "secrets"
+    logins.mkdir()
+    running = await start(past=False, logins=logins)
+    asked = {"member": "alsalac", "family": "tasmota", "device": "cabine-3"}
+    before = await running.get("/connect/new?member=alsalac&family=tasmota&device=cabine-3")
+    assert "Créer l’identifiant alsalac.cabine-3" in before
+    assert "Backlog" not in before  # the line for the console is whole, with its password, or not there
+    html = await running.post("/connect/new", 200, None, **asked)
+    password = html.split("Mot de passe</dt><dd><code>")[1].split("<")[0]
+    assert len(password) >= 22
+    assert f"MqttPassword {password};" in html
+    kept = (logins / "passwd").read_text()
+    assert kept.startswith("alsalac.cabine-3:$7$")
+    assert password not in kept
+    assert "topic write m/alsalac/#" in (logins / "acl").read_text()
+    assert password not in await running.get("/connect/new?member=alsalac&family=tasmota&device=cabine-3")
+    assert "Cet identifiant existe déjà" in await running.post("/connect/new", 422, None, **asked)
+    assert "Des lettres minuscules" in await running.post("/connect/new", 422, None, **{**asked, "device": "a/#"})
+    assert (logins / "passwd").read_text() == kept
+
+
+async def test_the_networks_own_address_goes_before_the_programs(start: Starter) -> None:
+    running = await start(past=False)
+    edit.write_network(running.fleet.folder, {"broker": "mqtts://mqtt.example.org"})
+    path = "/connect/new?member=alsalac&family=shelly-gen2&device=cabine-3"
+    html = await seen(running, path, "mqtt.example.org:8883")
+    assert "joignable que depuis ce serveur" not in html
+    assert "Use User TLS (ca.pem)" in html
+
+
+async def test_the_page_hears_of_devices_by_events(gateway: Running) -> None:
+    url = f"{gateway.url}/events?connect=alsalac"
+    async with asyncio.timeout(PATIENCE_S), gateway.client.get(url) as answer:
+        assert answer.status == 200
+        await heard(gateway, device("m/declare/x/tele/SENSOR", plug()), member="declare")
+        await heard(gateway, device(BOOTH, plug()))
+        told = b""
+        while b"event: devices" not in told:
+            told += await answer.content.readany()
+        assert b"declare" not in told
+
+
+async def test_a_gateway_ready_to_serve_has_the_page(gateway: Running) -> None:
+    await serving(gateway)
+    html = await gateway.as_visitor("owner:alsalac").get("/")
+    assert '<a href="/connect">Connecter</a>' in html
+    assert "/connect" not in (await gateway.as_visitor("coordinator").get("/")).split("</header>")[0]
