@@ -1,9 +1,11 @@
 """Fixtures of the gateway's tests."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 import store as stores
 from bus.client import BrokerAddress
@@ -34,3 +36,16 @@ async def gateway(start: Starter) -> Running:
     running = await start()
     await serving(running)
     return running
+
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip("Chromium is not installed; scripts/test installs it where it may: apt install chromium")
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        await browser.close()

@@ -2,12 +2,10 @@
 
 import asyncio
 import re
-import shutil
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.gateway import world
 from tests.gateway.running import Running
@@ -21,22 +19,15 @@ PAGES = (
     "/home",
     "/home?member=alsalac",
     "/machines/alsalac/cabine-1",
+    "/connect",
+    "/connect?member=alsalac&claimed=cabine-1",
+    "/connect/new?member=alsalac&family=tasmota&device=cabine-3",
     "/network",
     "/nothing",
 )
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)  # milliseconds: a condition is waited for, on a busy machine, too
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    if shutil.which(CHROMIUM) is None:
-        pytest.skip("Chromium is not installed; scripts/test installs it where it may: apt install chromium")
-    async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        await browser.close()
 
 
 def watched(page: Page, url: str) -> list[str]:
