@@ -74,6 +74,12 @@ class InfluxAdmin:
         )
         _api.DBRPsService(self._client.api_client).post_dbrp(mapping)
 
+    def remove_bucket(self, name: str) -> None:
+        """Removes the bucket with all it holds; it may be gone already."""
+        bucket = self._asked(lambda: self._find(name))
+        if bucket is not None:
+            self._asked(lambda: self._client.buckets_api().delete_bucket(bucket))
+
     def delete(self, bucket: str, before_ms: int, predicate: str) -> None:
         """Deletes the points before an instant that match a predicate of the delete API."""
         seconds, ms = divmod(before_ms - 1, 1000)

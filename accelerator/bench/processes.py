@@ -36,11 +36,29 @@ def free_port() -> int:
 @asynccontextmanager
 async def broker(folder: Path) -> AsyncIterator[tuple[BrokerAddress, str]]:
     """Mosquitto where it is installed, else the embedded broker; yields (address, name)."""
-    binary = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if binary is None:
+    if find_mosquitto() is None:
         async with EmbeddedBroker(folder / "broker") as embedded:
             yield embedded.address, "embedded"
         return
+    async with mosquitto(folder) as address:
+        yield address, "mosquitto"
+
+
+def find_mosquitto() -> str | None:
+    """The broker's program, which Debian keeps out of an ordinary user's path."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+@asynccontextmanager
+async def mosquitto(folder: Path) -> AsyncIterator[BrokerAddress]:
+    """A Mosquitto that bounds no queue and keeps nothing on disk.
+
+    Raises:
+        Missing: it is not installed or does not start.
+    """
+    binary = find_mosquitto()
+    if binary is None:
+        raise Missing("mosquitto is not installed; install it, for instance: apt install mosquitto")
     port = free_port()
     configuration = folder / "mosquitto.conf"
     configuration.write_text(MOSQUITTO_CONF.format(port=port), encoding="utf-8")
@@ -49,7 +67,7 @@ async def broker(folder: Path) -> AsyncIterator[tuple[BrokerAddress, str]]:
     )
     try:
         await _listening(port, process)
-        yield BrokerAddress.parse(f"mqtt://127.0.0.1:{port}"), "mosquitto"
+        yield BrokerAddress.parse(f"mqtt://127.0.0.1:{port}")
     finally:
         await end(process)
 
@@ -70,10 +88,12 @@ async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def program(arguments: list[str], environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def program(
+    arguments: list[str], environment: Mapping[str, str], module: str = "accelerator.main"
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A ``resilian`` program as a process of its own; ended by SIGTERM."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "accelerator.main", *arguments, env={**os.environ, **environment}
+        sys.executable, "-m", module, *arguments, env={**os.environ, **environment}
     )
     try:
         yield process
@@ -102,8 +122,17 @@ def cpu_seconds(pid: int) -> float:
 
 
 def rss_mb(pid: int) -> float:
+    """Resident memory of a process now, MB."""
+    return _memory_mb(pid, "VmRSS:")
+
+
+def peak_rss_mb(pid: int) -> float:
     """Highest resident memory of a process so far, MB."""
+    return _memory_mb(pid, "VmHWM:")
+
+
+def _memory_mb(pid: int, name: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(name):
             return int(line.split()[1]) / 1024
     return 0.0

@@ -1,13 +1,23 @@
 """``resilian bench ingest``."""
 
+import shutil
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from accelerator import logs, output, settings
 from accelerator.lifetime import run
+from accelerator.problems import Missing, Usage
+from accelerator.settings import Settings
 
 app = typer.Typer(name="bench", help="Measure: CPU per message, messages a second.", no_args_is_help=True)
+
+
+class Other(StrEnum):
+    """What ours can be compared with."""
+
+    TELEGRAF = "telegraf"
 
 
 @app.callback()
@@ -23,19 +33,51 @@ def ingest(
     messages: Annotated[int, typer.Option("--messages", min=1000, help="How many.")] = 200_000,
     machines: Annotated[int, typer.Option("--machines", min=1, help="Of how many machines.")] = 200,
     members: Annotated[int, typer.Option("--members", min=1, help="Of how many members.")] = 5,
+    against: Annotated[
+        Other | None, typer.Option("--against", help="Run the other one, too, on the same broker and InfluxDB.")
+    ] = None,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="With --against: runs of each, in turn.")] = 3,
+    telegraf: Annotated[
+        str | None, typer.Option("--telegraf", help="Its program; default: the one on the path.")
+    ] = None,
 ) -> None:
     """CPU per message and messages a second of a collector, everything on; prints one JSON object.
 
-    The broker is Mosquitto where it is installed, else the embedded one.
+    The broker is Mosquitto where it is installed, else the embedded one. Buckets that are made in an InfluxDB are
+    removed afterwards.
 
     Example: resilian bench ingest --messages 200000 --members 30
     """
-    from accelerator.bench.ingest import measure
+    from accelerator.bench.ingest import Size, measure
 
     chosen = settings.load(store=store)
+    size = Size(messages, machines, members)
     logs.configure("warning")
     with output.progress("bench ingest") as told:
-        output.emit_json(run(measure(chosen, count=messages, machines=machines, members=members, progress=told)))
+        if against is None:
+            output.emit_json(run(measure(chosen, size, told)))
+            return
+        from accelerator.bench.against import compare
+
+        output.emit_json(run(compare(_with_influx(chosen), _program(telegraf), size, runs, told)))
+
+
+def _with_influx(chosen: Settings) -> Settings:
+    from accelerator.bench.influx import is_influx
+
+    if chosen.store is None or not is_influx(chosen.store):
+        raise Usage(
+            "--against telegraf: both write to an InfluxDB: add --store influxdb+http://host:port?org=NAME and its "
+            "token, or let scripts/bench start one"
+        )
+    return chosen
+
+
+def _program(given: str | None) -> str:
+    found = shutil.which(given or "telegraf")
+    if found is None:
+        raise Missing(f"{given or 'telegraf'}: no such program; build one with scripts/build-telegraf, or --telegraf")
+    return found
 
 
 def register(root: typer.Typer) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from accelerator import settings
-from accelerator.bench.ingest import measure
+from accelerator.bench.ingest import Size, measure
 from tests.servers import InfluxServer, find_influxd
 
 
@@ -31,7 +31,7 @@ async def runs(messages: int, count: int, members: int, influx: InfluxServer | N
         if influx is not None:
             there = influx.organisation()
             chosen = settings.load(store=there.url, store_token=SecretStr(there.token))
-        found.append(await measure(chosen, count=messages, machines=200, members=members, progress=quiet))
+        found.append(await measure(chosen, Size(messages, 200, members), quiet))
     cpu = [one["ours"]["cpu_us_per_message"] for one in found]
     rate = [one["ours"]["messages_per_s"] for one in found]
     return {
