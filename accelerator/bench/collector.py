@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ from bus.client import BrokerAddress
 from bus.comfort import listen
 from fleet.batch import MachineKey
 from fleet.topics import HEALTH, TOUCHED
+from ingest.listing import listed
 from store import connect
+from store.influx import RAW
 
 WAIT_S: Final = 300
 
@@ -93,16 +96,23 @@ class Announced:
 class Collector:
     """A running collector; see :class:`accelerator.bench.bridge.Bridge`."""
 
-    process: asyncio.subprocess.Process
+    program: processes.Program
     load: Load
     announced: Announced
+    spool: Path
 
     @property
     def pid(self) -> int:
-        return self.process.pid
+        return self.program.pid
 
     async def stored(self, count: int) -> None:
         await self.announced.reach(self.load.newest(count))
+
+    def buckets(self) -> list[str]:
+        return sorted({key.member + RAW for key in self.load.keys})
+
+    def kept(self) -> Counter[MachineKey]:
+        return Counter(MachineKey(row["member"], row["machine"]) for row in listed(self.spool, kind="reject"))
 
 
 def environment(folder: Path, address: BrokerAddress, store_url: str, token: str | None) -> dict[str, str]:
@@ -124,19 +134,20 @@ async def collecting(
     load: Load,
     store_url: str,
     token: str | None,
-    module: str = "accelerator.main",
+    command: Sequence[str] = ("accelerator.main", "ingest"),
 ) -> AsyncIterator[Collector]:
-    """A collector of the load's machines that is connected; ended by SIGTERM."""
+    """A collector of the load's machines that is connected; ended by SIGTERM. ``command``: its module, arguments."""
     write_fleet(folder / "fleet", load.keys)
-    settings = environment(folder, address, store_url, token)
+    program = processes.module(command, environment(folder, address, store_url, token))
     announced, stored = Announced(address), Stored(address)
     watchers = [asyncio.create_task(announced.watch()), asyncio.create_task(stored.watch())]
     try:
-        async with processes.program(["ingest"], settings, module) as process:
-            await stored.reaches(0)
-            await announced.ready.wait()
-            yield Collector(process, load, announced)
+        await program.start()
+        await stored.reaches(0)
+        await announced.ready.wait()
+        yield Collector(program, load, announced, folder / "data" / "ingest" / "spool.sqlite")
     finally:
+        await program.stop()
         for watcher in watchers:
             watcher.cancel()
 

@@ -32,10 +32,10 @@ class Size:
     members: int
 
 
-def new_load(size: Size) -> Load:
-    """A load of members that no store knows yet."""
-    start_ms = now_ms() - STEP_MS * (size.count // size.machines + 60)
-    return Load(machine_keys(size.machines, size.members, f"bench-{secrets.token_hex(3)}"), start_ms)
+def new_load(size: Size, step_ms: int = STEP_MS) -> Load:
+    """A load of members that no store knows yet; its readings are of the past."""
+    start_ms = now_ms() - step_ms * (size.count // size.machines + 60)
+    return Load(machine_keys(size.machines, size.members, f"bench-{secrets.token_hex(3)}"), start_ms, step_ms)
 
 
 def circumstances(size: Size, broker: str, store_url: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -87,13 +87,59 @@ async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
     raise Missing("mosquitto does not listen after 10 s")
 
 
+class Program:
+    """A process that can be killed and started again.
+
+    Attributes:
+        process: the running one, or the last.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], *, listen: bool = False) -> None:
+        self.process: asyncio.subprocess.Process | None = None
+        self._command, self._environment, self._listen = command, {**os.environ, **environment}, listen
+
+    @property
+    def pid(self) -> int:
+        """The process; 0 before the start."""
+        return self.process.pid if self.process else 0
+
+    async def start(self) -> None:
+        """Start it; with ``listen`` its stderr can be read.
+
+        Raises:
+            Missing: there is no such program.
+        """
+        stderr = asyncio.subprocess.PIPE if self._listen else None
+        stdout = asyncio.subprocess.DEVNULL if self._listen else None
+        try:
+            self.process = await asyncio.create_subprocess_exec(
+                *self._command, env=self._environment, stdout=stdout, stderr=stderr
+            )
+        except OSError as error:
+            raise Missing(f"{self._command[0]}: cannot be run: {error.strerror}") from None
+
+    async def kill(self) -> None:
+        """kill -9."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM, and wait."""
+        if self.process is not None:
+            await end(self.process)
+
+
+def module(command: Sequence[str], environment: Mapping[str, str]) -> Program:
+    """A module with its arguments as a program, not started yet."""
+    return Program([sys.executable, "-m", *command], environment)
+
+
 @asynccontextmanager
-async def program(
-    arguments: list[str], environment: Mapping[str, str], module: str = "accelerator.main"
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def program(arguments: list[str], environment: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     """A ``resilian`` program as a process of its own; ended by SIGTERM."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, env={**os.environ, **environment}
+        sys.executable, "-m", "accelerator.main", *arguments, env={**os.environ, **environment}
     )
     try:
         yield process

@@ -6,7 +6,8 @@ whatever it needs for our payload is in :func:`configuration`.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,10 @@ from accelerator.bench import processes
 from accelerator.bench.collector import WAIT_S
 from accelerator.bench.influx import Influx
 from accelerator.bench.load import Load
-from accelerator.problems import Found, Missing
+from accelerator.problems import Found
 from bus.client import BrokerAddress
 from bus.comfort import publish_once
+from fleet.batch import MachineKey
 from fleet.topics import reading_topic
 
 MEASUREMENT: Final = "readings"
@@ -104,64 +106,39 @@ def _parser(options: Options) -> str:
 
 
 class Telegraf:
-    """A Telegraf that can be killed and started again; see :class:`accelerator.bench.bridge.Bridge`.
+    """A Telegraf; see :class:`accelerator.bench.bridge.Bridge`. It keeps nothing of what it refuses.
 
     Attributes:
-        refused: lines of its log that report an error.
+        errors: lines of its log that report one.
     """
 
-    def __init__(self, program: str, configured: Path) -> None:
-        self.refused: list[str] = []
-        self._command = (program, "--config", str(configured))
+    def __init__(self, program: str, configured: Path, bucket: str) -> None:
+        self.program = _Listened([program, "--config", str(configured)], {}, self._heard)
+        self.errors: list[str] = []
+        self._bucket = bucket
         self._written = 0
         self._before = 0
-        self._ended = False
         self._changed = asyncio.Condition()
-        self._process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int:
-        return self._process.pid if self._process else 0
+        return self.program.pid
 
-    async def start(self) -> None:
-        """Start it; it says what it writes on stderr."""
-        self._ended = False
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-        )
-        if self._process.stderr is not None:
-            self._reading = asyncio.create_task(self._read(self._process.stderr))
+    def buckets(self) -> list[str]:
+        return [self._bucket]
 
-    async def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-        await self._gone()
+    def kept(self) -> Counter[MachineKey]:
+        return Counter()
 
-    async def stop(self) -> None:
-        """SIGTERM: it writes what it holds."""
-        if self._process is not None:
-            await processes.end(self._process)
-        await self._gone()
-
-    async def _gone(self) -> None:
-        if self._process is not None and self._reading is not None:
-            await self._process.wait()
-            await self._reading
-
-    async def _read(self, said: asyncio.StreamReader) -> None:
-        async for line in said:
-            wrote = _WROTE.search(line)
-            if b" E! " in line:
-                self.refused.append(line.decode(errors="replace").strip())
-            if wrote:
-                async with self._changed:
-                    self._written += int(wrote[1])
-                    self._changed.notify_all()
-        async with self._changed:
-            self._ended = True
-            self._changed.notify_all()
+    async def _heard(self, line: bytes) -> None:
+        """A line of its log; an empty one at its end."""
+        if b" E! " in line:
+            self.errors.append(line.decode(errors="replace").strip())
+        wrote = _WROTE.search(line)
+        if wrote or not line:
+            async with self._changed:
+                self._written += int(wrote[1]) if wrote else 0
+                self._changed.notify_all()
 
     async def subscribed(self) -> None:
         """Return when the retained probe, which every new subscription brings, is written."""
@@ -172,12 +149,48 @@ class Telegraf:
         goal = self._before + count
         try:
             async with asyncio.timeout(WAIT_S), self._changed:
-                await self._changed.wait_for(lambda: self._written >= goal or self._ended)
+                await self._changed.wait_for(lambda: self._written >= goal or self.program.ended)
         except TimeoutError:
             pass
         if self._written < goal:
-            last = self.refused[-1] if self.refused else "it reports no error"
+            last = self.errors[-1] if self.errors else "it reports no error"
             raise Found(f"telegraf wrote {self._written} of {goal} messages: {last}")
+
+
+class _Listened(processes.Program):
+    """A program of which every line on stderr is heard."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], heard: Callable[[bytes], Awaitable[None]]
+    ) -> None:
+        super().__init__(command, environment, listen=True)
+        self.ended = False
+        self._heard = heard
+        self._reading: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await super().start()
+        self.ended = False
+        if self.process is not None and self.process.stderr is not None:
+            self._reading = asyncio.create_task(self._read(self.process.stderr))
+
+    async def kill(self) -> None:
+        await super().kill()
+        await self._all_read()
+
+    async def stop(self) -> None:
+        await super().stop()
+        await self._all_read()
+
+    async def _all_read(self) -> None:
+        if self._reading is not None:
+            await self._reading
+
+    async def _read(self, said: asyncio.StreamReader) -> None:
+        async for line in said:
+            await self._heard(line)
+        self.ended = True
+        await self._heard(b"")
 
 
 @asynccontextmanager
@@ -190,20 +203,12 @@ async def running(
     configured = folder / "telegraf.conf"
     configured.write_text(configuration(address, influx, bucket, options), encoding="utf-8")
     await influx.make_bucket(bucket)
-    probe = f'{{"at":{load.start_ms},"power_w":0.5}}'.encode()
+    probe = f'{{"at":{load.start_ms},"count":1}}'.encode()
     await publish_once(address, reading_topic(_PROBE, _PROBE), probe, retain=True)
-    telegraf = Telegraf(program, configured)
+    telegraf = Telegraf(program, configured, bucket)
     try:
-        await telegraf.start()
-    except OSError as error:
-        raise Missing(f"{program}: cannot be run: {error.strerror}; scripts/build-telegraf builds one") from None
-    try:
+        await telegraf.program.start()
         await telegraf.subscribed()
         yield telegraf
     finally:
-        await telegraf.stop()
-
-
-async def count_stored(influx: Influx, bucket: str) -> int:
-    """How many messages of the load Telegraf has stored."""
-    return await influx.count(bucket, MEASUREMENT, "seq")
+        await telegraf.program.stop()

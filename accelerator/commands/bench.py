@@ -2,7 +2,7 @@
 
 import shutil
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from accelerator import logs, output, settings
 from accelerator.lifetime import run
 from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
+
+if TYPE_CHECKING:
+    from accelerator.bench.subjects import Place
 
 app = typer.Typer(name="bench", help="Measure: CPU per message, messages a second.", no_args_is_help=True)
 
@@ -37,6 +40,15 @@ def ingest(
         Other | None, typer.Option("--against", help="Run the other one, too, on the same broker and InfluxDB.")
     ] = None,
     runs: Annotated[int, typer.Option("--runs", min=1, help="With --against: runs of each, in turn.")] = 3,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="With --against: what each loses, instead of how fast it is.")
+    ] = False,
+    latency: Annotated[
+        int | None,
+        typer.Option(
+            "--latency", min=1, metavar="RATE", help="Publish RATE messages a second, and tell how long each took."
+        ),
+    ] = None,
     telegraf: Annotated[
         str | None, typer.Option("--telegraf", help="Its program; default: the one on the path.")
     ] = None,
@@ -53,31 +65,41 @@ def ingest(
     chosen = settings.load(store=store)
     size = Size(messages, machines, members)
     logs.configure("warning")
+    if faults and against is None:
+        raise Usage("--faults: is for --against telegraf; `scripts/bench faults` is for the collector alone")
+    if latency is not None and against is not None:
+        raise Usage("--latency: is for the collector alone, without --against")
     with output.progress("bench ingest") as told:
+        if latency is not None:
+            from accelerator.bench.latency import latency as wait
+
+            output.emit_json(run(wait(chosen, size, latency, told)))
+            return
         if against is None:
             output.emit_json(run(measure(chosen, size, told)))
             return
         from accelerator.bench.against import compare
+        from accelerator.bench.trials import trials
 
-        output.emit_json(run(compare(_with_influx(chosen), _program(telegraf), size, runs, told)))
+        place = _place(chosen, telegraf)
+        output.emit_json(run(trials(place, told) if faults else compare(place, size, runs, told)))
 
 
-def _with_influx(chosen: Settings) -> Settings:
+def _place(chosen: Settings, telegraf: str | None) -> "Place":
     from accelerator.bench.influx import is_influx
+    from accelerator.bench.subjects import Place
 
     if chosen.store is None or not is_influx(chosen.store):
         raise Usage(
             "--against telegraf: both write to an InfluxDB: add --store influxdb+http://host:port?org=NAME and its "
             "token, or let scripts/bench start one"
         )
-    return chosen
-
-
-def _program(given: str | None) -> str:
-    found = shutil.which(given or "telegraf")
-    if found is None:
-        raise Missing(f"{given or 'telegraf'}: no such program; build one with scripts/build-telegraf, or --telegraf")
-    return found
+    program = shutil.which(telegraf or "telegraf")
+    if program is None:
+        raise Missing(
+            f"{telegraf or 'telegraf'}: no such program; build one with scripts/build-telegraf, name one by --telegraf"
+        )
+    return Place(chosen.store, chosen.token or "", program)
 
 
 def register(root: typer.Typer) -> None:
