@@ -146,15 +146,15 @@ async def trials(
     """
     who: dict[str, telegraf.Options | None] = {OURS: None, **THEIRS}
     and_untyped = {**who, "telegraf_untyped": telegraf.UNTYPED}
-    size, one_conflict = Size(count, machines, 5), Size(count, _ONE_IN, 5)
+    size, longer = Size(count, machines, 5), Size(4 * count, _ONE_IN, 5)
     every: dict[str, tuple[Mapping[str, telegraf.Options | None], Size, _Trial]] = {
         "kill": (who, Size(plan.count, 50, 5), lambda found, load: kills(found, load, plan)),
-        "bad_payloads": (who, size, lambda found, load: faults(found, Faulty(load, count, BAD))),
+        "bad_payloads": (who, size, lambda found, load: faults(found, Faulty(load, count, BAD, 0.1))),
         "type_conflict": (
-            and_untyped, one_conflict, lambda found, load: faults(found, Faulty(load, count, CONFLICT, 0.5)),
+            and_untyped, longer, lambda found, load: faults(found, Faulty(load, longer.count, CONFLICT, 0.5)),
         ),
         "type_conflict_first": (
-            and_untyped, one_conflict, lambda found, load: faults(found, Faulty(load, count, CONFLICT)),
+            and_untyped, longer, lambda found, load: faults(found, Faulty(load, longer.count, CONFLICT)),
         ),
     }  # fmt: skip
     steps = [(name, subject_name) for name, (of, _, _) in every.items() for subject_name in of]

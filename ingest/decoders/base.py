@@ -7,7 +7,7 @@ wrong with a payload; the good readings of the same payload travel with the erro
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any, Final, NamedTuple, Protocol
@@ -16,6 +16,8 @@ from fleet.batch import Reading
 
 MAX_PAYLOAD: Final = 1_048_576  # bytes; senders keep arrays below 16 kB
 MAX_ELEMENTS: Final = 20_000  # readings in one array
+MAX_METRICS: Final = 256  # further numbers of one reading
+MAX_NAME: Final = 128  # characters of the name of one
 SHOWN: Final = 100  # characters of a wrong value that are kept
 RULE_SHOWN: Final = 400
 
@@ -127,3 +129,8 @@ def refuse_unreadable(payload: bytes) -> None:
         raise DecodeError("too_large", "", f"{len(payload)} bytes", f"at most {MAX_PAYLOAD} bytes")
     if payload[:2] == b"\x1f\x8b":
         raise DecodeError("json", "", "gzip", "plain JSON; compressed payloads are not unpacked")
+
+
+def metrics_json(metrics: Mapping[str, float]) -> str:
+    """Further numbers as they are kept: a JSON object with sorted keys."""
+    return json.dumps(metrics, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -8,7 +8,6 @@ quantities of the reading are kept; a wrong ``at`` refuses the whole reading. Un
 ``member`` and ``machine`` never win over the topic.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -19,12 +18,22 @@ from typing_extensions import TypedDict
 
 from fleet.batch import NO_INT, Reading
 from fleet.states import NO_STATE
-from ingest.decoders.base import MAX_ELEMENTS, MAX_PAYLOAD, Context, DecodeError, Fault, refuse_unreadable, show
+from ingest.decoders import canonical_quick
+from ingest.decoders.base import (
+    MAX_ELEMENTS,
+    MAX_METRICS,
+    MAX_NAME,
+    MAX_PAYLOAD,
+    Context,
+    DecodeError,
+    Fault,
+    metrics_json,
+    refuse_unreadable,
+    show,
+)
 from ingest.decoders.states import STATE_NAMES, state_code
 from ingest.decoders.times import EARLIEST_MS, FUTURE_MS, device_ms
 
-MAX_METRICS: Final = 256
-MAX_NAME: Final = 128
 MAX_FAULTY: Final = 500
 """Reading a wrong element carefully takes 17 µs: one array must not hold up the other members' messages."""
 _FINITE: Final = {"strict": True, "allow_inf_nan": False}
@@ -65,6 +74,9 @@ def decode(topic: str, payload: bytes, context: Context) -> list[Reading]:  # no
         DecodeError: by field and, in an array, by index; it carries the good readings.
     """
     if len(payload) <= MAX_PAYLOAD:
+        readings = canonical_quick.read(payload, context)
+        if readings is not None:
+            return readings
         try:
             if payload[:1] == b"{":
                 return [_reading(_read_one(payload), context)]
@@ -99,11 +111,6 @@ def _reading(found: Mapping[str, Any], context: Context) -> Reading:
             get("seq", NO_INT), get("boot", NO_INT), metrics_json(metrics) if metrics else "",
         ),
     )  # fmt: skip
-
-
-def metrics_json(metrics: Mapping[str, float]) -> str:
-    """Further numbers as they are kept: a JSON object with sorted keys."""
-    return json.dumps(metrics, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _note_unknown(found: Mapping[str, Any], context: Context) -> None:

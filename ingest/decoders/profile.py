@@ -12,9 +12,8 @@ from pydantic import ValidationError
 
 from fleet.batch import Reading
 from ingest.decoders import values
-from ingest.decoders.base import Context, DecodeError, Fault, refuse_unreadable
+from ingest.decoders.base import MAX_METRICS, Context, DecodeError, Fault, metrics_json, refuse_unreadable
 from ingest.decoders.bodies import BODIES
-from ingest.decoders.canonical import MAX_METRICS, metrics_json
 from ingest.decoders.mapping import Mapping, Message, StateRule
 from ingest.decoders.parts import is_heard, named_by_topic, parts_of
 from ingest.decoders.states import state_code

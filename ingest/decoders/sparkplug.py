@@ -10,8 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from fleet.batch import Reading
 from fleet.states import UNKNOWN
-from ingest.decoders.base import MAX_PAYLOAD, Context, DecodeError, Fault, show
-from ingest.decoders.canonical import metrics_json
+from ingest.decoders.base import MAX_PAYLOAD, Context, DecodeError, Fault, metrics_json, show
 from ingest.decoders.sparkplug_names import Mapping, Quantity, mapping
 from ingest.decoders.states import state_code
 from ingest.decoders.times import checked

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from fleet.batch import NO_INT, Reading
 from fleet.states import NO_STATE, STATES
-from ingest.decoders import Context, DecodeError, canonical
-from ingest.decoders.base import MAX_PAYLOAD
-from ingest.decoders.canonical import metrics_json
+from ingest.decoders import Context, DecodeError, canonical, canonical_quick
+from ingest.decoders.base import MAX_PAYLOAD, metrics_json
 from ingest.decoders.times import EARLIEST_MS, FUTURE_MS
 
 NOW = 1_795_000_000_000
@@ -62,6 +61,63 @@ def test_what_is_encoded_is_decoded(elements: list[dict[str, Any]], single: bool
     assert all(same(reading, expected(element)) for reading, element in zip(found, sent, strict=True))
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def whole(payload: bytes, context: Context) -> list[Reading]:
+    """What the whole decoder makes of a payload that the quick one is not asked about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canonical_quick, "read", lambda payload, context: None)
+        return canonical.decode("t", payload, context)
+
+
+@given(st.lists(_ELEMENTS, min_size=1, max_size=5), st.booleans(), st.sampled_from([1.0, 1000.0]))
+def test_plain_readings_are_read_quickly_and_alike(elements: list[dict[str, Any]], single: bool, scale: float) -> None:
+    context = Context(NOW, scale_w=scale)
+    payload = json.dumps(elements[0] if single else elements).encode()
+    found = canonical_quick.read(payload, context)
+    assert found is not None
+    assert repr(found) == repr(whole(payload, context))
+
+
+_NUMBERS = """
+    0 -0 -0.0 1.0 1e3 1E+2 01 .5 1. 1e999 -1e999 NaN -Infinity 1e-400 5e-324 1e12 1.0000001e12 1000000000001 0.1
+    9223372036854775807 9223372036854775808 -9223372036854775808 -9223372036854775809 18446744073709551616
+    9223372036854774784 9223372036854775295 123456789012345678901234567890 1795000000000 1795000000000.0
+    1795000300001 946684799999 true null [] {}
+"""
+_TEXTS = """
+    "PRODUCING" "producing" "" "1" "\\ud800" "\\u0000" "\\uD83D\\uDE00" {"a":1} {"a":"1"} {"a":1,"a":2} {"a":NaN}
+    {"a":9223372036854775807} {"a":-9223372036854775808} {"a":1e400} {"":-0}
+"""
+_LONG_NAMES = [f'{{"{"a" * length}":1}}' for length in (128, 129)]
+_VALUES = st.sampled_from([*_NUMBERS.split(), *_TEXTS.split(), *_LONG_NAMES])
+_NAMES = st.sampled_from(["at", "seq", "boot", "member", "x", *_FIELDS])
+
+
+@given(st.lists(st.tuples(_NAMES, _VALUES), max_size=5), st.sampled_from(["", " ", "x"]), st.booleans())
+def test_what_is_read_quickly_the_whole_decoder_reads_alike(
+    pairs: list[tuple[str, str]], after: str, array: bool
+) -> None:
+    body = "{" + ",".join(f'"{name}":{value}' for name, value in pairs) + "}" + after
+    payload = (f"[{body}]" if array else body).encode()
+    found = canonical_quick.read(payload, Context(NOW))
+    if found is not None:
+        assert repr(found) == repr(whole(payload, Context(NOW)))
+
+
+@given(st.dictionaries(_NAMES, _JSON, max_size=4))
+def test_any_json_is_read_alike(element: dict[str, Any]) -> None:
+    payload = json.dumps(element).encode("utf-8", "surrogatepass")
+    found = canonical_quick.read(payload, Context(NOW))
+    if found is not None:
+        assert repr(found) == repr(whole(payload, Context(NOW)))
+
+
 @given(st.lists(_ELEMENTS, min_size=1, max_size=4))
 def test_a_bad_neighbour_changes_nothing(elements: list[dict[str, Any]]) -> None:
     """The careful way reads an element exactly as the fast way does, so its key is the same."""
@@ -83,13 +139,6 @@ def test_arbitrary_bytes(payload: bytes) -> None:
         found, faults = error.readings, error.faults
     assert all(isinstance(reading, Reading) for reading in found)
     assert faults is None or (faults and all(fault.reason and fault.rule for fault in faults))
-
-
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 
 
 @given(st.dictionaries(st.sampled_from(["at", "seq", "boot", "x", "machine", *_FIELDS]), _JSON))
