@@ -36,9 +36,18 @@ def find_mosquitto() -> str | None:
 
 def find_influxd() -> str | None:
     """The server that ``scripts/build-influxd`` builds, else one on the path."""
-    version = (Path(__file__).parents[1] / "scripts" / "lib" / "influxd.version").read_text().strip()
-    built = cache_dir() / f"influxd-{version}" / "influxd"
-    return str(built) if built.is_file() else shutil.which("influxd")
+    return _built("influxd")
+
+
+def find_telegraf() -> str | None:
+    """The program that ``scripts/build-telegraf`` builds, else one on the path."""
+    return _built("telegraf")
+
+
+def _built(name: str) -> str | None:
+    version = (Path(__file__).parents[1] / "scripts" / "lib" / f"{name}.version").read_text().strip()
+    built = cache_dir() / f"{name}-{version}" / name
+    return str(built) if built.is_file() else shutil.which(name)
 
 
 class Server:

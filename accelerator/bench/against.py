@@ -9,34 +9,33 @@ from typing import Any, Final
 
 from accelerator.bench.drain import drain
 from accelerator.bench.ingest import Size, circumstances, new_load
-from accelerator.bench.subjects import OURS, THEIRS, Place, subject
+from accelerator.bench.subjects import ALL, BEST, OURS, Place, Who, subject
 from accelerator.bench.telegraf import Options
 from accelerator.output import Progress
 
 FIGURES: Final = ("cpu_us_per_message", "messages_per_s", "rss_mb")
 
 
-async def compare(place: Place, size: Size, runs: int, progress: Progress) -> dict[str, Any]:
+async def compare(place: Place, size: Size, runs: int, progress: Progress, who: Who = ALL) -> dict[str, Any]:
     """Medians of ``runs`` for ``ours``, ``telegraf`` (its best settings) and ``telegraf_default``, and all runs.
 
-    ``ratio_cpu`` is the median of the ratios of each round to Telegraf's best, ``ratio_cpu_default`` to its default.
+    ``ratio_cpu`` is the median of the ratios of each round to Telegraf's best; ``ratios_cpu`` to each of the others.
 
     Raises:
         Missing: broker, store or Telegraf cannot be had.
         Found: one of them did not store what was published.
     """
-    options: dict[str, Options | None] = {OURS: None, **THEIRS}
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in options}
-    names = list(options)
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in who}
+    names = list(who)
     for turn in range(runs):
         for place_in_turn in range(len(names)):
             name = names[(turn + place_in_turn) % len(names)]
             progress(turn * len(names) + place_in_turn, runs * len(names), name)
-            found[name].append(await _one(place, size, options[name]))
+            found[name].append(await _one(place, size, who[name]))
     return {
         **{name: medians(figures) for name, figures in found.items()},
-        "ratio_cpu": ratio(found[OURS], found["telegraf"]),
-        "ratio_cpu_default": ratio(found[OURS], found["telegraf_default"]),
+        "ratio_cpu": ratio(found[OURS], found[BEST]),
+        "ratios_cpu": {name: ratio(found[OURS], runs_of) for name, runs_of in found.items() if name != OURS},
         "runs": found,
         **circumstances(size, "mosquitto", place.store_url),
     }

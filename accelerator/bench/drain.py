@@ -57,12 +57,12 @@ async def drain(address: BrokerAddress, bridge: Bridge, load: Load, count: int, 
             await bridge.stored(after)
             took += time.perf_counter() - began
             cpu += processes.cpu_seconds(bridge.pid) - cpu_before
-            now = round(processes.rss_mb(bridge.pid), 1)
+            now = round(processes.rss_now_mb(bridge.pid), 1)
             memory |= {str(at): now for at in _TOLD_AT if after * 100 >= at * count and str(at) not in memory}
             progress(after, count)
     return {
         "cpu_us_per_message": round(cpu / count * 1e6, 2),
         "messages_per_s": round(count / took),
-        "rss_mb": round(processes.peak_rss_mb(bridge.pid), 1),
+        "rss_mb": round(processes.rss_mb(bridge.pid), 1),
         "rss_mb_at": memory,
     }

@@ -31,6 +31,12 @@ class Influx:
         """A bucket that keeps for ever."""
         await self._administer(lambda admin: admin.make_bucket(name, 0))
 
+    async def buckets(self) -> set[str]:
+        """Names of the buckets."""
+        found: set[str] = set()
+        await self._administer(lambda admin: found.update(admin.buckets()))
+        return found
+
     async def remove_buckets(self, names: Iterable[str]) -> None:
         """Remove those that are there, with all they hold."""
 
@@ -41,9 +47,12 @@ class Influx:
         await self._administer(remove)
 
     async def count(self, bucket: str, measurement: str, field: str, where: str = "") -> int:
-        """How many points of a measurement have the field."""
+        """How many points of a measurement have the field; 0 while the bucket is not there."""
         http = InfluxHttp(self.address, self.org, self.token, timeout_s=TIMEOUT_S, compress=False)
         try:
+            await http.query("")
+            if bucket not in http.databases:
+                return 0
             columns = await http.query(ql.select([f"count({ql.named(field)})"], ql.source(bucket, measurement), where))
         finally:
             await http.close()

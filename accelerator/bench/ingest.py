@@ -44,6 +44,13 @@ def circumstances(size: Size, broker: str, store_url: str) -> dict[str, Any]:
         "messages": size.count,
         "machines": size.machines,
         "members": size.members,
+        **surroundings(broker, store_url),
+    }
+
+
+def surroundings(broker: str, store_url: str) -> dict[str, Any]:
+    """Broker, store and machine."""
+    return {
         "broker": broker,
         "store": store_url.partition(":")[0],
         "cores": os.cpu_count(),

@@ -167,12 +167,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def rss_mb(pid: int) -> float:
+def rss_now_mb(pid: int) -> float:
     """Resident memory of a process now, MB."""
     return _memory_mb(pid, "VmRSS:")
 
 
-def peak_rss_mb(pid: int) -> float:
+def rss_mb(pid: int) -> float:
     """Highest resident memory of a process so far, MB."""
     return _memory_mb(pid, "VmHWM:")
 

@@ -14,8 +14,12 @@ from accelerator.bench.influx import Influx, tidy
 from accelerator.bench.load import Load
 from bus.client import BrokerAddress
 
+Who = Mapping[str, telegraf.Options | None]
+"""Names of those compared; None is our collector, which has no settings that matter here."""
 OURS: Final = "ours"
-THEIRS: Final[Mapping[str, telegraf.Options]] = {"telegraf": telegraf.BEST, "telegraf_default": telegraf.DEFAULT}
+BEST: Final = "telegraf"
+ALL: Final[Who] = {OURS: None, BEST: telegraf.BEST, "telegraf_default": telegraf.DEFAULT}
+CONFLICTED: Final[Who] = {**ALL, "telegraf_untyped": telegraf.UNTYPED}
 
 
 @dataclass(frozen=True)

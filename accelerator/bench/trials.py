@@ -9,16 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from accelerator.bench import telegraf
 from accelerator.bench.drain import publisher
-from accelerator.bench.ingest import Size, circumstances, new_load
+from accelerator.bench.ingest import Size, new_load, surroundings
 from accelerator.bench.load import Load
 from accelerator.bench.pace import Paced
-from accelerator.bench.subjects import OURS, THEIRS, Place, Subject, subject
+from accelerator.bench.subjects import ALL, CONFLICTED, Place, Subject, Who, subject
 from accelerator.output import Progress
 from store import influx_ql as ql
 
-_PATIENCE_S: Final = 20.0
 _LOOK_S: Final = 0.2
 Wrong = Callable[[Load, int], bytes]
 """The faulty payload of a message."""
@@ -71,7 +69,7 @@ class Faulty:
         return self.load.payload(index) if wrong is None else wrong(self.load, index)
 
 
-async def kills(found: Subject, load: Load, plan: Kills) -> dict[str, Any]:
+async def kills(found: Subject, load: Load, plan: Kills, patience_s: float) -> dict[str, Any]:
     """``sent``, ``stored`` and ``lost`` of messages that come while the bridge is killed; ``stalled``: see below."""
     program, paced = found.bridge.program, Paced(load, plan.count, plan.rate)
     async with publisher(found.address) as session, asyncio.TaskGroup() as tasks:
@@ -80,11 +78,11 @@ async def kills(found: Subject, load: Load, plan: Kills) -> dict[str, Any]:
             await paced.reaches(plan.count * turn // (plan.times + 1))
             await program.kill()
             await program.start()
-    stored, stalled = await _settled(found, load, plan.count)
+    stored, stalled = await _settled(found, load, plan.count, patience_s)
     return {"sent": plan.count, "stored": stored, "lost": plan.count - stored, "stalled": stalled}
 
 
-async def faults(found: Subject, faulty: Faulty) -> dict[str, Any]:
+async def faults(found: Subject, faulty: Faulty, patience_s: float) -> dict[str, Any]:
     """``good``: sent and not stored; ``stalled``: it takes nothing more, and what is not stored waits at the broker.
 
     ``bad``: by kind how many were sent, kept with a reason, stored, vanished (neither). ``stored_in_part`` is without
@@ -93,7 +91,7 @@ async def faults(found: Subject, faulty: Faulty) -> dict[str, Any]:
     load, count = faulty.load, faulty.count
     async with publisher(found.address) as session:
         await session.publish_all((load.topic(index), faulty.payload(index)) for index in range(count))
-    all_stored, stalled = await _settled(found, load, count)
+    all_stored, stalled = await _settled(found, load, count, patience_s)
     bad = [index for index in range(count) if faulty.wrong(index)]
     kept, by_kind = found.bridge.kept(), {}
     for machine, kind in enumerate(faulty.kinds):
@@ -113,11 +111,11 @@ async def faults(found: Subject, faulty: Faulty) -> dict[str, Any]:
     return {"good": {"sent": good, "lost": good - (all_stored - in_bad), "stalled": stalled}, "bad": by_kind}
 
 
-async def _settled(found: Subject, load: Load, count: int) -> tuple[int, bool]:
+async def _settled(found: Subject, load: Load, count: int, patience_s: float) -> tuple[int, bool]:
     """How many of the messages are stored when one more is, which has no power, and the bridge has ended.
 
     That one is refused by no store in which the type of power is another than ours. True beside it: it never came, and
-    nothing more did for a long time; what is missing waits at the broker.
+    nothing more did for so long; what is missing waits at the broker.
     """
     at = load.at(count + len(load.keys))
     last, others = f"time >= {at}ms", f"time < {at}ms"
@@ -129,7 +127,7 @@ async def _settled(found: Subject, load: Load, count: int) -> tuple[int, bool]:
     while not await found.count("seq", last) and (stored < 0 or loop.time() < deadline):
         now = await found.count("seq", others)
         if now > stored:
-            stored, deadline = now, loop.time() + _PATIENCE_S
+            stored, deadline = now, loop.time() + patience_s
         await asyncio.sleep(_LOOK_S)
     stalled = not await found.count("seq", last)
     await found.bridge.program.stop()
@@ -137,32 +135,42 @@ async def _settled(found: Subject, load: Load, count: int) -> tuple[int, bool]:
 
 
 async def trials(
-    place: Place, progress: Progress, *, plan: Kills = Kills(), count: int = 30_000, machines: int = 600
+    place: Place,
+    progress: Progress,
+    *,
+    who: Who = ALL,
+    conflicted: Who = CONFLICTED,
+    plan: Kills = Kills(),
+    count: int = 30_000,
+    patience_s: float = 20.0,
 ) -> dict[str, Any]:
     """Every trial for each of those compared; JSON values only.
+
+    Args:
+        who: for kills and bad payloads; ``conflicted`` for type conflicts.
+        count: messages with 1 % bad ones; four times as many for type conflicts, so that large writes are many.
+        patience_s: who stores nothing more for so long is stalled.
 
     Raises:
         Missing, Found: as :func:`accelerator.bench.against.compare`.
     """
-    who: dict[str, telegraf.Options | None] = {OURS: None, **THEIRS}
-    and_untyped = {**who, "telegraf_untyped": telegraf.UNTYPED}
-    size, longer = Size(count, machines, 5), Size(4 * count, _ONE_IN, 5)
-    every: dict[str, tuple[Mapping[str, telegraf.Options | None], Size, _Trial]] = {
-        "kill": (who, Size(plan.count, 50, 5), lambda found, load: kills(found, load, plan)),
-        "bad_payloads": (who, size, lambda found, load: faults(found, Faulty(load, count, BAD, 0.1))),
-        "type_conflict": (
-            and_untyped, longer, lambda found, load: faults(found, Faulty(load, longer.count, CONFLICT, 0.5)),
-        ),
-        "type_conflict_first": (
-            and_untyped, longer, lambda found, load: faults(found, Faulty(load, longer.count, CONFLICT)),
-        ),
-    }  # fmt: skip
+    steady, bad, longer = Size(plan.count, 50, 5), Size(count, len(BAD) * _ONE_IN, 5), Size(4 * count, _ONE_IN, 5)
+
+    def conflict(from_share: float) -> _Trial:
+        return lambda found, load: faults(found, Faulty(load, longer.count, CONFLICT, from_share), patience_s)
+
+    every: dict[str, tuple[Who, Size, _Trial]] = {
+        "kill": (who, steady, lambda found, load: kills(found, load, plan, patience_s)),
+        "bad_payloads": (who, bad, lambda found, load: faults(found, Faulty(load, bad.count, BAD, 0.1), patience_s)),
+        "type_conflict": (conflicted, longer, conflict(0.5)),
+        "type_conflict_first": (conflicted, longer, conflict(0.0)),
+    }
     steps = [(name, subject_name) for name, (of, _, _) in every.items() for subject_name in of]
-    found: dict[str, Any] = {name: {} for name in every}
+    found: dict[str, Any] = {name: {"messages": size.count} for name, (_, size, _) in every.items()}
     for done, (name, subject_name) in enumerate(steps):
         progress(done, len(steps), f"{name}, {subject_name}")
         of, size, run = every[name]
         load = new_load(size)
         async with subject(place, load, of[subject_name]) as one:
             found[name][subject_name] = await run(one, load)
-    return {**found, **circumstances(size, "mosquitto", place.store_url)}
+    return {**found, **surroundings("mosquitto", place.store_url)}

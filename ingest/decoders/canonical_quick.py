@@ -40,27 +40,33 @@ _CODES: Final = STATE_NAMES | {UNSET: NO_STATE}
 _tuple: Final = tuple.__new__
 
 
-class _NotPlain(Exception):
-    """Well formed, but for the whole decoder to judge."""
+_WRONG: Final = (MsgspecError, UnicodeDecodeError)
 
 
 def read(payload: bytes, context: Context) -> list[Reading] | None:
     """The readings of a payload; None when one is not so plain, or wrong."""
     try:
-        if payload[:1] == b"{":
-            return [_reading(_read_one(payload), context)]
-        return [_reading(element, context) for element in _read_many(payload)]
-    except (MsgspecError, UnicodeDecodeError, _NotPlain):
+        reading = _reading(_read_one(payload), context)
+    except _WRONG:
+        return _several(payload, context) if payload[:1] == b"[" else None
+    return None if reading is None else [reading]
+
+
+def _several(payload: bytes, context: Context) -> list[Reading] | None:
+    try:
+        elements = _read_many(payload)
+    except _WRONG:
         return None
+    readings = [reading for element in elements if (reading := _reading(element, context)) is not None]
+    return readings if len(readings) == len(elements) else None
 
 
-def _reading(found: _Element, context: Context) -> Reading:
-    at = found.at
-    if at is not UNSET and not EARLIEST_MS <= at <= context.arrived_ms + FUTURE_MS:
-        raise _NotPlain
-    state, power, metrics = _CODES.get(found.state), found.power_w, found.metrics
+def _reading(found: _Element, context: Context) -> Reading | None:
+    at, state, power, metrics = found.at, _CODES.get(found.state), found.power_w, found.metrics
     if state is None or (power != power and _is_empty(found)):
-        raise _NotPlain
+        return None
+    if at is not UNSET and not EARLIEST_MS <= at <= context.arrived_ms + FUTURE_MS:
+        return None
     if context.scale_w != 1.0:
         power *= context.scale_w
     return _tuple(  # a third of what Reading(...) costs, on the hottest path there is
