@@ -20,6 +20,9 @@ from fleet.batch import NO_INT, Reading
 from fleet.states import NO_STATE, STATES
 from ingest.decoders import Context, DecodeError, decoder
 
+ORIGINS = ("documentation", "recording", "specification", "implementation", "contract", "constructed")
+"""Where a payload is from, the first word of its ``SOURCE``: the maker's documentation; what a device sent, in a public
+log or thread; a published standard; another's encoder; our own ``docs/connecting.md``; made here, of no one device."""
 CASES = Path(__file__).parents[1] / "cases"
 ARRIVED = "2027-01-01T00:00:00Z"
 
@@ -27,6 +30,11 @@ ARRIVED = "2027-01-01T00:00:00Z"
 def folders() -> list[Path]:
     """Every case."""
     return sorted(path.parent for name in ("payload", "recipe.json") for path in CASES.glob(f"*/*/{name}"))
+
+
+def origin(folder: Path) -> str:
+    """Which of ``ORIGINS`` the payload is from."""
+    return (folder / "SOURCE").read_text().partition(":")[0]
 
 
 def payload_of(folder: Path) -> bytes:

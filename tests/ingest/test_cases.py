@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest.decoders import formats
-from tests.ingest.casefiles import CASES, decoded, folders
+from tests.ingest.casefiles import CASES, ORIGINS, decoded, folders, origin
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: f"{folder.parent.name}/{folder.name}")
@@ -17,7 +17,8 @@ def test_case(folder: Path) -> None:
     stated = folder / "expected.err"
     assert faults == (stated.read_text().splitlines() if stated.exists() else [])
     assert expected.exists() or stated.exists()
-    assert (folder / "SOURCE").read_text().strip()
+    assert origin(folder) in ORIGINS
+    assert (folder / "SOURCE").read_text().partition(": ")[2].strip()
 
 
 def test_every_format_has_cases() -> None:

@@ -108,3 +108,14 @@ def test_a_single_phase_meter_publishes_its_status_without_a_time() -> None:
     assert topic == "m/atelier/shellyplus1pm-aa/status/switch:0"
     [reading] = decoder("shelly-gen2")(topic, payload, Context(ms(NOW), PARIS, "switch:0", 1.0))
     assert (reading.at_ms, reading.power_w) == (None, 1234.5)
+
+
+@pytest.mark.parametrize("channel", ["1", "2", "4"])
+@given(sent=ANY_SAMPLE)
+def test_a_channel_of_a_device_that_measures_several(channel: str, sent: Sample) -> None:
+    wire = FORMATS["tasmota"]
+    feed = wire.feed("atelier", "presse").model_copy(update={"channel": channel})
+    check(wire, sent, heard(wire, feed, sent))
+    [(topic, payload)] = wire.encode(feed, sent, PARIS)
+    [other] = decoder("tasmota")(topic, payload, Context(ms(NOW), PARIS, "2" if channel == "1" else "1"))
+    assert (other.power_w, other.energy_wh) == (0, 0)
