@@ -30,8 +30,8 @@ class Loss(NamedTuple):
     Attributes:
         at_ms: when it was noticed, epoch ms.
         reason: in a sentence.
-        since_ms: arrival of the newest message that is safe: what reached the broker between then and ``at_ms`` may be
-            lost. None when nothing is known to be safe.
+        since_ms: arrival of the newest message that is safe; what came after it may be lost. Where we lagged behind the
+            broker, that was sent by so much earlier. None when nothing is known to be safe.
         messages: how many the broker says that it threw away, from any client's queue; None of a lost session.
     """
 

@@ -9,6 +9,8 @@ from tests.faults.world import Setting, World
 
 PASSAGES: Final = {"before-commit": 40, "after-commit": 40, "before-store": 3, "inside-batch": 3}
 """At most so many passages of a point, which a life lasts; batches go to the store four times a second."""
+RATE: Final = 1000
+"""Less than what the others bear: each round waits for a process to start and to end."""
 
 
 def at(point: str) -> Strike:
@@ -30,17 +32,24 @@ async def in_turn(world: World, chance: random.Random) -> None:
 
 
 BEFORE_COMMIT: Final = Scenario(
-    fault=1, name="killed-before-commit", strike=at("before-commit"), sabotage="early-acknowledgement"
+    fault=1, name="killed-before-commit", strike=at("before-commit"), sabotage="early-acknowledgement", rate=RATE
 )
-AFTER_COMMIT: Final = Scenario(fault=1, name="killed-before-puback", strike=at("after-commit"), sabotage="arrival-keys")
+AFTER_COMMIT: Final = Scenario(
+    fault=1, name="killed-before-puback", strike=at("after-commit"), sabotage="arrival-keys", rate=RATE
+)
 BEFORE_STORE: Final = Scenario(
-    fault=1, name="killed-before-store", strike=at("before-store"), sabotage="forgotten-spool"
+    fault=1, name="killed-before-store", strike=at("before-store"), sabotage="forgotten-spool", rate=RATE
 )
 INSIDE_BATCH: Final = Scenario(
-    fault=1, name="killed-inside-batch", strike=at("inside-batch"), sabotage="marked-before-written"
+    fault=1, name="killed-inside-batch", strike=at("inside-batch"), sabotage="marked-before-written", rate=RATE
 )
 IN_TURN: Final = Scenario(
-    fault=1, name="killed-at-each-point", strike=in_turn, sabotage="early-acknowledgement", short_rounds=len(PASSAGES)
+    fault=1,
+    name="killed-at-each-point",
+    strike=in_turn,
+    sabotage="early-acknowledgement",
+    rate=RATE,
+    short_rounds=len(PASSAGES),
 )
 """For the short form, in place of those above."""
 INSIDE_REQUESTS: Final = Scenario(
@@ -48,5 +57,6 @@ INSIDE_REQUESTS: Final = Scenario(
     name="killed-between-requests",
     strike=at("inside-batch"),
     sabotage="marked-before-written",
+    rate=RATE,
     setting=Setting(store="influxdb"),
 )

@@ -64,6 +64,7 @@ HALF_OPEN: Final = Scenario(
     sabotage="no-keep-alive",
     holds=holds,
     setting=Setting(keep_alive_s=2),
+    rate=2000,
     short_rounds=1,
 )
 TRICKLE: Final = Scenario(

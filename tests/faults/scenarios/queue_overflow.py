@@ -59,6 +59,7 @@ SCENARIO: Final = Scenario(
     strike=strike,
     sabotage="silent-overflow",
     holds=holds,
+    rate=2000,
     may_lose=True,
     setting=SETTING,
     short_rounds=2,

@@ -53,5 +53,12 @@ def holds(world: World, outcome: dict[str, Any]) -> list[str]:
 
 
 SCENARIO: Final = Scenario(
-    fault=3, name="session-lost", strike=strike, sabotage="subscribed-once", holds=holds, may_lose=True, short_rounds=2
+    fault=3,
+    name="session-lost",
+    strike=strike,
+    sabotage="subscribed-once",
+    holds=holds,
+    rate=2000,
+    may_lose=True,
+    short_rounds=2,
 )
