@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from accelerator import jobs, owner
 from accelerator.doctor_broker import device_steps, walk
+from accelerator.doctor_losses import losses_step
 from accelerator.doctor_machine import Step, judge_machine
 from accelerator.doctor_spool import spool_step
 from accelerator.opening import broker_address
@@ -51,7 +52,7 @@ async def examine(
     if as_device:
         steps += await device_steps(broker_address(as_device), broker_address(url), topic)
     steps += [_program_step(name, heard.retained, fleet) for name in ("ingest", "analytics")]
-    steps += spool_step(heard.retained)
+    steps += spool_step(heard.retained) + losses_step(heard.retained, now_ms())
     try:
         newest = await jobs.execute("newest", settings, {"member": member})
     except Problem as problem:

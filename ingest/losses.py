@@ -6,6 +6,7 @@ Recorded in the spool, in the document ``session`` of the store, and published.
 import asyncio
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -21,6 +22,8 @@ from store import Store, StoreError
 
 _log = structlog.get_logger(__name__)
 _KEPT: Final = 100
+TOLD: Final = 5
+"""Of the newest losses, in each health message."""
 _RETRY_S: Final = 5.0
 
 
@@ -47,10 +50,15 @@ class Loss(NamedTuple):
 
 
 class Losses:
-    """Keeps the newest losses; the document ``session`` of the store follows."""
+    """Keeps the newest losses; the document ``session`` of the store follows.
+
+    Attributes:
+        newest: the last few, those of earlier runs too; oldest first.
+    """
 
     def __init__(self, program: str, thread: SpoolThread, store: Store, publish: Callable[[str, bytes], None]) -> None:
         self._program, self._thread, self._store, self._publish = program, thread, store, publish
+        self.newest: deque[Loss] = deque(maxlen=TOLD)
         self._new: list[Loss] = []
         self._dropped: int | None = None
         self._changed = asyncio.Event()
@@ -67,7 +75,12 @@ class Losses:
         if messages:
             self._add(Loss(now_ms(), "the broker threw messages away: a queue was full", since_ms, messages))
 
+    def told(self) -> list[dict[str, Any]]:
+        """The newest losses, as health messages tell them."""
+        return [loss.body(self._program) for loss in self.newest]
+
     def _add(self, loss: Loss) -> None:
+        self.newest.append(loss)
         self._new.append(loss)
         self._changed.set()
         body = {**loss.body(self._program), "lost": True}
@@ -101,18 +114,20 @@ class Before(NamedTuple):
         had_session: the broker kept a session for them.
         safe_ms: when their newest readings were put on disk, epoch ms; None without any.
         dropped: the broker's count of messages that it threw away, as they last heard it.
+        losses: the newest, oldest first.
     """
 
     had_session: bool
     safe_ms: int | None
     dropped: int | None
+    losses: tuple[Loss, ...]
 
 
 def before(db: sqlite3.Connection) -> Before:
     """Read what earlier runs left in the spool."""
     known = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('session', 'dropped')").fetchall())
     newest = db.execute("SELECT max(made_ms) FROM batch").fetchone()
-    return Before("session" in known, newest[0], known.get("dropped"))
+    return Before("session" in known, newest[0], known.get("dropped"), tuple(_all(db)[-TOLD:]))
 
 
 def _record(db: sqlite3.Connection, new: tuple[Loss, ...], dropped: int | None) -> list[Loss]:
@@ -122,5 +137,9 @@ def _record(db: sqlite3.Connection, new: tuple[Loss, ...], dropped: int | None) 
     db.execute("DELETE FROM loss WHERE id <= (SELECT max(id) FROM loss) - ?", (_KEPT,))
     if any(loss.messages is None for loss in new):
         seen.forget(db)  # the packet ids of a new session are new
+    return _all(db)
+
+
+def _all(db: sqlite3.Connection) -> list[Loss]:
     rows = db.execute("SELECT at_ms, reason, since_ms, messages FROM loss ORDER BY id")
     return [Loss(*row) for row in rows.fetchall()]

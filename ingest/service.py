@@ -149,6 +149,7 @@ class _Service:
     async def run(self, stop: asyncio.Event, before: losses.Before) -> None:
         config = self.config
         self._collector.safe_ms, self._report.broker_dropped = before.safe_ms, before.dropped
+        self._losses.newest.extend(before.losses)
         self._session = Session(
             config.broker, client_id=config.session_id, subscriptions=config.subscriptions,
             on_burst=self._collector.on_burst, on_state=self._on_state, on_session_lost=self._on_session_lost,
@@ -291,6 +292,6 @@ class _Service:
     def _compose(self) -> dict[str, Any]:
         more = self._report.figures(self._gathering, self._thread, self._collector, self._forwarder, self._watcher)
         more["sparkplug"] = self._gathering.sparkplug.figures()
-        more["last_command"] = self._commands.last
+        more |= {"last_command": self._commands.last, "losses": self._losses.told()}
         digest = self._watcher.current.digest
         return health_message(self.config.program, self._session, registry_digest=digest, more=more)

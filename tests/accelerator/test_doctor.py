@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accelerator.doctor import Step, conclusion, judge_machine
+from accelerator.doctor_losses import losses_step
 from accelerator.doctor_spool import spool_step
 from fleet.batch import MachineKey
 from fleet.network import Machine, Offer
@@ -97,3 +98,30 @@ def test_the_spool(said: dict[str, Any], status: str, detail: str) -> None:
     (step,) = spool_step({"net/v1/health/ingest": {"alive": True, "full": None, **said}})
     assert (step.status, detail in step.detail) == (status, True)
     assert spool_step({}) == []
+
+
+AT = 1_790_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("losses", "detail", "todo"),
+    [
+        ([], "", ""),
+        ([{"at": AT - 2 * 86_400_000, "reason": "long ago", "since": None}], "", ""),
+        (
+            [{"at": AT - 1_000, "reason": "session lost", "since": AT - 61_000}],
+            "session lost; what was sent between 2026-09-21 14:12:19 UTC and 2026-09-21 14:13:19 UTC may be missing",
+            "persistence true",
+        ),
+        (
+            [{"at": AT - 9_000, "reason": "x", "since": None}, {"at": AT, "reason": "y", "since": None, "messages": 7}],
+            "y (7 messages); what was sent before 2026-09-21 14:13:20 UTC may be missing, 2 losses in a day",
+            "max_queued_messages",
+        ),
+    ],
+)
+def test_what_the_broker_lost(losses: list[dict[str, Any]], detail: str, todo: str) -> None:
+    steps = losses_step({"net/v1/health/ingest": {"alive": True, "losses": losses}}, AT)
+    assert [(step.status, step.detail) for step in steps] == ([("wrong", detail)] if detail else [])
+    assert all(todo in step.todo for step in steps)
+    assert losses_step({}, AT) == []

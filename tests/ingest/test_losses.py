@@ -31,5 +31,5 @@ def test_what_the_broker_threw_away(known: int | None, heard: list[bytes], more:
 
 def test_a_fresh_spool_knows_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", Limits(min_free_bytes=0))
-    assert spool.call(lambda db, _: before(db)) == Before(False, None, None)
+    assert spool.call(lambda db, _: before(db)) == Before(False, None, None, ())
     spool.close()
