@@ -4,6 +4,7 @@ Nothing is thrown away: what was damaged stays beside the spool under ``<name>.d
 """
 
 import contextlib
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,8 +76,7 @@ def _whole(path: Path) -> Path:
 def _save(path: Path, new: sqlite3.Connection, reason: str) -> tuple[int, str]:
     saved = 0
     try:
-        with contextlib.closing(sqlite3.connect(path)) as old:
-            old.execute("PRAGMA query_only = 1")
+        with contextlib.closing(_readable(path, new)) as old:
             for table, key in _tables(old, new).items():
                 new.execute("BEGIN")
                 before = new.total_changes
@@ -91,7 +91,44 @@ def _save(path: Path, new: sqlite3.Connection, reason: str) -> tuple[int, str]:
         if schema.is_full(error):
             raise
         reason = f"{reason}; {error}"
+    finally:
+        _remove(_headed(path))
     return saved, reason
+
+
+def _readable(path: Path, new: sqlite3.Connection) -> sqlite3.Connection:
+    """The damaged file; when it does not even say where its tables are, a copy with the first page of a new file.
+
+    The tables of a file of this version are where those of a new one are, for both are made in the same order.
+    """
+    old = sqlite3.connect(path)
+    with contextlib.suppress(sqlite3.DatabaseError):
+        old.execute("PRAGMA query_only = 1")
+        if old.execute("SELECT 1 FROM sqlite_master WHERE name = 'batch'").fetchone():
+            return old
+    old.close()
+    copy = _headed(path)
+    for suffix in ("", "-wal"):
+        if path.with_name(path.name + suffix).exists():
+            shutil.copyfile(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
+    with copy.open("r+b") as file:
+        file.write(_first_page(new, copy.stat().st_size))
+    return sqlite3.connect(copy)
+
+
+def _first_page(new: sqlite3.Connection, size: int) -> bytes:
+    """The first page of a new file, for one of ``size`` bytes (https://www.sqlite.org/fileformat2.html, 1.3)."""
+    data = new.serialize()
+    page_size = int.from_bytes(data[16:18], "big")
+    head = bytearray(data[:page_size])
+    head[28:32] = (size // page_size).to_bytes(4, "big")  # pages; then no free ones are known
+    head[32:40] = bytes(8)
+    head[92:96] = head[24:28]  # without which the number of pages counts for nothing
+    return bytes(head)
+
+
+def _headed(path: Path) -> Path:
+    return path.with_name(f"{path.name}.headed")
 
 
 def _tables(old: sqlite3.Connection, new: sqlite3.Connection) -> dict[str, str]:

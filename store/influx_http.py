@@ -70,7 +70,7 @@ class InfluxHttp:
         self._headers = {"Authorization": f"Token {token}", "Accept-Encoding": encoding}
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=10)
         self._session: aiohttp.ClientSession | None = None
-        self._quiet_until = 0.0
+        self._quiet_s = self._quiet_until = 0.0
         self.databases: frozenset[str] = frozenset()
         """Names of the buckets that InfluxQL sees, as of the newest query."""
 
@@ -112,9 +112,8 @@ class InfluxHttp:
                 await self._write_part(bucket, some, [numbers[number] for number in part], refused)
 
     async def _post_lines(self, bucket: str, body: bytes) -> None:
-        wait = self._quiet_until - time.monotonic()
-        if wait > 0:
-            raise StoreUnavailable(f"store {self._address}: asked to be left alone for {wait:.0f} s more")
+        if time.monotonic() < self._quiet_until:
+            raise StoreUnavailable(f"store {self._address}: asked to be left alone for {self._quiet_s:.0f} s")
         headers = {}
         if self._compress:
             packer = zlib.compressobj(1, wbits=31)
@@ -128,7 +127,7 @@ class InfluxHttp:
         if status == 404 and "bucket" in text:
             raise BucketMissing(bucket)
         if status in (429, 503):
-            self._quiet_until = time.monotonic() + retry_after
+            self._quiet_s, self._quiet_until = retry_after, time.monotonic() + retry_after
         raise self._error(status, text)
 
     async def query(self, influxql: str) -> Columns:

@@ -181,9 +181,13 @@ class InfluxServer(Server):
         made = self.call("POST", "/api/v2/authorizations", {"orgID": identity, "permissions": permissions})
         return Organisation(name, identity, made["token"], f"influxdb+{self.address}?org={name}")
 
-    def send_lines(self, place: Organisation, bucket: str, lines: str) -> None:
+    def bucket(self, name: str) -> Any:
+        """The first bucket of that name in any organisation: its ``id``, ``orgID`` and more."""
+        return self.call("GET", f"/api/v2/buckets?name={name}")["buckets"][0]
+
+    def send_lines(self, org_id: str, bucket: str, lines: str) -> None:
         """Write line protocol as another program would."""
-        status, text = self._answer("POST", f"/api/v2/write?orgID={place.id}&bucket={bucket}", lines.encode())
+        status, text = self._answer("POST", f"/api/v2/write?orgID={org_id}&bucket={bucket}", lines.encode())
         assert status == 204, text
 
     def call(self, method: str, path: str, body: Any = None) -> Any:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.faults.disk import cannot_mount
 from tests.faults.scenario import Scenario
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.trial import Kind, trial
@@ -84,6 +85,10 @@ async def main() -> int:
             continue
         if scenario.setting.store == "influxdb" and find_influxd() is None:
             print(f"{scenario.name}: not run, influxd is not built: scripts/build-influxd", file=sys.stderr)  # noqa: T201
+            well = False
+            continue
+        if scenario.setting.small_disk and cannot_mount():
+            print(f"{scenario.name}: not run, {cannot_mount()}", file=sys.stderr)  # noqa: T201
             well = False
             continue
         found = await row(scenario, options)

@@ -102,6 +102,20 @@ class CollectorProcess:
         assert self._process is not None
         return await self._process.wait()
 
+    async def command(self, *arguments: str) -> str:
+        """What ``resilian`` prints with these arguments and the collector's settings.
+
+        Raises:
+            AssertionError: its exit code is not 0.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "accelerator.main", *arguments, env=self._environment, cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        said, wrong = await process.communicate()
+        assert process.returncode == 0, wrong.decode()
+        return said.decode()
+
     def hold(self) -> None:
         """SIGSTOP: it lives and does nothing."""
         self._signal(signal.SIGSTOP)

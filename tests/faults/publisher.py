@@ -114,10 +114,14 @@ class LedgerPublisher:
         self.send(topic, payload, [line])
         return at
 
-    def send(self, topic: str, payload: bytes, lines: Sequence[dict[str, Any]]) -> None:
-        """Publish a message whose readings are these ledger lines (none: it is left out of the ledger)."""
+    def record(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Write ledger lines of readings that others have sent."""
         for line in lines:
             self._ledger.write(json.dumps(line) + "\n")
+
+    def send(self, topic: str, payload: bytes, lines: Sequence[dict[str, Any]]) -> None:
+        """Publish a message whose readings are these ledger lines (none: it is left out of the ledger)."""
+        self.record(lines)
         self.session.publish(topic, payload, done=self._recorder(lines))
 
     def _recorder(self, lines: Sequence[dict[str, Any]]) -> Callable[[int | None], None]:

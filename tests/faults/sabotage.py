@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
@@ -11,15 +12,20 @@ from numpy.typing import NDArray
 import bus.client
 import bus.link
 import ingest.columns
+from accelerator import logs
 from bus.client import Burst, Session
 from bus.packets import Hello
 from bus.wire import Wire, connect_bytes, subscribe_bytes
 from fleet.batch import ReadingBatch, Rows, key_ns
+from ingest import quarantine
 from ingest.decoders import times
+from ingest.errors import SpoolFull
 from ingest.forwarder import Forwarder
 from ingest.report import Report
 from ingest.spool import Spool
 from ingest.thread import SpoolThread
+from store import StoreUnavailable
+from store.influx_http import InfluxHttp
 from tests.faults.points import replace
 
 SLOW_DISK_S = 0.05
@@ -138,6 +144,63 @@ def _local_as_utc() -> None:
     replace(times, "_local_ms", as_utc)
 
 
+def _dropped_when_away() -> None:
+    """A store that is away, slow or refusing gets no second try."""
+    write = Forwarder._write
+
+    async def writing(self: Forwarder, part: ReadingBatch) -> None:
+        with suppress(StoreUnavailable, TimeoutError):
+            await write(self, part)
+
+    replace(Forwarder, "_write", writing)
+
+
+def _swallowed_refusals() -> None:
+    """A request that is refused counts as written."""
+    write = InfluxHttp._write_part
+
+    async def writing(
+        self: InfluxHttp, bucket: str, lines: Sequence[str], numbers: Sequence[int], refused: dict[int, str]
+    ) -> None:
+        await write(self, bucket, lines, numbers, {})
+
+    replace(InfluxHttp, "_write_part", writing)
+
+
+def _no_grace() -> None:
+    """What the store has confirmed is kept no longer."""
+    mark = Spool.mark_stored
+
+    def marking(self: Spool, *arguments: Any) -> None:
+        mark(self, *arguments)
+        self.call(lambda db, _: db.execute("DELETE FROM batch WHERE stored_ms IS NOT NULL").rowcount)
+
+    replace(Spool, "mark_stored", marking)
+
+
+def _acknowledged_when_full() -> None:
+    """A commit for which there is no room counts as done."""
+    commit = Spool.commit
+
+    def committing(self: Spool, *arguments: Any) -> int | None:
+        with suppress(SpoolFull):
+            return commit(self, *arguments)
+        return None
+
+    replace(Spool, "commit", committing)
+
+
+def _raising_log() -> None:
+    """The log goes to stderr as it is."""
+    replace(logs, "PatientStream", lambda stream: stream)
+
+
+def _silent_damage() -> None:
+    """What damage took is not kept in mind."""
+    replace(quarantine, "add_gone", lambda db, batches: None)
+    replace(quarantine, "put_aside", lambda db, number, _: db.execute("DELETE FROM batch WHERE id = ?", (number,)))
+
+
 SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "early-acknowledgement": _early_acknowledgement,
     "arrival-keys": _arrival_keys,
@@ -149,4 +212,10 @@ SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "silent-overflow": _silent_overflow,
     "clocks-believed": _clocks_believed,
     "local-as-utc": _local_as_utc,
+    "dropped-when-away": _dropped_when_away,
+    "swallowed-refusals": _swallowed_refusals,
+    "no-grace": _no_grace,
+    "acknowledged-when-full": _acknowledged_when_full,
+    "raising-log": _raising_log,
+    "silent-damage": _silent_damage,
 }

@@ -14,6 +14,7 @@ import pytest
 from fleet.clock import now_ms
 from fleet.topics import reading_topic
 from tests.accelerator.cli import answer
+from tests.faults.disk import cannot_mount
 from tests.faults.scenario import Scenario, wrong
 from tests.faults.scenarios import SCENARIOS, SHORT
 from tests.faults.trial import trial
@@ -32,6 +33,8 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
         pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
     if scenario.setting.store == "influxdb" and find_influxd() is None:
         pytest.skip("influxd is not built; needs Go and cargo: scripts/build-influxd")
+    if scenario.setting.small_disk and cannot_mount():
+        pytest.skip(cannot_mount())
     return scenario
 
 

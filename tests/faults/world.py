@@ -16,6 +16,8 @@ from bus.client import BrokerAddress
 from fleet.clock import now_ms
 from ingest.listing import listed
 from store import Store, connect
+from tests.faults.disk import SmallDisk
+from tests.faults.http_proxy import HttpProxy
 from tests.faults.parts import MACHINES, CollectorProcess, DeployedMosquitto, write_fleet
 from tests.faults.proxy import Proxy
 from tests.faults.publisher import LedgerPublisher
@@ -36,12 +38,20 @@ class Setting:
         broker: settings of Mosquitto instead of those deployed, or beside them.
         keep_alive_s: of the collector's session, instead of its own.
         members: machines (TOML) of further members, for devices of a scenario's own.
+        http: the collector reaches InfluxDB through ``World.front``, which speaks HTTP.
+        small_disk: what of the collector's is on ``World.disk``: its data folder, the embedded store, or its log.
+        small_disk_mb: its size; the spool wants 256 MB of it to remain free.
+        spool_fills_disk: the spool leaves nothing free.
     """
 
     store: Literal["duckdb", "influxdb"] = "duckdb"
     broker: Mapping[str, str] = field(default_factory=dict)
     keep_alive_s: int | None = None
     members: Mapping[str, str] = field(default_factory=dict)
+    http: bool = False
+    small_disk: Literal["", "spool", "store", "log"] = ""
+    small_disk_mb: int = 64
+    spool_fills_disk: bool = False
 
 
 @dataclass
@@ -53,6 +63,7 @@ class World:
         to_broker, to_store: proxies in front of them, as the collector sees them.
         store_url: where the store is without a proxy.
         data_dir: the collector's data folder; its spool is ``ingest/spool.sqlite`` in it.
+        front, disk: as the setting wants them.
         notes: for what a scenario wants to remember from one round to the next, and to its end.
     """
 
@@ -67,6 +78,8 @@ class World:
     store_url: str
     store_token: str | None
     data_dir: Path
+    front: HttpProxy | None = None
+    disk: SmallDisk | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
     async def restart_collector(self, *more: str, clock: str | None = None) -> None:
@@ -98,6 +111,14 @@ class World:
         sessions = [loss for document in kept for loss in json.loads(document.body)]
         return {**outcome, "sessions": sessions, "exit_code": code, "rss_mb": round(self.collector.peak_mb)}
 
+    async def command(self, *arguments: str) -> str:
+        """What ``resilian`` prints with these arguments, beside the running collector.
+
+        Raises:
+            AssertionError: its exit code is not 0.
+        """
+        return await self.collector.command(*arguments)
+
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
         """The store, opened beside the proxies; an embedded one only while the collector does not run."""
@@ -122,8 +143,14 @@ async def running_world(
     await asyncio.to_thread(broker.start)
     to_broker = Proxy(("127.0.0.1", broker.port))
     await to_broker.start()
-    influxd, to_store, urls, token = await _store(folder, setting)
-    data_dir = folder / "data"
+    disk = SmallDisk(folder / "small", setting.small_disk_mb) if setting.small_disk else None
+    place = {name: folder / "small" if name == setting.small_disk else folder for name in ("spool", "store", "log")}
+    influxd, to_store, urls, token = await _store(place["store"], setting)
+    front = HttpProxy(influxd) if influxd is not None and setting.http else None
+    if front is not None and influxd is not None:
+        await front.start()
+        urls = [urls[0], urls[0].replace(f":{influxd.port}", f":{front.port}")]
+    data_dir = place["spool"] / "data"
     environment = {
         "RESILIAN_BROKER": f"mqtt://127.0.0.1:{to_broker.port}",
         "RESILIAN_STORE": urls[1],
@@ -134,11 +161,14 @@ async def running_world(
     }
     options = ["--sabotage", sabotage] if sabotage else []
     options += ["--keep-alive", str(setting.keep_alive_s)] if setting.keep_alive_s else []
-    collector = CollectorProcess(environment, options, folder / "collector.log")
+    options += ["--spool-fills-disk"] if setting.spool_fills_disk else []
+    collector = CollectorProcess(environment, options, place["log"] / "collector.log")
     address = BrokerAddress("127.0.0.1", broker.port)
     publisher = LedgerPublisher(address, folder / "ledger.jsonl", MACHINES, rate=rate)
     watch = Watch(address)
-    world = World(folder, broker, influxd, to_broker, to_store, collector, publisher, watch, urls[0], token, data_dir)
+    world = World(
+        folder, broker, influxd, to_broker, to_store, collector, publisher, watch, urls[0], token, data_dir, front, disk
+    )
     stop = asyncio.Event()
     tasks = [asyncio.create_task(world.watch.run(stop)), asyncio.create_task(_measuring(collector))]
     try:
@@ -161,6 +191,10 @@ async def running_world(
         if to_store is not None and influxd is not None:
             await to_store.stop()
             influxd.kill()
+        if front is not None:
+            await front.stop()
+        if disk is not None:
+            disk.unmount()
 
 
 async def _store(folder: Path, setting: Setting) -> tuple[InfluxServer | None, Proxy | None, list[str], str | None]:

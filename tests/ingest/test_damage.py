@@ -99,6 +99,21 @@ def test_the_file_is_read_around_its_holes(tmp_path: Path, holes: int) -> None:
     spool.close()
 
 
+@pytest.mark.parametrize("size", [100, 4096, PAGE])
+def test_a_file_without_its_head_is_read(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "s"
+    killed(path, 40, checkpoint=40)
+    data = bytearray(path.read_bytes())
+    data[:size] = os.urandom(size)
+    path.write_bytes(data)
+    spool, told = opened(path)
+    assert accounted(spool, 40) == 0
+    assert "40 rows were saved" in told[0]
+    assert not path.with_name("s.headed").exists()
+    assert path.with_name("s.damaged-1").read_bytes() == bytes(data)
+    spool.close()
+
+
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     killed(tmp_path / "s", 10, stored=4)
     for name in ("s", "s-wal", "s-shm"):

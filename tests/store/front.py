@@ -15,14 +15,28 @@ Rule = Callable[[web.Request, bytes, Forward], Awaitable[web.StreamResponse]]
 
 
 class Front:
-    """Passes on to ``server``; a write goes by ``on_write``."""
+    """Passes on to ``server``; a write goes by ``on_write``, everything else by ``on_any``."""
 
     def __init__(self, server: InfluxServer) -> None:
         self.port = free_port()
         self.writes: list[int] = []
         """Status that each write was answered with, 0 for none."""
         self.on_write: Rule = pass_on
+        self.on_any: Rule = pass_on
+        """For whatever is no write."""
         self._server = server
+
+    async def start(self) -> None:
+        """Listen."""
+        application = web.Application(client_max_size=2**30)
+        application.router.add_route("*", "/{path:.*}", self.handle)
+        self._runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+
+    async def stop(self) -> None:
+        """Let go of the port."""
+        await self._runner.cleanup()
 
     def url(self, org: str) -> str:
         """As ``store.connect`` takes it."""
@@ -42,7 +56,7 @@ class Front:
                 return web.Response(status=answer.status, body=await answer.read(), headers=kind)
 
         if request.path != "/api/v2/write":
-            return await forward()
+            return await self.on_any(request, body, forward)
         self.writes.append(0)
         place = len(self.writes) - 1
         answer = await self.on_write(request, body, forward)
@@ -94,12 +108,8 @@ def at_most(size: int) -> Rule:
 async def in_front_of(server: InfluxServer) -> AsyncIterator[Front]:
     """A running :class:`Front`."""
     front = Front(server)
-    application = web.Application(client_max_size=2**30)
-    application.router.add_route("*", "/{path:.*}", front.handle)
-    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", front.port).start()
+    await front.start()
     try:
         yield front
     finally:
-        await runner.cleanup()
+        await front.stop()

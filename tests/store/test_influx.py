@@ -94,7 +94,7 @@ async def test_a_field_of_another_type_loses_no_other_reading(influxd: InfluxSer
     async with opened(place) as store:
         await store.write_readings(batch([A], [NOW], state=0))
         line = 'readings,machine=lathe-1,member=alpha power_w="text" ' + str(NOW * 1_000_000)
-        influxd.send_lines(place, "alpha-raw", line)
+        influxd.send_lines(place.id, "alpha-raw", line)
         mixed = batch([A], range(NOW + 1, NOW + 9), power_w=[1.0, *[np.nan] * 6, 2.0], state=0)
         with pytest.raises(StoreRejected) as refused:
             await store.write_readings(mixed)
@@ -108,7 +108,9 @@ async def test_a_field_that_conflicts_everywhere_takes_few_requests(
 ) -> None:
     async with opened(place, front.url(place.name)) as store:
         await store.write_readings(batch([A], [NOW], state=0))
-        influxd.send_lines(place, "alpha-raw", 'readings,machine=lathe-1,member=alpha power_w="text" ' + f"{NOW}000000")
+        influxd.send_lines(
+            place.id, "alpha-raw", 'readings,machine=lathe-1,member=alpha power_w="text" ' + f"{NOW}000000"
+        )
         power = np.where(np.arange(900) % 3 == 0, np.nan, 5.0)
         with pytest.raises(StoreRejected) as refused:
             await store.write_readings(batch([A], range(NOW + 1, NOW + 901), power_w=power, state=0))

@@ -4,11 +4,17 @@ from typing import Final
 
 from tests.faults.scenario import Scenario
 from tests.faults.scenarios import (
+    disk_full,
     killed_anytime,
     killed_at_points,
     lines_that_fail,
     queue_overflow,
     session_lost,
+    spool_damaged,
+    store_away,
+    store_lost_it,
+    store_refuses,
+    upgraded,
     wrong_clocks,
 )
 
@@ -21,11 +27,21 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_at_points.INSIDE_REQUESTS,
     session_lost.SCENARIO,
     queue_overflow.SCENARIO,
+    store_away.SCENARIO,
+    store_refuses.SCENARIO,
+    store_lost_it.BUCKET,
+    store_lost_it.FILE,
+    disk_full.SPOOL,
+    disk_full.LAST_BYTE,
+    disk_full.STORE,
+    disk_full.LOG,
+    spool_damaged.SCENARIO,
     lines_that_fail.HALF_OPEN,
     lines_that_fail.TRICKLE,
     lines_that_fail.RESET,
     wrong_clocks.HOURS_OFF,
     wrong_clocks.TIME_CHANGES,
+    upgraded.SCENARIO,
 )
 """What ``scripts/bench faults`` runs, in the order of the faults in ``docs/reliability.md``."""
 
