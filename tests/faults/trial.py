@@ -29,6 +29,7 @@ async def trial(
             for _ in range(rounds):
                 await world.publisher.sends(int(rate * chance.uniform(*BETWEEN_S)))
                 if kind != "control":
+                    world.round += 1
                     await scenario.strike(world, chance)
                     world.publisher.go()
                 done += 1

@@ -64,6 +64,7 @@ class World:
         store_url: where the store is without a proxy.
         data_dir: the collector's data folder; its spool is ``ingest/spool.sqlite`` in it.
         front, disk: as the setting wants them.
+        round: which round of the fault it is, from 1; 0 before the first.
         notes: for what a scenario wants to remember from one round to the next, and to its end.
     """
 
@@ -80,6 +81,7 @@ class World:
     data_dir: Path
     front: HttpProxy | None = None
     disk: SmallDisk | None = None
+    round: int = 0
     notes: dict[str, Any] = field(default_factory=dict)
 
     async def restart_collector(self, *more: str, clock: str | None = None) -> None:

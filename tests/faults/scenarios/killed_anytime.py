@@ -8,8 +8,11 @@ from tests.faults.world import World
 
 
 async def strike(world: World, chance: random.Random) -> None:
+    """Every other time the next kill may come before the collector is connected again."""
     await world.collector.kill()
-    await world.collector.start()  # the next kill may well come before it is connected
+    await world.collector.start()
+    if world.round % 2:
+        await world.watch.connected(world.collector.pid)
 
 
 SCENARIO: Final = Scenario(

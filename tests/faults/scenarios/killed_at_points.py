@@ -27,8 +27,7 @@ def at(point: str) -> Strike:
 
 async def in_turn(world: World, chance: random.Random) -> None:
     """A round at the next of the points."""
-    rounds = world.notes["rounds"] = world.notes.get("rounds", -1) + 1
-    await at(list(PASSAGES)[rounds % len(PASSAGES)])(world, chance)
+    await at(list(PASSAGES)[world.round % len(PASSAGES)])(world, chance)
 
 
 BEFORE_COMMIT: Final = Scenario(

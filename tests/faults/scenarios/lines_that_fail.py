@@ -15,8 +15,7 @@ PEAK_MB: Final = 300
 async def half_open(world: World, chance: random.Random) -> None:
     """Keep-alive finds it; every fifth time the next connection is swallowed, too."""
     began, line = now_ms(), world.to_broker
-    rounds = world.notes["rounds"] = world.notes.get("rounds", 0) + 1
-    if rounds % 5:
+    if world.round % 5:
         line.half_open()
     else:
         await line.become(Mode.SWALLOW)
@@ -28,10 +27,9 @@ async def half_open(world: World, chance: random.Random) -> None:
 async def one_byte_a_second(world: World, chance: random.Random) -> None:
     """A few seconds of it under load; then the line is good again, or (every other time) it breaks."""
     began, line = now_ms(), world.to_broker
-    rounds = world.notes["rounds"] = world.notes.get("rounds", 0) + 1
     await line.become(Mode.TRICKLE)
     await line.carried(down=chance.randint(2, 4))
-    breaks = rounds % 2 == 1
+    breaks = world.round % 2 == 1
     if breaks:
         line.cut()
     await line.become(Mode.PASS)

@@ -26,8 +26,7 @@ def told(world: World) -> int:
 async def strike(world: World, chance: random.Random) -> None:
     """The collector is held, or (every other time) dead, while more comes than the broker keeps."""
     await world.stored_so_far()
-    rounds = world.notes["rounds"] = world.notes.get("rounds", 0) + 1
-    before, held = told(world), rounds % 2 == 1
+    before, held = told(world), world.round % 2 == 1
     if held:
         world.collector.hold()
         await world.publisher.burst(IN_FLIGHT + QUEUED + OVER)
@@ -46,7 +45,7 @@ def holds(world: World, outcome: dict[str, Any]) -> list[str]:
     for where, count in (("told on net/v1/session/ingest", told(world)), ("kept in the store", kept)):
         if count < outcome["lost"]:
             wrong.append(f"{outcome['lost']} were lost, {count} {where}")
-    if not outcome["lost"] and "rounds" in world.notes:
+    if not outcome["lost"] and world.round:
         wrong.append("nothing was lost: the queue did not overflow")
     if outcome["lost"] and not any("threw" in error for error in world.watch.errors):
         wrong.append("no health message had it among its errors")

@@ -16,8 +16,7 @@ SLACK_MS: Final = 2_000
 async def strike(world: World, chance: random.Random) -> None:
     """Under load, or (every other time) when everything is stored, so that nothing can be lost."""
     losses, heard = len(world.watch.losses), world.watch.connections
-    rounds = world.notes["rounds"] = world.notes.get("rounds", 0) + 1
-    if rounds % 2:
+    if world.round % 2:
         await world.stored_so_far()
     await world.to_broker.become(Mode.REFUSE)  # the collector must not be back before the watch is
     world.broker.kill()
@@ -34,7 +33,7 @@ async def strike(world: World, chance: random.Random) -> None:
 def holds(world: World, outcome: dict[str, Any]) -> list[str]:
     """Told once a loss, at the first connection, and kept in the store; what was lost lies within what was told."""
     wrong = []
-    told, rounds = world.watch.losses, world.notes.get("rounds", 0)
+    told, rounds = world.watch.losses, world.round
     if len(told) != rounds:
         wrong.append(f"{len(told)} losses of the session were told of {rounds}")
     if any(number != 1 for number in world.notes.get("connections", [])):
