@@ -63,7 +63,8 @@ async def examine(
     for owner_of, one in fleet.machines():
         key = MachineKey(owner_of.slug, one.id)
         if member in (None, key.member) and machine in (None, key.machine):
-            steps.append(judge_machine(key, one, readings.get(key), heard.retained, now()))
+            local = now().astimezone(fleet.zone(key.member))
+            steps.append(judge_machine(key, one, readings.get(key), heard.retained, local))
     return steps
 
 

@@ -16,6 +16,9 @@ Status = Literal["ok", "wrong", "unknown"]
 _CLOCK_TOLERANCE_S: Final = 300.0
 _COVERED: Final = 0.8
 _SECONDS_AHEAD: Final = re.compile(r"(\d+) s ahead")
+_RESEND: Final = (
+    "let the device send again what it kept; if it keeps nothing, check its network and that the broker persists"
+)
 _TODO: Final = {
     "future": "set the device's clock by NTP, or the feed's time zone: resilian machine feed {key} --timezone ZONE; a "
     "clock that cannot be set is declared with --clock-ahead SECONDS",
@@ -61,6 +64,7 @@ def judge_machine(
         return _silent(name, key, topics, age_s, retained)
     return (
         _clock(name, key, machine, newest)
+        or _gaps(name, key, retained, at)
         or _power(name, key, machine, newest)
         or _conflicts(name, newest)
         or _coverage(name, machine, newest)
@@ -116,6 +120,35 @@ def _clock(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, An
         f"resilian machine feed {' '.join(key)} --clock-ahead {declared}"
     )
     return Step(name, "wrong", detail, todo)
+
+
+def _gaps(name: str, key: MachineKey, retained: Mapping[str, Any], at: datetime) -> Step | None:
+    """Numbered readings that never came, in the time zone of ``at``."""
+    health = retained.get("net/v1/health/ingest")
+    told = (health.get("gaps") or {}).get("machines", []) if isinstance(health, dict) else []
+    mine = [each for each in told if (each["member"], each.get("machine")) == key]
+    if not mine:
+        return None
+    lacking, restart = mine[0], mine[0].get("restart")
+    if lacking["missing"] and lacking["ranges"]:
+        return Step(name, "unknown", _lacking(lacking, at), _RESEND)
+    if restart is None:
+        return None
+    detail = f"its seq began again at {restart['number']} after {restart['top']}, with the same boot"
+    return Step(name, "unknown", detail, "let the device change `boot` at each start; the time of the start will do")
+
+
+def _lacking(lacking: Mapping[str, Any], at: datetime) -> str:
+    ranges = lacking["ranges"]
+    first, last = min(gap["after"] for gap in ranges), max(gap["before"] for gap in ranges)
+    times = [datetime.fromtimestamp(ms / 1000, at.tzinfo) for ms in sorted((first, last))]
+    form = "%H:%M" if all(time.date() == at.date() for time in times) else "%Y-%m-%d %H:%M"
+    after, before = (time.strftime(form) for time in times)
+    spans = ", ".join(str(gap["first"]) + (f"-{gap['last']}" * (gap["last"] > gap["first"])) for gap in ranges[:3])
+    more = ", ..." if len(ranges) > 3 else ""
+    many = lacking["missing"]
+    words = "reading is" if many == 1 else "readings are"
+    return f"{many} {words} missing between {after} and {before} (seq {spans}{more})"
 
 
 def _power(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, Any]) -> Step | None:

@@ -132,6 +132,45 @@ class Contradiction(Heard):
     name: Brief
 
 
+class Gap(Heard):
+    """Numbers ``first`` to ``last`` that never came, between readings of the device times ``after`` and ``before``."""
+
+    first: int
+    last: int
+    after: Moment
+    before: Moment
+
+
+class Restart(Heard):
+    """A count that began again at ``number`` after ``top``."""
+
+    top: int
+    number: int
+
+
+class Missing(Heard):
+    """What a machine, or a Sparkplug node, numbered and never came; ``ranges`` has the newest of it."""
+
+    member: Brief = ""
+    machine: Brief = ""
+    node: Brief = ""
+    missing: int = 0
+    ranges: list[Gap] = []
+    restart: Restart | None = None
+
+    @property
+    def who(self) -> str:
+        """Its name on pages for the operator."""
+        return f"{self.member}.{self.machine or self.node}"
+
+
+class Gaps(Heard):
+    """What a collector knows of numbered readings: totals, and the machines that lack some, newest first."""
+
+    missing: int = 0
+    machines: list[Missing] = []
+
+
 class Health(BaseModel):
     """``net/v1/health/<program>``; figures of one program alone stay in ``model_extra``."""
 
@@ -146,6 +185,7 @@ class Health(BaseModel):
     broker: BrokerHealth = BrokerHealth()
     store: StoreHealth = StoreHealth()
     contradictions: list[Contradiction] = []
+    gaps: Gaps = Gaps()
     errors: list[Brief] = []
 
     def figure(self, name: str) -> float | None:

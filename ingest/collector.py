@@ -77,6 +77,8 @@ class Collector:
 
     async def commit_more(self, work: Work) -> None:
         """Commit something that no burst brought (messages tried again), when there is room for it."""
+        if work.batch is not None:
+            self.gathering.numbers.follow(work.batch)
         self._committed_work(work, await self._thread.persist(lambda spool: spool.commit(work, now_ms())))
 
     def close(self) -> None:
@@ -102,6 +104,7 @@ class Collector:
             self._acknowledge(bursts)
             asyncio.get_running_loop().call_soon(self._commit)
             return
+        work.numbers = self.gathering.numbers.to_save(now_ms())
         future = self._thread.submit(lambda spool: spool.commit(work, now_ms()))
         future.add_done_callback(lambda done: self._committed(done, work, bursts))
 
@@ -124,6 +127,8 @@ class Collector:
         if self.full:
             _log.info("the spool takes messages again")
             self.full = ""
+        if work.numbers is not None:
+            self.gathering.numbers.saved(now_ms())
         self._resume()
         self._acknowledge(bursts)
         self._committed_work(work, done.result())

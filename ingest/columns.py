@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fleet.batch import READING, MachineKey, Reading, ReadingBatch, key_ns
 from fleet.registry import Route
@@ -33,6 +34,29 @@ class Target:
         self.spec = repr(self.options)
 
 
+class Runs(NamedTuple):
+    """Rows put in order by an integer column: a run for each value.
+
+    Attributes:
+        values: each once, ascending, shape (k,).
+        order: indices of the rows, by value and then as they stand, shape (n,).
+        starts, ends: of the runs in ``order``, shape (k,).
+    """
+
+    values: NDArray[np.intp]
+    order: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, column: NDArray[np.integer[Any]]) -> "Runs":
+        """The runs of a column, which has one value at least."""
+        order = np.argsort(column, kind="stable")
+        ordered = column[order].astype(np.intp, copy=False)
+        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        return cls(ordered[starts], order, starts, np.append(starts[1:], len(order)))
+
+
 @dataclass(slots=True)
 class Columns:
     """Readings gathered row by row: the reading, its machine, its topic's checksum; and for runs of rows (the count of
@@ -54,8 +78,8 @@ class Columns:
         """All readings since the last call arrived at that time."""
         self.arrived.append((len(self.readings), arrived_ms))
 
-    def batch(self, machines: Sequence[MachineKey]) -> ReadingBatch | None:
-        """Everything gathered as a batch, keyed; None of nothing."""
+    def batch(self, machines: Sequence[MachineKey]) -> tuple[ReadingBatch, Runs] | None:
+        """Everything gathered as a batch, keyed, and its rows by machine; None of nothing."""
         if not self.readings:
             return None
         at, *columns, texts = zip(*self.readings, strict=True)
@@ -65,7 +89,8 @@ class Columns:
             rows[name] = missing if column.count(missing) == len(at) else column
         ends, times = zip(*self.arrived, strict=True)
         rows["arrived_ms"] = np.repeat(np.array(times, dtype=np.int64), np.diff(ends, prepend=0))
-        used, rows["machine"] = np.unique(np.array(self.machine, dtype=np.intp), return_inverse=True)
+        runs = Runs.of(np.array(self.machine, dtype=np.intp))
+        rows["machine"][runs.order] = np.repeat(np.arange(len(runs.values)), runs.ends - runs.starts)
         metrics = {row: text for row, text in enumerate(texts) if text} if any(texts) else {}
         rows["at_ns"] = key_ns(rows, np.array(at, dtype=np.int64), np.array(self.crc, dtype=np.uint32), metrics)
-        return ReadingBatch(tuple(machines[index] for index in used), rows, metrics)
+        return ReadingBatch(tuple([machines[index] for index in runs.values.tolist()]), rows, metrics), runs

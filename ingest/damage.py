@@ -136,9 +136,9 @@ def _tables(old: sqlite3.Connection, new: sqlite3.Connection) -> dict[str, str]:
     others = {}
     with contextlib.suppress(sqlite3.DatabaseError):
         for name, sql in old.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
-            if name.startswith("sparkplug_"):
+            if name.startswith(("sparkplug_", "numbering")):
                 new.execute(sql)
-                others[name] = "member"
+                others[name] = "id" if name == "numbering" else "member"
     return {**_TABLES, **others}
 
 

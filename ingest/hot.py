@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bus.client import Delivery
-from fleet.batch import MachineKey, Reading
+from fleet.batch import Reading
 from fleet.registry import Registry, Route
 from fleet.topics import member_of
 from ingest.columns import Columns, Target
 from ingest.decoders import Context, Decode, DecodeError, decoder, formats
 from ingest.decoders.base import SHOWN, Fault
+from ingest.gaps.numbers import Numbers, Refused
 from ingest.guess import Hint
 from ingest.own import own_decoders, refusing
 from ingest.rejects import Reject
@@ -35,23 +36,28 @@ class Gathering:
     """Decodes deliveries and gathers what one commit shall make durable.
 
     Attributes:
-        machines: every machine that had a target so far.
         counts: since the start: ``received`` messages; ``empty``, ``quiet`` and ``stale`` ones that are no readings
             (``stale``: retained, without a time, of unknown age); ``repeated`` redeliveries; ``rejected``,
             ``unclaimed`` messages; ``ignored_fields``, ``claims`` (a name in a payload contradicts its topic).
         sparkplug: what is known of the edge nodes; everything below ``spBv1.0/`` goes through it.
+        numbers: which numbers of readings came.
         on_claim: told of a payload that names another member or machine than its topic: (topic, what, name).
         on_other: told of a message that is no device's: (topic, payload).
     """
 
-    def __init__(self, registry: Registry, redeliveries: Redeliveries, sparkplug: Host | None = None) -> None:
-        self.machines: list[MachineKey] = []
+    def __init__(
+        self,
+        registry: Registry,
+        redeliveries: Redeliveries,
+        sparkplug: Host | None = None,
+        numbers: Numbers | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self.on_claim: Callable[[str, str, str], None] = lambda *_: None
         self.on_other: Callable[[str, bytes], None] = lambda *_: None
         self.redeliveries = redeliveries
         self.sparkplug = sparkplug or Host()
-        self._index: dict[MachineKey, int] = {}
+        self.numbers = numbers or Numbers()
         self._retained: dict[str, bytes] = {}
         self.use(registry)
         self._reset()
@@ -69,13 +75,17 @@ class Gathering:
         self._columns = Columns()
         self._rejects: list[Reject] = []
         self._unclaimed: list[Unclaimed] = []
+        self._refused: list[Refused] = []
         self.messages = 0
         self.bytes = 0
 
     def hand_over(self) -> Work:
         """Everything gathered since the last call."""
         redelivered, self.redeliveries.fresh = self.redeliveries.fresh, {}
-        batch = self._columns.batch(self.machines)
+        batch, runs = self._columns.batch(self.numbers.machines) or (None, None)
+        if batch is not None:
+            self.numbers.follow(batch, runs)
+        self.numbers.refused(self._refused)
         work = Work(batch, self._rejects, self._unclaimed, redelivered, nodes=self.sparkplug.hand_over())
         self._reset()
         return work
@@ -171,6 +181,8 @@ class Gathering:
         self._add(delivery, target, error.readings, arrived_ms, repeated)
         if not repeated:
             self.counts["rejected"] += 1
+            if error.numbers:
+                self._refused.append(Refused(target.key, error.numbers, arrived_ms))
             member, machine = target.key
             self._rejects.append(
                 Reject(member, machine, delivery.topic, arrived_ms, error.faults, bytes(delivery.payload))
@@ -208,7 +220,7 @@ class Gathering:
         except Exception as error:  # noqa: BLE001 - see _wrong
             heard = Heard([], [(None, _wrong(error).faults)], claimed=True)
         for route, readings in heard.readings:
-            target = Target(route, self._machine(route.key), zlib.crc32(topic.encode()), decoder(FORMAT))
+            target = Target(route, self.numbers.index(route.key), zlib.crc32(topic.encode()), decoder(FORMAT))
             self._add(delivery, target, readings, arrived_ms, repeated=False)
         for key, faults in heard.refused if heard.claimed else ():
             self.counts["rejected"] += 1
@@ -240,18 +252,13 @@ class Gathering:
         if not routes or (topic.startswith(ROOT) and all(route.format == FORMAT for route in routes)):
             return ()  # Sparkplug takes the way of what is unusual, and that of the others stays as short as it is
         crc = zlib.crc32(topic.encode())
-        targets = tuple(Target(route, self._machine(route.key), crc, _decode_of(route, self._own)) for route in routes)
+        targets = tuple(
+            Target(route, self.numbers.index(route.key), crc, _decode_of(route, self._own)) for route in routes
+        )
         if len(self._targets) >= _REMEMBERED:
             self._targets.clear()
         self._targets[topic] = targets
         return targets
-
-    def _machine(self, key: MachineKey) -> int:
-        index = self._index.get(key)
-        if index is None:
-            index = self._index[key] = len(self.machines)
-            self.machines.append(key)
-        return index
 
     def is_claimed(self, topic: str) -> bool:
         """Whether a machine has this topic now."""

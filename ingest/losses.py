@@ -130,6 +130,11 @@ def before(db: sqlite3.Connection) -> Before:
     return Before("session" in known, newest[0], known.get("dropped"), tuple(_all(db)[-TOLD:]))
 
 
+def remember_session(db: sqlite3.Connection) -> None:
+    """The broker has a session of this data folder from now on."""
+    db.execute("INSERT OR IGNORE INTO meta VALUES ('session', 1)")
+
+
 def _record(db: sqlite3.Connection, new: tuple[Loss, ...], dropped: int | None) -> list[Loss]:
     if dropped is not None:
         db.execute("INSERT OR REPLACE INTO meta VALUES ('dropped', ?)", (dropped,))

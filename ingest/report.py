@@ -12,6 +12,7 @@ from fleet.registry import Watcher
 from ingest.collector import Collector
 from ingest.decoders import formats
 from ingest.forwarder import Forwarder
+from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
 from ingest.thread import SpoolThread
 
@@ -118,5 +119,7 @@ class Report:
             "full": collector.full or None,
             "contradictions": list(self.contradictions),
             "formats": sorted({*formats(), *watcher.current.profiles}),
+            "sparkplug": gathering.sparkplug.figures(),
+            "gaps": missing(named(gathering.numbers, gathering.sparkplug)),
             "errors": errors,
         }

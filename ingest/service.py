@@ -24,6 +24,7 @@ from ingest.collector import Collector
 from ingest.commands import Commands
 from ingest.errors import SpoolFull
 from ingest.forwarder import Forwarder, Pace
+from ingest.gaps import memory as gaps
 from ingest.hot import Gathering
 from ingest.rejects import Reject
 from ingest.report import Report
@@ -107,8 +108,8 @@ async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> Non
         base = await thread.read(seen.next_epochs)
         entries = await thread.read(seen.load)
         before = await thread.read(losses.before)
-        host = Host(await thread.read(memory.load))
-        gathering = Gathering(watcher.current, seen.Redeliveries(entries, base), host)
+        host, numbers = Host(await thread.read(memory.load)), await thread.read(gaps.load)
+        gathering = Gathering(watcher.current, seen.Redeliveries(entries, base), host, numbers)
         await _Service(config, store, thread, watcher, gathering, report).run(stop, before)
     finally:
         await thread.close()
@@ -234,6 +235,8 @@ class _Service:
             self._gathering.sparkplug.remind(now_ms())
             self._changed()
             if beats % _PURGE_BEATS == 0:
+                self._gathering.numbers.expire(now_ms())
+                self._gathering.sparkplug.expire(now_ms())
                 with contextlib.suppress(SpoolFull):  # deleting takes room, too; the collector says so
                     await self._thread.submit(lambda spool: spool.forget_stored(now_ms()))
 
@@ -253,7 +256,7 @@ class _Service:
 
     def _on_state(self, connected: bool, session_present: bool, reason: str) -> None:
         if connected and not session_present:
-            self._jobs.start(self._remember_session(), "remember the session")
+            self._jobs.start(self._thread.query(losses.remember_session), "remember the session")
         if reason and not self._stopping:
             _log.warning("the broker", connected=connected, reason=reason)
         if connected:
@@ -264,9 +267,6 @@ class _Service:
         self._gathering.redeliveries.forget()
         self._gathering.sparkplug.doubt(now_ms(), "the broker lost our session")
         self._losses.session(reason, self._collector.safe_ms)
-
-    async def _remember_session(self) -> None:
-        await self._thread.query(lambda db: db.execute("INSERT OR IGNORE INTO meta VALUES ('session', 1)").rowcount)
 
     def _on_other(self, topic: str, payload: bytes) -> None:
         if topic == DROPPED:
@@ -291,7 +291,6 @@ class _Service:
 
     def _compose(self) -> dict[str, Any]:
         more = self._report.figures(self._gathering, self._thread, self._collector, self._forwarder, self._watcher)
-        more["sparkplug"] = self._gathering.sparkplug.figures()
         more |= {"last_command": self._commands.last, "losses": self._losses.told()}
         digest = self._watcher.current.digest
         return health_message(self.config.program, self._session, registry_digest=digest, more=more)

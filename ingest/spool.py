@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from fleet.batch import BatchCorrupt, ReadingBatch
 from ingest import damage, quarantine, schema
 from ingest.errors import SpoolFull
+from ingest.gaps import memory as gaps
 from ingest.inventory import Inventory, Waiting
 from ingest.level import Level, Limits, measured, oldest_ms
 from ingest.rejects import Bounds, Reject, add_rejects, repair
@@ -39,6 +40,8 @@ class Work:
     repaired: list[int] = field(default_factory=list)
     """Ids of rejected or unclaimed messages that the batch now holds."""
     nodes: memory.Changes = memory.NOTHING
+    numbers: str | None = None
+    """State of the numbers of readings, the batch included, when it is time to write it."""
 
     def __bool__(self) -> bool:
         return bool(self.batch or self.rejects or self.unclaimed or self.seen or self.repaired or self.nodes.nodes)
@@ -103,6 +106,7 @@ class Spool:
             add_unclaimed(db, self.bounds, work.unclaimed)
             remember(db, work.seen)
             memory.remember(db, work.nodes)
+            gaps.remember(db, work.numbers)
         if batch_id is not None and work.batch:
             self._inventory.add([Waiting(batch_id, len(work.batch), now_ms)])
             self.level.batches += 1

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ingest.errors import SpoolFull
-from ingest.spool import Level, Limits, Spool
+from ingest.level import Level
+from ingest.spool import Limits, Spool
 
 _T = TypeVar("_T")
 _RETRY_S: Final = 1.0

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from fleet.registry import Registry
-from gateway import feeds, refusals, status
+from gateway import feeds, missing, refusals, status
 from gateway.access import Audience, Scope
 from gateway.live import Live
 from gateway.messages import Health, Reject
@@ -84,6 +84,7 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
         found += _program_troubles(name, live.health.get(name), connected, scope, words)
     said_below = {f"registry: {problem}" for problem in picture.registry.problems}
     found += [Trouble(*one) for one in status.reports(live.health.get("ingest"), words, said_below) if connected]
+    found += [Trouble(*one) for one in missing.reports(live.health.get("ingest"), words) if connected]
     found += [
         Trouble(
             40,

@@ -47,11 +47,13 @@ class DecodeError(ValueError):
     Attributes:
         faults: what is wrong, in the payload's order; at least one.
         readings: the good readings of the same payload, to be kept.
+        numbers: (boot, seq) of readings that were refused: they came, and are not missing.
     """
 
     def __init__(self, reason: str, field: str = "", value: object = "", rule: str = "") -> None:
         self.faults: tuple[Fault, ...] = (Fault(reason, field[:SHOWN], show(value), rule[:RULE_SHOWN]),)
         self.readings: list[Reading] = []
+        self.numbers: list[tuple[int, int]] = []
         super().__init__(str(self))
 
     @classmethod

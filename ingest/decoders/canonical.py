@@ -134,20 +134,34 @@ def _carefully(payload: bytes, context: Context) -> list[Reading]:
         raise DecodeError("too_large", "", f"{len(elements)} elements", f"at most {MAX_ELEMENTS} readings in an array")
     readings: list[Reading] = []
     faults: list[Fault] = []
+    refused: list[object] = []
     faulty = 0
     for index, element in enumerate(elements):
         reading, wrong = _element(element, context)
         if reading is not None:
             readings.append(reading)
+        else:
+            refused.append(element)
         faults += wrong if single else [fault._replace(element=index) for fault in wrong]
         faulty += bool(wrong)
         if faulty == MAX_FAULTY and index + 1 < len(elements):
             rest = f"the rest of an array of which {MAX_FAULTY} elements are refused is refused unread"
             faults += [Fault("too_many", "", "", rest, left) for left in range(index + 1, len(elements))]
+            refused += elements[index + 1 :]
             break
     if faults:
-        raise DecodeError.of(faults, readings)
+        refusal = DecodeError.of(faults, readings)
+        refusal.numbers = [number for element in refused for number in _numbers(element)]
+        raise refusal
     return readings
+
+
+def _numbers(raw: object) -> list[tuple[int, int]]:
+    """(boot, seq) of an element, if it has a number."""
+    seq, boot = (raw.get("seq"), raw.get("boot", NO_INT)) if isinstance(raw, dict) else (None, None)
+    if type(seq) is not int or type(boot) is not int or not 0 <= seq <= _LARGEST or boot > _LARGEST:
+        return []
+    return [(boot, seq)]
 
 
 def _element(raw: object, context: Context) -> tuple[Reading | None, list[Fault]]:

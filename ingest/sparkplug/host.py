@@ -4,8 +4,9 @@ Births define metrics and aliases, every message has its place in the node's seq
 its ``bdSeq`` is that of the birth. What must outlive a restart leaves with :meth:`Host.hand_over`.
 """
 
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from fleet.batch import MachineKey, Reading
@@ -16,9 +17,11 @@ from fleet.topics import matches
 from ingest.decoders.base import Context, DecodeError, Fault, show
 from ingest.decoders.sparkplug import BIRTHS, COMMANDS, DEATHS, NO_BIRTH, Named, read, readings
 from ingest.decoders.times import checked
+from ingest.gaps.source import Source
 from ingest.sparkplug.memory import Changes, NodeKey
 from ingest.sparkplug.node import LOST_WAIT_MS, Birth, Node
 from ingest.sparkplug.payload import BD_SEQ, DataType, Payload, value_of
+from ingest.sparkplug.topic import TYPES, Topic, parse
 from ingest.sparkplug.wire import Malformed
 
 FORMAT: Final = "sparkplug"
@@ -27,8 +30,6 @@ STATE_ROOT: Final = "spBv1.0/STATE/"
 MAX_NODES: Final = 500
 """Nodes a member, and devices a node; their names come from topics, so memory must be bounded."""
 _REMEMBERED: Final = 65_536
-_TYPES: Final = {"N": ("NBIRTH", "NDATA", "NDEATH"), "D": ("DBIRTH", "DDATA", "DDEATH")}
-_TOPIC: Final = "spBv1.0/<member>/<type>/<node>, with /<device> for DBIRTH, DDATA and DDEATH alone"
 
 
 class Heard(NamedTuple):
@@ -44,12 +45,6 @@ class Heard(NamedTuple):
     readings: list[tuple[Route, list[Reading]]]
     refused: list[tuple[MachineKey | None, tuple[Fault, ...]]]
     claimed: bool
-
-
-class _Topic(NamedTuple):
-    key: NodeKey
-    kind: str
-    device: str
 
 
 class Host:
@@ -68,6 +63,7 @@ class Host:
         self._nodes = {} if nodes is None else nodes
         self._touched: set[NodeKey] = set()
         self._births: dict[tuple[NodeKey, str], Birth] = {}
+        self._gaps: set[NodeKey] = set()
         self._of_member = Counter(key.member for key in self._nodes)
         self._wanted: set[NodeKey] = set()
 
@@ -82,7 +78,19 @@ class Host:
         """What changed since the last call and must be durable with the readings."""
         nodes = {key: self._nodes[key].row() for key in self._touched}
         births, self._births, self._touched = self._births, {}, set()
-        return Changes(nodes, births)
+        gaps = {key: json.dumps(self._nodes[key].source.as_row()) for key in self._gaps}
+        self._gaps.clear()
+        return Changes(nodes, births, gaps)
+
+    def sources(self) -> Iterator[tuple[NodeKey, Source]]:
+        """Which messages of each node came."""
+        for key, node in self._nodes.items():
+            yield key, node.source
+
+    def expire(self, now_ms: int) -> None:
+        """Await no more what is missing for long."""
+        for _, source in self.sources():
+            source.expire(now_ms)
 
     def figures(self) -> dict[str, int]:
         """For the collector's health."""
@@ -109,7 +117,7 @@ class Host:
     def is_claimed(self, topic: str) -> bool:
         """Whether a machine has what this topic speaks of."""
         try:
-            said = _parse(topic)
+            said = parse(topic)
         except DecodeError:
             return False
         return bool(self._routes_of(said.key, said.device)) or self._is_silent(said)
@@ -119,7 +127,7 @@ class Host:
     def take(self, topic: str, payload: bytes, arrived_ms: int) -> Heard:
         """Follow one message; it must not be one that was taken and made durable before."""
         try:
-            said = _parse(topic)
+            said = parse(topic)
         except DecodeError as error:
             return Heard([], [(None, error.faults)], claimed=True)
         if said.kind in COMMANDS:
@@ -142,7 +150,7 @@ class Host:
             return Heard([], [(owner, error.faults)], claimed)
         return Heard(found, refused, claimed)
 
-    def _node(self, said: _Topic) -> Node:
+    def _node(self, said: Topic) -> Node:
         node = self._nodes.get(said.key)
         if node is None:
             if self._of_member[said.key.member] >= MAX_NODES:
@@ -154,13 +162,13 @@ class Host:
         return node
 
     def _metrics(
-        self, said: _Topic, node: Node, payload: Payload, routes: tuple[Route, ...], arrived_ms: int
+        self, said: Topic, node: Node, payload: Payload, routes: tuple[Route, ...], arrived_ms: int
     ) -> tuple[list[tuple[Route, list[Reading]]], list[tuple[MachineKey | None, tuple[Fault, ...]]]]:
         """Births and data: the definitions, the sequence, the readings."""
         if said.kind in BIRTHS:
             self._birth(said, node, payload)
         if said.kind != "NBIRTH":
-            self._follow(said, node, payload.seq, arrived_ms)
+            self._follow(said, node, payload, arrived_ms)
         if payload.at_ms and not all(metric.historical for metric in payload.metrics):
             node.heard(_sane(payload.at_ms, arrived_ms), arrived_ms)
         birth = node.births.get(said.device, Birth())
@@ -186,21 +194,24 @@ class Host:
             refused += [(route.key, tuple(wrong))] if wrong else []
         return found, refused
 
-    def _birth(self, said: _Topic, node: Node, payload: Payload) -> None:
+    def _birth(self, said: Topic, node: Node, payload: Payload) -> None:
         self.counts["births"] += 1
         birth = Birth.of(payload.metrics)
         if said.device:
             node.births[said.device] = birth
         else:
             node.born(_bd_seq(payload), payload.seq, birth)
+            self._gaps.add(said.key)
             self._births.update({(said.key, device): each for device, each in node.births.items()})
         self._births[said.key, said.device] = birth
 
-    def _follow(self, said: _Topic, node: Node, seq: int | None, arrived_ms: int) -> None:
-        gap = node.follow(seq)
+    def _follow(self, said: Topic, node: Node, payload: Payload, arrived_ms: int) -> None:
+        gap = node.follow(payload.seq, _sane(payload.at_ms or 0, arrived_ms) or arrived_ms, arrived_ms)
+        if gap:
+            self._gaps.add(said.key)
         if gap > 0:
             self.counts["missing"] += gap
-            self._ask(said.key, node, arrived_ms, f"{gap} messages are missing before seq {seq}")
+            self._ask(said.key, node, arrived_ms, f"{gap} messages are missing before seq {payload.seq}")
         elif gap < 0:
             self.counts["late"] += 1
         if not node.online:
@@ -211,11 +222,11 @@ class Host:
     # --- deaths
 
     def _death(
-        self, said: _Topic, node: Node, payload: Payload, routes: tuple[Route, ...], arrived_ms: int
+        self, said: Topic, node: Node, payload: Payload, routes: tuple[Route, ...], arrived_ms: int
     ) -> list[tuple[Route, list[Reading]]]:
         """UNKNOWN for every machine behind what died."""
         if said.kind == "DDEATH":
-            self._follow(said, node, payload.seq, arrived_ms)
+            self._follow(said, node, payload, arrived_ms)
             at_ms = max(_sane(payload.at_ms or 0, arrived_ms) or node.now_ms(arrived_ms), node.newest_ms + 1)
             node.heard(at_ms, arrived_ms)
             node.births[said.device] = self._births[said.key, said.device] = Birth()
@@ -226,6 +237,7 @@ class Host:
         else:
             at_ms = node.now_ms(arrived_ms)
             node.dead()
+            self._gaps.add(said.key)
             self._births.update({(said.key, device): each for device, each in node.births.items()})
             routes = tuple(route for device in ("", *node.births) for route in self._routes_of(said.key, device))
         self.counts["deaths"] += 1
@@ -239,7 +251,7 @@ class Host:
         found = self._routes.get((key, device))
         if found is None:
             tail = f"{key.node}/{device}" if device else key.node
-            topics = (f"{ROOT}{key.member}/{kind}/{tail}" for kind in _TYPES["D" if device else "N"])
+            topics = (f"{ROOT}{key.member}/{kind}/{tail}" for kind in TYPES["D" if device else "N"])
             every = (route for topic in topics for route in self._lookup(topic) if route.format == FORMAT)
             found = tuple({(route.key, route.channel): route for route in every}.values())
             if len(self._routes) >= _REMEMBERED:
@@ -247,7 +259,7 @@ class Host:
             self._routes[key, device] = found
         return found
 
-    def _is_silent(self, said: _Topic) -> bool:
+    def _is_silent(self, said: Topic) -> bool:
         """A node that speaks of itself beside devices that machines have: nothing is missing in the registry."""
         if said.device:
             return False
@@ -260,16 +272,6 @@ class Host:
         if node.may_ask(now_ms):
             self.counts["rebirths"] += 1
             self.on_rebirth(key, why, node.asks > 1)
-
-
-def _parse(topic: str) -> _Topic:
-    levels = topic.split("/")
-    kind = levels[2] if len(levels) > 2 else ""
-    device = len(levels) == 5
-    known = (*_TYPES["D"], "DCMD") if device else (*_TYPES["N"], "NCMD")
-    if len(levels) not in (4, 5) or kind not in known or not all(levels):
-        raise DecodeError("topic", "", topic, _TOPIC)
-    return _Topic(NodeKey(levels[1], levels[3]), kind, levels[4] if device else "")
 
 
 def _bd_seq(payload: Payload) -> int | None:

@@ -7,6 +7,7 @@ import json
 import sqlite3
 from typing import Final, NamedTuple
 
+from ingest.gaps.source import Source
 from ingest.sparkplug.node import Birth, Node
 
 
@@ -18,25 +19,28 @@ class NodeKey(NamedTuple):
 
 
 Row = tuple[bool, int | None, int | None, int, int]
-"""online, bd, seq, newest_ms, heard_ms of a node."""
+"""online, bd, number, newest_ms, heard_ms of a node."""
 
 
 class Changes(NamedTuple):
-    """Nodes as they are now, and births (by node and device) that are new; written in another thread, so nothing in it
-    changes any more.
+    """Nodes as they are now, births (by node and device) that are new, what is missing where that changed; written in
+    another thread, so nothing in it changes any more.
     """
 
     nodes: dict[NodeKey, Row]
     births: dict[tuple[NodeKey, str], Birth]
+    gaps: dict[NodeKey, str]
 
 
-NOTHING: Final = Changes({}, {})
+NOTHING: Final = Changes({}, {}, {})
 _TABLES: Final = (
     "CREATE TABLE IF NOT EXISTS sparkplug_node (member TEXT NOT NULL, node TEXT NOT NULL, online INTEGER NOT NULL,"
     " bd INTEGER, seq INTEGER, newest_ms INTEGER NOT NULL, heard_ms INTEGER NOT NULL, PRIMARY KEY (member, node))"
     " WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS sparkplug_birth (member TEXT NOT NULL, node TEXT NOT NULL, device TEXT NOT NULL,"
     " body TEXT NOT NULL, PRIMARY KEY (member, node, device)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS sparkplug_gap (member TEXT NOT NULL, node TEXT NOT NULL, body TEXT NOT NULL,"
+    " PRIMARY KEY (member, node)) WITHOUT ROWID",
 )
 
 
@@ -45,13 +49,17 @@ def load(db: sqlite3.Connection) -> dict[NodeKey, Node]:
     for table in _TABLES:
         db.execute(table)
     nodes = {
-        NodeKey(member, node): Node(bool(online), bd, seq, newest_ms, heard_ms)
-        for member, node, online, bd, seq, newest_ms, heard_ms in db.execute("SELECT * FROM sparkplug_node")
+        NodeKey(member, node): Node(bool(online), bd, number, newest_ms, heard_ms)
+        for member, node, online, bd, number, newest_ms, heard_ms in db.execute("SELECT * FROM sparkplug_node")
     }
     for member, name, device, body in db.execute("SELECT * FROM sparkplug_birth"):
         node = nodes.get(NodeKey(member, name))
         if node is not None:
             node.births[device] = _from_json(body)
+    for member, name, body in db.execute("SELECT * FROM sparkplug_gap"):
+        node = nodes.get(NodeKey(member, name))
+        if node is not None:
+            node.source = Source.of_row(json.loads(body))
     return nodes
 
 
@@ -68,6 +76,9 @@ def remember(db: sqlite3.Connection, changes: Changes) -> None:
     db.executemany(
         "INSERT OR REPLACE INTO sparkplug_birth VALUES (?, ?, ?, ?)",
         [(*key, device, _to_json(birth)) for (key, device), birth in changes.births.items()],
+    )
+    db.executemany(
+        "INSERT OR REPLACE INTO sparkplug_gap VALUES (?, ?, ?)", [(*key, body) for key, body in changes.gaps.items()]
     )
 
 

@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from fleet.batch import NO_INT
+from ingest.gaps.source import Source
 from ingest.sparkplug.payload import Metric
 
 FIRST_WAIT_MS: Final = 10_000
 LOST_WAIT_MS: Final = 2_000
 """The first wait when the broker had lost its sessions: the node may not have connected again, and so not hear us."""
 _LONGEST_DOUBLING: Final = 6  # 10 s, 20 s ... 640 s between two requests that change nothing
+_SESSION: Final = NO_INT  # its life has no number of its own
 _REMEMBERED: Final = 128  # a message missing for longer than half of the sequence's circle is not awaited any more
 
 
@@ -47,10 +50,10 @@ class Node:
     Attributes:
         online: between its birth and its death.
         bd: bdSeq of the last birth.
-        seq: of the last message, 0 to 255; None before the first.
+        number: of the last message since the birth, whose low eight bits are its seq; None before the first.
         newest_ms, heard_ms: the node's time of its newest live message, and when that arrived; 0 before the first.
         births: by device, "" being the node itself; a device stays after its death, with an empty birth.
-        missing: sequence numbers passed over, which may still come late.
+        source: the numbers passed over, which may still come late; a life is a session of the node.
         asked_ms, asks: when a rebirth was asked for last, and how often since the last birth.
         wanted: why a birth is waited for; "" when none is.
         wait_ms: between the first two requests.
@@ -58,53 +61,63 @@ class Node:
 
     online: bool = False
     bd: int | None = None
-    seq: int | None = None
+    number: int | None = None
     newest_ms: int = 0
     heard_ms: int = 0
     births: dict[str, Birth] = field(default_factory=dict)
-    missing: set[int] = field(default_factory=set)
+    source: Source = field(default_factory=Source)
     asked_ms: int = 0
     asks: int = 0
     wanted: str = ""
     wait_ms: int = FIRST_WAIT_MS
 
     def born(self, bd: int | None, seq: int | None, birth: Birth) -> None:
-        """The node's birth: its devices have to be born again."""
+        """The node's birth: its devices have to be born again, and its numbers begin again."""
         self.births = {device: Birth() for device in self.births}
         self.births[""] = birth
-        self.online, self.bd, self.seq = True, bd, seq
-        self.missing.clear()
+        self.online, self.bd, self.number = True, bd, seq
+        self._end()
         self.asks, self.wanted, self.wait_ms = 0, "", FIRST_WAIT_MS
 
     def dead(self) -> None:
         """The node's death: nothing that it and its devices said holds any more."""
         self.births = {device: Birth() for device in self.births}
-        self.online, self.seq = False, None
-        self.missing.clear()
+        self.online, self.number = False, None
+        self._end()
         self.wanted, self.wait_ms = "", FIRST_WAIT_MS
 
     def row(self) -> tuple[bool, int | None, int | None, int, int]:
         """What of it is kept over a restart, beside the births."""
-        return self.online, self.bd, self.seq, self.newest_ms, self.heard_ms
+        return self.online, self.bd, self.number, self.newest_ms, self.heard_ms
 
-    def follow(self, seq: int | None) -> int:
-        """Go on to the sequence number of a message: how many are missing before it; -1 for a missing one that comes
-        late. The same number again is the same message again.
+    def follow(self, seq: int | None, at_ms: int, arrived_ms: int) -> int:
+        """Go on to the sequence number of a message of the node's time ``at_ms``: how many are missing before it; -1
+        for a missing one that comes late. The same number again is the same message again.
         """
-        if seq is None or self.seq is None or seq == self.seq:
-            self.seq = self.seq if seq is None else seq
+        if seq is None or self.number is None:
+            self.number = self.number if seq is None else seq
             return 0
-        gap = (seq - self.seq - 1) & 255
-        if gap and seq in self.missing:
-            self.missing.remove(seq)
+        behind = (self.number - seq) & 255
+        life = self.source.lives.get(_SESSION)
+        if behind == 0:
+            return 0
+        if life is not None and behind < _REMEMBERED and life.lacks(self.number - behind):
+            self.source.take(_SESSION, self.number - behind, at_ms, arrived_ms)
             return -1
-        for passed in range(gap):
-            self.missing.add((self.seq + 1 + passed) & 255)
-        for passed in range(gap + 1):
-            self.missing.discard((self.seq + 1 + passed + _REMEMBERED) & 255)
-        self.missing.discard(seq)
-        self.seq = seq
+        gap = 255 - behind
+        if gap and life is None:
+            self.source.begin(_SESSION, self.number, self.newest_ms or at_ms)
+        elif life is not None:
+            life.top, life.newest_ms = self.number, self.newest_ms
+        self.number += gap + 1
+        if gap:
+            self.source.take(_SESSION, self.number, at_ms, arrived_ms)
         return gap
+
+    def _end(self) -> None:
+        """The session is over: what is missing of it will not come any more."""
+        if _SESSION in self.source.lives:
+            self.source.end(_SESSION)
 
     def heard(self, at_ms: int, arrived_ms: int) -> None:
         """A live message of the node's time ``at_ms`` arrived."""

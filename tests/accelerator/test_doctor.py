@@ -45,6 +45,52 @@ FUTURE = {
         ]
     }
 }  # fmt: skip
+GAPS = {
+    "net/v1/health/ingest": {
+        "gaps": {
+            "machines": [
+                {"member": "zorn", "node": "cabine-1", "missing": 7, "ranges": [], "restart": None},
+                {
+                    "member": "zorn",
+                    "machine": "cabine-1",
+                    "missing": 12,
+                    "ranges": [
+                        {
+                            "boot": 3,
+                            "first": 811,
+                            "last": 821,
+                            "after": NOW_MS - 7_080_000,
+                            "before": NOW_MS - 6_900_000,
+                        },
+                        {
+                            "boot": 3,
+                            "first": 830,
+                            "last": 830,
+                            "after": NOW_MS - 7_060_000,
+                            "before": NOW_MS - 7_000_000,
+                        },
+                    ],
+                    "restart": None,
+                },
+            ]
+        }
+    }
+}
+RESTART = {
+    "net/v1/health/ingest": {
+        "gaps": {
+            "machines": [
+                {
+                    "member": "zorn",
+                    "machine": "cabine-1",
+                    "missing": 0,
+                    "ranges": [],
+                    "restart": {"at_ms": 1, "top": 822, "number": 0},
+                }
+            ]
+        }
+    }
+}
 UNCLAIMED = {"net/v1/unclaimed/zorn": {"devices": [{"topic": "m/zorn/both1/tele/SENSOR"}]}}
 
 
@@ -61,6 +107,8 @@ UNCLAIMED = {"net/v1/unclaimed/zorn": {"devices": [{"topic": "m/zorn/both1/tele/
         (newest(10) | {"ahead_ms": 3_600_000}, {}, "wrong", "clock is 1 h ahead"),
         (newest(10, offset_s=3600) | {"ahead_ms": -900}, {}, "ok", "newest reading"),
         (None, FUTURE, "wrong", "the device's clock is 1 h ahead"),
+        (newest(10), GAPS, "unknown", "12 readings are missing between 10:02 and 10:05 (seq 811-821, 830)"),
+        (newest(10), RESTART, "unknown", "its seq began again at 0 after 822, with the same boot"),
         (newest(10, power_w=12.0), {}, "wrong", "kW sent for W?"),
         (newest(10, power_w=None), {}, "ok", "newest reading"),
         (newest(10) | {"conflicts": 3}, {}, "unknown", "contradicted each other 3 times"),

@@ -41,7 +41,7 @@ def messages(count: int, machines: int) -> list[Message]:
     for number in range(count):
         reading = {
             "at": now - count + number, "state": "PRODUCING", "power_w": 3000.0 + number % 997, "count": number,
-            "seq": number, "boot": 3,
+            "seq": number // machines, "boot": 3,
         }  # fmt: skip
         topic = f"m/member-{number % 30}/machine-{number % machines}/reading"
         made.append(Message(topic, json.dumps(reading).encode(), number % 65_000 + 1))
@@ -56,7 +56,8 @@ def registry(found: list[Message]) -> Any:
         members.add(member)
         routes.append(Route(MachineKey(member, machine), topic, "canonical", None, ZoneInfo("UTC"), 1.0, 60.0))
     made = Routes(routes)
-    return SimpleNamespace(routes=lambda: made, members=dict.fromkeys(members), profiles={})
+    zone = ZoneInfo("UTC")
+    return SimpleNamespace(routes=lambda: made, members=dict.fromkeys(members), profiles={}, zone=lambda _: zone)
 
 
 def cpu() -> float:

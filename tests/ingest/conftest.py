@@ -11,8 +11,11 @@ import pytest
 
 from bus.client import BrokerAddress
 from fleet.registry import Registry, load
+from ingest.forwarder import Pace
 from ingest.service import IngestConfig, run
+from ingest.spool import Limits
 from store import Store, connect
+from tests.ingest.ear import Ear
 
 NETWORK = """
 name = "Essai"
@@ -116,6 +119,30 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     one.start()
     yield one
     one.kill()
+
+
+@pytest.fixture
+async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
+    """A client that publishes as devices do and hears what the collector says."""
+    one = Ear(broker.address)
+    stop = asyncio.Event()
+    task = asyncio.create_task(one.session.run(stop))
+    await one.session.wait_connected()
+    yield one
+    stop.set()
+    await task
+
+
+@pytest.fixture
+def config(broker: Mosquitto, fleet: Path, tmp_path: Path) -> IngestConfig:
+    """A collector that is quick to write and to try again."""
+    pace = Pace(linger_s=0.02, first_delay_s=0.01, longest_delay_s=0.05, refused_delay_s=0.05)
+    return IngestConfig(broker.address, fleet, tmp_path / "data", limits=Limits(min_free_bytes=0), pace=pace)
+
+
+async def connected(ear: Ear) -> None:
+    """Return when the collector says that it is."""
+    await until(lambda: ear.health.get("broker", {}).get("connected") is True, "the collector to be connected")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import itertools
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,39 +14,17 @@ import pytest
 
 from fleet.batch import MachineKey
 from ingest.errors import SpoolNewer
-from ingest.forwarder import Pace
 from ingest.service import SPOOL_FILE, IngestConfig, run
 from ingest.spool import Limits
 from store import Store, StoreUnavailable
 from tests.ingest.casefiles import CASES, payload_of
-from tests.ingest.conftest import Mosquitto, collecting, until
+from tests.ingest.conftest import Mosquitto, collecting, connected, until
 from tests.ingest.ear import Ear
 from tests.ingest.test_forwarder import Flaky
 
 pytestmark = pytest.mark.mosquitto
 BOOTH = "m/acme/booth/reading"
 KEY = MachineKey("acme", "booth")
-
-
-@pytest.fixture
-async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
-    one = Ear(broker.address)
-    stop = asyncio.Event()
-    task = asyncio.create_task(one.session.run(stop))
-    await one.session.wait_connected()
-    yield one
-    stop.set()
-    await task
-
-
-@pytest.fixture
-def config(broker: Mosquitto, fleet: Path, tmp_path: Path) -> IngestConfig:
-    pace = Pace(linger_s=0.02, first_delay_s=0.01, longest_delay_s=0.05, refused_delay_s=0.05)
-    return IngestConfig(broker.address, fleet, tmp_path / "data", limits=Limits(min_free_bytes=0), pace=pace)
-
-
-async def connected(ear: Ear) -> None:
-    await until(lambda: ear.health.get("broker", {}).get("connected") is True, "the collector to be connected")
 
 
 def now() -> int:

@@ -1,12 +1,15 @@
 """The host application: births, aliases, sequence, deaths, rebirths, memory over a restart."""
 
 import sqlite3
+from typing import Any
 
 import pytest
 
 from fleet.batch import MachineKey, Reading
 from fleet.registry import Registry
 from fleet.states import UNKNOWN
+from ingest.gaps.numbers import Numbers
+from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
 from ingest.seen import Redeliveries
 from ingest.sparkplug import memory
@@ -63,6 +66,32 @@ def test_a_gap_is_counted_and_a_rebirth_asked_for(listener: Listener, edge: Edge
     assert listener.host.counts["late"] == 1
     listener.read(edge.data("press", NOW + 3, Power=2.0))
     assert listener.host.counts["missing"] == 3
+
+
+def told(listener: Listener) -> dict[str, Any]:
+    """What health says of the node's messages."""
+    return missing(named(Numbers(), listener.host))
+
+
+def test_missing_messages_are_told_as_readings_are(listener: Listener, edge: Edge) -> None:
+    """By their place since the birth, so that a sequence that wraps names each message once; until the next birth."""
+    born(listener, edge)
+    for number in range(300):
+        listener.read(edge.data("press", NOW + number, Power=1.0), NOW + number)
+    late = [edge.data("press", NOW + 300 + number, Power=1.0) for number in range(4)]
+    listener.read(edge.data("press", NOW + 304, Power=1.0), NOW + 304)
+    [node] = told(listener)["machines"]
+    assert node == {
+        "member": "acme", "node": "line", "missing": 4, "restart": None,
+        "ranges": [
+            {"boot": None, "first": 303, "last": 306, "after": NOW + 299, "before": NOW + 304, "noticed": NOW + 304}
+        ],
+    }  # fmt: skip
+    listener.read(late[1], NOW + 305)
+    assert [(gap["first"], gap["last"]) for gap in told(listener)["machines"][0]["ranges"]] == [(305, 306), (303, 303)]
+    born(listener, edge, NOW + 1_000)
+    listener.read(edge.data("press", NOW + 1_001, Power=1.0), NOW + 1_001)
+    assert (told(listener)["missing"], told(listener)["late"]) == (3, 1)
 
 
 def test_the_same_message_twice_is_no_gap(listener: Listener, edge: Edge) -> None:
@@ -226,10 +255,17 @@ def test_a_gap_over_a_restart_is_counted(listener: Listener, edge: Edge) -> None
     memory.load(db)
     born(listener, edge)
     memory.remember(db, listener.host.hand_over())
-    edge.data("press", NOW + 1, Power=7.0)
+    late = edge.data("press", NOW + 1, Power=7.0)
     again = Listener(memory.load(db))
     again.read(edge.data("press", NOW + 2, Power=7.0))
     assert again.host.counts["missing"] == 1
+    memory.remember(db, again.host.hand_over())
+    third = Listener(memory.load(db))
+    assert told(third)["missing"] == 1
+    third.read(late)
+    assert (told(third)["missing"], third.host.counts["late"]) == (0, 1)
+    memory.remember(db, third.host.hand_over())
+    assert told(Listener(memory.load(db)))["machines"] == []
 
 
 def test_what_is_handed_over_does_not_change_any_more(listener: Listener, edge: Edge) -> None:

@@ -1,0 +1,1 @@
+"""Which readings never came, told by the numbers that devices give them."""
