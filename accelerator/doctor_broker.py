@@ -121,6 +121,7 @@ async def device_steps(device: BrokerAddress, own: BrokerAddress, topic: str) ->
     steps = await door(device, "device's ")
     if steps[-1].status == "wrong":
         return steps
+    login = device.user or "the name in the certificate"
     arrived, sent = asyncio.Event(), topic.replace("#", "doctor").replace("+", "doctor")
 
     def take(burst: Burst) -> None:
@@ -141,12 +142,12 @@ async def device_steps(device: BrokerAddress, own: BrokerAddress, topic: str) ->
             found = _credentials(theirs.state.reason, "the device")
             return [*steps, replace(found, name="device's credentials")]
         todo = f"the device's login must be <member>.<device> of this member, and its topic {topic}"
-        detail = f"{device.user} may not publish to {sent}: nothing is delivered, whatever the broker acknowledged"
+        detail = f"{login} may not publish to {sent}: nothing is delivered, whatever the broker acknowledged"
         return [*steps, Step("device's ACL", "wrong", detail, todo)]
     finally:
         stop.set()
         await asyncio.gather(*running)
-    return [*steps, Step("device's login", "ok", f"what {device.user} publishes to {sent} is delivered")]
+    return [*steps, Step("device's login", "ok", f"what {login} publishes to {sent} is delivered")]
 
 
 def _session(

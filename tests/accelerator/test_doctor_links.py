@@ -104,6 +104,15 @@ def test_the_doctor_names_what_a_device_does_wrong(world: World) -> None:
     ahead = world.until("refused", "ahead")
     assert "field at" in ahead
     assert "the device's clock is 1 h ahead. Do this: set the device's clock by NTP" in ahead
+    settings = world.settings("operator")
+    words = ("machine", "feed", "zorn", "ahead", "--clock-ahead", "3600")
+    done = resilian(*words, data=world.state / "data", **settings)
+    assert done.returncode == 0, done.stderr
+    world.until("field at", "ahead")  # the collector has read it: no other link is broken before
+    world.send("ahead", at=round(time.time() * 1000) + 3_600_000)
+    world.until("All is well", "ahead")
+    retried = resilian("rejects", "retry", "--member", "zorn", data=world.state / "data", **settings)
+    assert retried.stdout == "1 messages tried again\n", retried.stderr
     kilo = world.until("kW sent for W?", "kilo")
     assert kilo.endswith("Do this: resilian machine feed zorn kilo --scale-w 1000.")
     refused = world.until("refused", "nan")

@@ -47,6 +47,7 @@ class Outcome:
         readings: as ``casefiles.said`` tells them.
         rejects: as ``resilian rejects list --json`` prints them.
         unclaimed: topics of messages that no machine has.
+        summary: the last word on unclaimed devices of the first device's member.
         health: the collector's figures after the last message.
         machines: every machine that the store knows.
         began, ended: arrival times lie between them, epoch ms.
@@ -55,6 +56,7 @@ class Outcome:
     readings: dict[MachineKey, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     rejects: dict[MachineKey, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     unclaimed: list[str] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
     health: dict[str, Any] = field(default_factory=dict)
     machines: list[MachineKey] = field(default_factory=list)
     began: int = 0
@@ -141,14 +143,16 @@ async def trial(
     async with listening(BrokerAddress.parse(broker)) as ear:
         async with collector(settings, clock):
             await until(lambda: ear.health.get("broker", {}).get("connected") is True, "the collector", PATIENCE_S)
+            ear.session.publish(f"m/{member}/{LAST}/reading", b"", retain=True)
             await ear.send(*sent, (f"m/{member}/{LAST}/reading", {"power_w": 1}))
             touched = f"net/v1/touched/{member}"
             await until(
                 lambda: any(LAST in one["machines"] for one in ear.heard.get(touched, ())), "the last one", PATIENCE_S
             )
-            await until(lambda: ear.health["received"] > len(sent), "the collector's figures", PATIENCE_S)
+            await until(lambda: ear.health["received"] > len(sent) + 1, "the collector's figures", PATIENCE_S)
             outcome.health.update(ear.health)
         await until(lambda: ear.health.get("alive") is False, "the collector's last words", PATIENCE_S)
+        outcome.summary.update(ear.last(f"net/v1/unclaimed/{member}"))
     await _read(outcome, store, devices, settings, folder)
     return outcome
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from fleet.batch import MachineKey
+from ingest.rejects import MAX_BYTES, MAX_MESSAGES
+from ingest.unclaimed import MAX_DEVICES
 from tests.ingest.casefiles import ARRIVED, folders, payload_of
 from tests.ingest.real_path import Device, Outcome, device_of, trial
 from tests.servers import Broker, InfluxServer
@@ -83,7 +85,7 @@ async def test_every_case(store: tuple[str, str], mosquitto: Broker, tmp_path: P
     sent = devices()
     assert len(sent) > 200
     nobody = [("m/canonical/nobody/reading", b'{"power_w":1}'), ("m/stranger/x/reading", b'{"power_w":1}')]
-    outcome = await trial(tmp_path, mosquitto.url, store, sent, more=[*nobody, ("m/canonical/one/reading", b"")])
+    outcome = await trial(tmp_path, mosquitto.url, store, sent, more=nobody)
     assert [line for device in sent for line in differences(device, outcome)] == []
     assert outcome.unclaimed == ["m/canonical/nobody/reading"]
     assert [row["reason"] for row in outcome.rejects[MachineKey("", "")]] == ["topic"]
@@ -92,6 +94,19 @@ async def test_every_case(store: tuple[str, str], mosquitto: Broker, tmp_path: P
     assert outcome.health["claims"] >= 2
     named = {(event["field"], event["name"]) for event in outcome.health["contradictions"]}
     assert {("member", "zeta"), ("machine", "other")} <= named
+
+
+async def test_unclaimed_devices_are_bounded_in_number_and_bytes(mosquitto: Broker, tmp_path: Path) -> None:
+    place = (f"duckdb:///{tmp_path / 'store.duckdb'}", "")
+    flood = [(f"m/canonical/new-{number % 150}/reading", b'{"count":%d}' % number) for number in range(2_300)]
+    large = [("m/canonical/large/x", b'{"note":"%s"}' % (b"a" * 60_000))] * 200
+    outcome = await trial(tmp_path, mosquitto.url, place, devices()[:1], more=[*flood, *large])
+    assert outcome.health["unclaimed"] == len(flood) + len(large)
+    assert 100 < len(outcome.unclaimed) <= MAX_MESSAGES
+    assert outcome.unclaimed.count("m/canonical/large/x") * 60_000 <= MAX_BYTES
+    assert len(outcome.summary["devices"]) == MAX_DEVICES
+    assert outcome.summary["total"] == len(flood) + len(large)
+    assert [key for key in outcome.machines if key.machine.startswith(("new", "large"))] == []
 
 
 @pytest.mark.parametrize("arrived", sorted({device_of(folder).arrived for folder in folders()} - {ARRIVED}))
