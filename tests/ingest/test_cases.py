@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest.decoders import formats
-from tests.ingest.casefiles import CASES, ORIGINS, decoded, folders, origin
+from tests.ingest.casefiles import ORIGINS, decoded, folders, origin
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: f"{folder.parent.name}/{folder.name}")
@@ -22,4 +22,4 @@ def test_case(folder: Path) -> None:
 
 
 def test_every_format_has_cases() -> None:
-    assert sorted(path.name for path in CASES.iterdir() if path.is_dir()) == formats()
+    assert sorted({folder.parent.name for folder in folders()}) == formats()
