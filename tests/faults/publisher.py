@@ -40,15 +40,15 @@ class LedgerPublisher:
     async def run(self, stop: asyncio.Event) -> None:
         """Publish until ``stop``; then wait for every PUBACK and write the ledger to disk."""
         ended = asyncio.Event()
-        running = asyncio.create_task(self.session.run(ended))
-        await self.session.wait_connected()
-        pacing = asyncio.create_task(self._pace())
-        await asyncio.wait({asyncio.create_task(stop.wait()), pacing, running}, return_when=asyncio.FIRST_COMPLETED)
-        pacing.cancel()
-        await self.session.flush()
-        self._ledger.close()
-        ended.set()
-        await running
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.session.run(ended))
+            await self.session.wait_connected()
+            pacing = group.create_task(self._pace())
+            await stop.wait()
+            pacing.cancel()
+            await self.session.flush()
+            self._ledger.flush()
+            ended.set()
 
     async def _pace(self) -> None:
         loop = asyncio.get_running_loop()
@@ -63,6 +63,10 @@ class LedgerPublisher:
             async with self._progress:
                 self._progress.notify_all()
             await asyncio.sleep(TICK_S)  # the pace of the load, not a wait for anything
+
+    def close(self) -> None:
+        """Let go of the ledger's file."""
+        self._ledger.close()
 
     def hold(self) -> None:
         """Send nothing until :meth:`go`."""

@@ -14,11 +14,11 @@ import pytest
 from fleet.clock import now_ms
 from fleet.topics import reading_topic
 from tests.accelerator.cli import answer
+from tests.faults.building import running_world
 from tests.faults.disk import cannot_mount
 from tests.faults.scenario import Scenario, wrong
 from tests.faults.scenarios import SCENARIOS, SHORT
 from tests.faults.trial import trial
-from tests.faults.world import running_world
 from tests.servers import find_influxd, find_mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.mosquitto]

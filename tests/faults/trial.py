@@ -4,9 +4,9 @@ import random
 from pathlib import Path
 from typing import Any, Literal
 
+from tests.faults.building import running_world
 from tests.faults.scenario import Scenario, wrong
 from tests.faults.watch import PATIENCE_S
-from tests.faults.world import running_world
 
 Kind = Literal["fault", "control", "sabotaged"]
 BETWEEN_S = (0.2, 1.0)
