@@ -1,6 +1,5 @@
 """A damaged spool: what can be read is read, what cannot is named to the reading, and nothing of it is overwritten."""
 
-import contextlib
 import os
 import random
 import shutil
@@ -11,7 +10,6 @@ import pytest
 
 from ingest import damage, quarantine, schema, wal
 from ingest.errors import SpoolFull
-from ingest.level import Limits
 from ingest.spool import Spool, Work
 from tests.ingest.test_spool import NO_LIMIT, batch, powers
 
@@ -212,32 +210,3 @@ def test_a_log_that_was_cut_off_by_a_power_failure_is_left_to_sqlite(tmp_path: P
 OLDEST = """DROP INDEX batch_waiting; ALTER TABLE loss DROP COLUMN since_ms; ALTER TABLE loss DROP COLUMN messages;
 INSERT INTO loss VALUES (1, 2, 'the broker came back without our session'); PRAGMA user_version = 1"""
 """Makes a file of the first version out of one of today."""
-
-
-def test_an_upgrade_keeps_what_waits(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    spool = Spool(path, Limits(min_free_bytes=0))
-    spool.commit(Work(batch(1.0)), 1)
-    spool.close()
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.executescript(OLDEST)
-    spool, told = opened(path)
-    assert powers(spool) == [[1.0]]
-    assert spool.call(lambda db, _: db.execute("PRAGMA user_version").fetchone()[0]) == schema.VERSION
-    losses = spool.call(lambda db, _: db.execute("SELECT at_ms, since_ms, messages FROM loss").fetchall())
-    assert (losses, told) == ([(2, None, None)], [])
-    spool.close()
-
-
-def test_a_damaged_file_of_the_first_version_is_rescued(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    spool = Spool(path, Limits(min_free_bytes=0))
-    spool.commit(Work(batch(1.0)), 1)
-    spool.close()
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.executescript(OLDEST)
-    damage.rescue(path, "test")
-    spool, _ = opened(path)
-    assert powers(spool) == [[1.0]]
-    assert spool.call(lambda db, _: db.execute("SELECT at_ms, since_ms FROM loss").fetchall()) == [(2, None)]
-    spool.close()
