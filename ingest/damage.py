@@ -17,6 +17,8 @@ _TABLES: Final = {
     "loss": "id",
 }  # fmt: skip
 """Table -> the key to read it by from both ends; "" for one that is read around its holes, by ids."""
+_OTHERS: Final = ("sparkplug_", "numbering")
+"""How the names begin of tables that parts of the program make themselves."""
 _SUFFIXES: Final = ("", "-wal", "-shm")
 
 
