@@ -24,14 +24,18 @@ def availability(
     intervals: Intervals,
     observed: Observed = None,
     window: Annotated[str, typer.Option("--window", help="Length of the window: 4h, 8h, 24h.")] = "8h",
-    lead: Annotated[str, typer.Option("--lead", help="From the forecast to the window's start.")] = "0h",
+    lead: Annotated[str, typer.Option("--lead", help="From the forecast to the window's start: 0h, 15min.")] = "0h",
     first_weeks: Annotated[int, typer.Option("--first-weeks", min=1, help="Weeks used for training alone.")] = 4,
+    state_known: Annotated[
+        bool,
+        typer.Option("--state-known", help="Also score forecasts made with the machine's state known (an oracle)."),
+    ] = False,
     timezone: Zone = "UTC",
     as_json: Json = False,
 ) -> None:
     """Rolling weekly back-test of P(free for the whole window), beside the baselines.
 
-    Example: resilian evaluate availability intervals.csv --window 8h --json
+    Example: resilian evaluate availability intervals.csv --window 4h --lead 15min --state-known --json
     """
     from analytics.evaluate import availability as backtest
 
@@ -41,8 +45,9 @@ def availability(
         observed,
         timezone,
         window_h=_hours(window, "--window"),
-        lead_h=_hours(lead, "--lead"),
+        lead_h=seconds(lead, option="--lead") / 3600,
         first_weeks=first_weeks,
+        state_known=state_known,
     )
     if as_json:
         output.emit_json(found)
@@ -51,6 +56,9 @@ def availability(
     rows = [
         {"model": name, **scores, "gain": _gain(found["gain"].get(name))} for name, scores in found["models"].items()
     ]
+    if state_known:
+        oracle = found["state_known"]
+        rows.append({"model": "resilian, state known (oracle)", **oracle, "gain": ""})
     columns = {
         "model": "model",
         "brier": "Brier",

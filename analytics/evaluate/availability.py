@@ -11,12 +11,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics import near
 from analytics.availability import posterior, shape_of
-from analytics.evaluate import scores
+from analytics.evaluate import known, scores
 from analytics.evaluate.files import Intervals, timelines
-from analytics.evaluate.folds import Fold, Model, Past, folds
+from analytics.evaluate.folds import Model, Past, folds, summed_losses
 from analytics.evaluate.grid import Grid
 from analytics.history import WEEK_HOURS
+from analytics.signals import UNKNOWN, Present
 
 Floats = NDArray[np.float64]
 OURS: Final = "resilian"
@@ -39,8 +41,8 @@ def machine_mean(past: Past) -> Floats:
 def last_week(past: Past) -> Floats:
     """The outcome of the newest observed window at the same hour of week; the machine's mean without one."""
     forecast = np.array(machine_mean(past))
-    for free, known in zip(past.free, past.known, strict=True):
-        forecast = np.where(known > 0, free == known, forecast)
+    for free, seen in zip(past.free, past.known, strict=True):
+        forecast = np.where(seen > 0, free == seen, forecast)
     return forecast
 
 
@@ -57,9 +59,15 @@ def smoothed_hour_of_week(past: Past) -> Floats:
 
 
 def resilian(past: Past) -> Floats:
-    """What the product says: :mod:`analytics.availability`."""
+    """What the product says when the present is not known: profile and recent days (:mod:`analytics.near`)."""
     cells = past.cells(aged=True)
-    return posterior(cells, shape_of(cells))
+    profile = posterior(cells, shape_of(cells))
+    if past.recent is None:
+        return profile
+    hours, window, start = past.recent
+    untold = Present(np.full(hours.busy.shape, UNKNOWN, np.int8), 1.0)
+    weights = near.learn(hours, untold.state, window)
+    return near.moved(profile, near.corrections(hours, untold, window, start, weights))
 
 
 MODELS: Final[dict[str, Model]] = {
@@ -76,9 +84,11 @@ def evaluate(
     intervals: Intervals,
     observed: Intervals | None = None,
     window_h: int = 8,
-    lead_h: int = 0,
+    lead_h: float = 0,
     first_weeks: int = 4,
     timezone: str = "UTC",
+    *,
+    state_known: bool = False,
 ) -> dict[str, Any]:
     """The back-test of every model on a recording; keys as ``docs/commands.md`` says.
 
@@ -86,9 +96,10 @@ def evaluate(
         intervals: the file of busy intervals, read in the same ``timezone``.
         observed: when feeds were alive; None takes silence as idle (:func:`~analytics.evaluate.files.silence_note`).
         window_h: length of the windows, whole hours, 1 to 168.
-        lead_h: from forecast to window start, whole hours, 0 to 672.
+        lead_h: from forecast to window start, hours, 0 to 672.
         first_weeks: local weeks, from the first observed one, that are only learned from; at least 1.
         timezone: IANA name of the clock of the weeks.
+        state_known: also score forecasts made when the state is known (:mod:`~analytics.evaluate.known`).
 
     Raises:
         ValueError: an argument out of range, nothing observed, or too few weeks to score a window.
@@ -99,10 +110,18 @@ def evaluate(
     if first_weeks < 1:
         raise ValueError(f"first weeks {first_weeks}: at least 1 week must be left to learn from")
     grid = Grid.of(timelines(intervals, observed), timezone)
-    return report(grid, MODELS, window_h, lead_h, first_weeks)
+    return report(grid, MODELS, window_h, lead_h, first_weeks, state_known=state_known)
 
 
-def report(grid: Grid, models: dict[str, Model], window_h: int, lead_h: int, first_weeks: int) -> dict[str, Any]:
+def report(
+    grid: Grid,
+    models: dict[str, Model],
+    window_h: int,
+    lead_h: float,
+    first_weeks: int,
+    *,
+    state_known: bool = False,
+) -> dict[str, Any]:
     """The back-test of these models; one of them is ``resilian``, against which the others are compared.
 
     Raises:
@@ -120,30 +139,24 @@ def report(grid: Grid, models: dict[str, Model], window_h: int, lead_h: int, fir
         name: np.concatenate([cast[fold.scored] for cast, fold in zip(casts, rounds, strict=True)])
         for name, casts in forecasts.items()
     }
-    losses = {name: _losses(casts, rounds) for name, casts in forecasts.items()}
+    losses = {name: summed_losses(casts, rounds) for name, casts in forecasts.items()}
     gains = {name: scores.gain(losses[OURS], losses[name]) for name in models if name != OURS}
-    return {
-        "window": f"{window_h}h",
-        "lead": f"{lead_h}h",
+    found = {
+        "window": _length(window_h),
+        "lead": _length(lead_h),
         "n": scored,
-        "models": {name: _scores(probability, outcome) for name, probability in flat.items()},
+        "models": {name: scores.of(probability, outcome) for name, probability in flat.items()},
         "gain": {name: {"percent": g.value, "low": g.low, "high": g.high} for name, g in gains.items()},
         "reliability": scores.reliability(flat[OURS], outcome),
     }
+    if state_known:
+        casts = known.forecasts(grid, rounds, window_h, lead_h)
+        found["state_known"] = known.figures(casts, rounds, losses, outcome)
+    return found
 
 
-def _scores(probability: Floats, outcome: NDArray[np.bool_]) -> dict[str, float]:
-    return {
-        "brier": scores.brier(probability, outcome),
-        "log_loss": scores.log_loss(probability, outcome),
-        "ece": scores.calibration_error(scores.reliability(probability, outcome)),
-    }
-
-
-def _losses(casts: list[Floats], rounds: list[Fold]) -> Floats:
-    """Squared error by machine and origin, shape (machines, origins)."""
-    summed = [(((cast - fold.free) ** 2) * fold.scored).sum(axis=1) for cast, fold in zip(casts, rounds, strict=True)]
-    return np.stack(summed, axis=1)
+def _length(hours: float) -> str:
+    return f"{hours:g}h" if hours == int(hours) else f"{hours * 60:g}min"
 
 
 def _share(free: Floats, known: Floats, otherwise: Floats | float) -> Floats:

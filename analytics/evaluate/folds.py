@@ -1,6 +1,7 @@
 """Rolling origins: what was known at each local Monday 00:00, and the windows that are forecast from it."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,10 +11,25 @@ from numpy.typing import NDArray
 from analytics.availability import Cells, decay, windows
 from analytics.evaluate.grid import Grid
 from analytics.history import WEEK_HOURS
+from analytics.profiles import Hours
 from fleet.records import HOUR_SECONDS
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint8]
+
+
+class Recent(NamedTuple):
+    """The hours before an origin, and where the windows lie that are asked for.
+
+    Attributes:
+        hours: all that had ended by then.
+        window: length of the windows, hours.
+        start: index of the hour at which the window of each hour of week begins, shape (168,), from len(hours) on.
+    """
+
+    hours: Hours
+    window: int
+    start: NDArray[np.int64]
 
 
 class Past(NamedTuple):
@@ -25,16 +41,18 @@ class Past(NamedTuple):
     Attributes:
         free: windows that were free.
         known: windows observed.
+        recent: the hours themselves; None where outcomes alone are known.
     """
 
     free: Counts
     known: Counts
+    recent: Recent | None = None
 
     def cells(self, *, aged: bool = False) -> Cells:
         """Outcomes by hour of week, shape (machines, 168); ``aged``, each week by its weight at the origin."""
         weeks = len(self.free)
         weight = np.array([decay(weeks - week) if aged else 1.0 for week in range(weeks)])
-        free, known = (np.tensordot(weight, counts, axes=1) for counts in self)
+        free, known = (np.tensordot(weight, counts, axes=1) for counts in (self.free, self.known))
         return Cells(free, known)
 
 
@@ -47,6 +65,7 @@ class Fold(NamedTuple):
 
     Attributes:
         week: number of the local week that the origin begins.
+        start: index of the hour at which each window begins, shape (windows,).
         hour_of_week: of each window's start, shape (windows,).
         free: the outcomes, shape (machines, windows).
         scored: whether enough of the window was observed, likewise.
@@ -54,12 +73,13 @@ class Fold(NamedTuple):
 
     week: int
     past: Past
+    start: NDArray[np.int64]
     hour_of_week: NDArray[np.int64]
     free: NDArray[np.bool_]
     scored: NDArray[np.bool_]
 
 
-def folds(grid: Grid, window_h: int, lead_h: int, first_weeks: int) -> Iterator[Fold]:
+def folds(grid: Grid, window_h: int, lead_h: float, first_weeks: int) -> Iterator[Fold]:
     """One fold an origin: the local Monday 00:00 of every week after the first ones.
 
     A window belongs to the week in which the forecast for it is made, ``lead_h`` hours before it starts.
@@ -69,7 +89,7 @@ def folds(grid: Grid, window_h: int, lead_h: int, first_weeks: int) -> Iterator[
     starts = free.shape[1]
     hour_of_week = grid.clock.hour_of_week[:starts]
     begun_in = grid.clock.week[:starts] - grid.clock.week[0]
-    made_in = begun_in[np.maximum(np.arange(starts) - lead_h, 0)]
+    made_in = begun_in[np.maximum(np.arange(starts) - math.ceil(lead_h), 0)]
     tables = [_by_week(outcome, begun_in, hour_of_week, len(grid.weeks)) for outcome in (free, known)]
     for index in range(first_weeks, len(grid.weeks)):
         origin = int(np.searchsorted(grid.clock.week, grid.weeks[index]))
@@ -79,7 +99,16 @@ def folds(grid: Grid, window_h: int, lead_h: int, first_weeks: int) -> Iterator[
             np.subtract.at(table, _places(begun_in[running], hour_of_week[running], len(free)), outcome[:, running].T)
         asked = np.flatnonzero(made_in == index)
         if len(asked):
-            yield Fold(grid.weeks[index], Past(*ended), hour_of_week[asked], free[:, asked], known[:, asked])
+            recent = Recent(grid.hours.cut(0, origin), window_h, _starts(asked, hour_of_week[asked]))
+            past = Past(ended[0], ended[1], recent)
+            yield Fold(grid.weeks[index], past, asked, hour_of_week[asked], free[:, asked], known[:, asked])
+
+
+def _starts(asked: NDArray[np.int64], hour_of_week: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first window of each hour of week; where the recording ends before it, where it would lie."""
+    starts: NDArray[np.int64] = asked[0] + (np.arange(WEEK_HOURS) - hour_of_week[0]) % WEEK_HOURS
+    starts[hour_of_week[::-1]] = asked[::-1]
+    return starts
 
 
 def windows_ended(origin: int, window_h: int, starts: int) -> int:
@@ -87,8 +116,14 @@ def windows_ended(origin: int, window_h: int, starts: int) -> int:
     return max(0, min(starts, origin - window_h + 1))
 
 
+def summed_losses(casts: Sequence[Floats], rounds: Sequence[Fold]) -> Floats:
+    """Squared error of the forecasts of each fold, summed by machine and origin, shape (machines, origins)."""
+    summed = [(((cast - fold.free) ** 2) * fold.scored).sum(axis=1) for cast, fold in zip(casts, rounds, strict=True)]
+    return np.stack(summed, axis=1)
+
+
 def looks_ahead(
-    grid: Grid, make: Callable[[Grid], Model], window_h: int, lead_h: int = 0, first_weeks: int = 1
+    grid: Grid, make: Callable[[Grid], Model], window_h: int, lead_h: float = 0, first_weeks: int = 1
 ) -> list[int]:
     """The weeks at whose origin a model's forecast depends on what came after; none for an honest one.
 

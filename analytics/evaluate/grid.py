@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from analytics.evaluate.files import Timeline
 from analytics.history import LocalHours, local_hours, week_of, week_start
 from analytics.history import utc as instant
-from analytics.spans import hourly
+from analytics.profiles import Hours
+from analytics.signals import BUSY, FREE, UNKNOWN, Present
+from analytics.spans import Spans, hourly
 from fleet.records import HOUR_SECONDS
 
 MOST_YEARS: Final = 20
@@ -27,6 +29,7 @@ class Grid:
         busy: seconds an hour in which a machine could not be lent, shape (machines, n).
         used: seconds an hour in PRODUCING or SETUP, likewise.
         observed: seconds an hour in a known state, likewise.
+        lines: the recording itself, machine by machine; empty where only its hours are known.
     """
 
     machines: tuple[str, ...]
@@ -34,6 +37,21 @@ class Grid:
     busy: NDArray[np.float64]
     used: NDArray[np.float64]
     observed: NDArray[np.float64]
+    lines: tuple[Timeline, ...] = ()
+
+    def states(self, phase: float) -> Present:
+        """The state just before the instant ``phase`` hours after each hour's start, as reports made later tell it."""
+        moments = self.clock.start + HOUR_SECONDS * (np.arange(len(self.clock), dtype=np.float64) + phase)
+        states = np.full(self.busy.shape, UNKNOWN, dtype=np.int8)
+        for row, line in zip(states, self.lines, strict=True):
+            busy, known = (_inside(moments, spans) for spans in (line.busy, line.observed))
+            row[known] = np.where(busy[known], BUSY, FREE)
+        return Present(states, phase)
+
+    @property
+    def hours(self) -> Hours:
+        """Busy and observed hours, as forecasts are made from."""
+        return Hours(self.busy > 0, self.observed, self.clock)
 
     @property
     def weeks(self) -> range:
@@ -57,8 +75,15 @@ class Grid:
         start = week_start(week_of(instant(float(joined.min())), timezone), timezone)
         after = week_start(week_of(instant(float(joined.max()) - 1e-3), timezone) + 1, timezone)
         count = -(-(after - start) // HOUR_SECONDS)
-        columns = (
+        busy, used, observed = (
             np.stack([hourly(getattr(line, name), start, count) for line in lines.values()])
             for name in ("busy", "used", "observed")
         )
-        return cls(tuple(lines), local_hours(start, count, timezone), *columns)
+        clock = local_hours(start, count, timezone)
+        return cls(tuple(lines), clock, busy, used, observed, tuple(lines.values()))
+
+
+def _inside(moments: NDArray[np.float64], spans: Spans) -> NDArray[np.bool_]:
+    """Whether the time just before each moment lies inside one of the spans."""
+    inside: NDArray[np.bool_] = np.searchsorted(spans.ravel(), moments, side="left") % 2 == 1
+    return inside

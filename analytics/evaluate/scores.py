@@ -53,6 +53,15 @@ def calibration_error(table: list[dict[str, Any]]) -> float:
     return float(sum(row["n"] * abs(row["forecast"] - row["observed"]) for row in table) / total)
 
 
+def of(probability: Floats, outcome: NDArray[np.bool_]) -> dict[str, float]:
+    """The scores of a model, by name."""
+    return {
+        "brier": brier(probability, outcome),
+        "log_loss": log_loss(probability, outcome),
+        "ece": calibration_error(reliability(probability, outcome)),
+    }
+
+
 def gain(ours: Floats, baseline: Floats, draws: int = 2000, seed: int = 0) -> Interval:
     """By how many percent our loss lies below a baseline's, with its interval.
 

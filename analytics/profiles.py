@@ -1,0 +1,106 @@
+"""P(free) by hour of week of several machines, as it was known at each local Monday: what forecasts are corrected from.
+
+A row is learned from the windows that had ended when its week began, and from no other, so that what is learned of the
+errors of past rows holds for the row in force now.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.availability import Cells, Windows, decay, posterior, shape_of, tally, windows
+from analytics.history import WEEK_HOURS, LocalHours
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Hours(NamedTuple):
+    """Hours of some machines on one clock; what is not known yet is not in it.
+
+    Attributes:
+        busy: whether an hour holds a busy second, shape (machines, n).
+        observed: seconds observed of each hour, likewise.
+        clock: the n hours.
+    """
+
+    busy: NDArray[np.bool_]
+    observed: Floats
+    clock: LocalHours
+
+    def cut(self, start: int, end: int) -> "Hours":
+        """The hours [start, end), by index."""
+        clock = self.clock
+        inside = LocalHours(
+            clock.start + 3600 * start,
+            clock.hour_of_week[start:end],
+            clock.week[start:end],
+            clock.day[start:end],
+        )
+        return Hours(self.busy[:, start:end], self.observed[:, start:end], inside)
+
+
+class Profiles:
+    """The rows for windows of any length, each computed once when first asked for.
+
+    Row k, shape (machines, 168), is as known at the start of the k-th week; the last one at that of the week after.
+    """
+
+    def __init__(self, hours: Hours) -> None:
+        self.hours = hours
+        self._week = hours.clock.week - (hours.clock.week[0] if len(hours.clock) else 0)
+        self._weeks = int(self._week[-1]) + 1 if len(self._week) else 0
+        self._cells: dict[int, Cells] = {}
+        self._rows: dict[tuple[int, int], Floats] = {}
+
+    def cells(self, window: int) -> Cells:
+        """What the rows rest on, shape (weeks + 1, machines, 168): windows that had ended, each by its weight then."""
+        if window not in self._cells:
+            self._cells[window] = self._count(window)
+        return self._cells[window]
+
+    def at(self, window: int, hour: Ints, like: Ints | None = None) -> Floats:
+        """P(free) of windows that begin at index ``hour``, by the row of the week of it, or of index ``like``.
+
+        Shape (machines, len(hour)). An index from n on is an hour after the last; as ``like`` it means the last row.
+        """
+        told_at = hour if like is None else like
+        rows = np.append(self._week, self._weeks)[np.minimum(told_at, len(self._week))]
+        needed, place = np.unique(rows, return_inverse=True)
+        return np.asarray(self._stack(window, needed)[place, :, self._hour_of_week(hour)].T, dtype=np.float64)
+
+    def _stack(self, window: int, rows: Ints) -> Floats:
+        missing = [int(row) for row in rows if (window, int(row)) not in self._rows]
+        if missing:
+            asked = Cells(*(column[missing] for column in self.cells(window)))
+            machines = asked.free.shape[1]
+            shapes = [shape_of(Cells(free, known)) for free, known in zip(*asked, strict=True)]
+            flat = Cells(*(column.reshape(-1, WEEK_HOURS) for column in asked))
+            found = posterior(flat, np.repeat(np.stack(shapes), machines, axis=0))
+            for row, values in zip(missing, found.reshape(-1, machines, WEEK_HOURS), strict=True):
+                self._rows[window, row] = values
+        machines = len(self.hours.busy)
+        return np.array([self._rows[window, int(row)] for row in rows]).reshape(-1, machines, WEEK_HOURS)
+
+    def _hour_of_week(self, hour: Ints) -> Ints:
+        known = self.hours.clock.hour_of_week
+        if not len(known):
+            return hour % WEEK_HOURS
+        beyond = hour - (len(known) - 1)
+        return np.where(beyond > 0, (known[-1] + beyond) % WEEK_HOURS, known[np.minimum(hour, len(known) - 1)])
+
+    def _count(self, window: int) -> Cells:
+        outcomes = windows(self.hours.busy, self.hours.observed, window)
+        machines, starts = outcomes.free.shape
+        begun, ended = self._week[:starts], self._week[window - 1 :]
+        cells = Cells(np.zeros((machines, WEEK_HOURS)), np.zeros((machines, WEEK_HOURS)))
+        rows = [cells]
+        ages = np.array([decay(float(age)) for age in range(self._weeks + 1)])
+        for week in range(self._weeks):
+            low, high = np.searchsorted(ended, [week, week + 1])
+            new = Windows(outcomes.free[:, low:high], outcomes.known[:, low:high])
+            hour_of_week = self.hours.clock.hour_of_week[low:high]
+            cells = cells.aged(1.0).plus(tally(new, hour_of_week, ages[week + 1 - begun[low:high]]))
+            rows.append(cells)
+        return Cells(*(np.stack(column) for column in zip(*rows, strict=True)))
