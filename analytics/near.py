@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from analytics.availability import expit, logit, windows
-from analytics.profiles import Floats, Hours, Ints
+from analytics.profiles import Floats, Hours, Ints, Profiles
 from analytics.signals import WIDTH, Present, Signals, States
 
 WEEKS: Final = 13
@@ -45,7 +45,7 @@ def learn(hours: Hours, state: States, window: int, prior: Floats = NOTHING_KNOW
     late = _late(hours, outcomes.free.shape[1])
     if not len(late):
         return prior
-    signals = Signals(hours, Present(state, 1.0), window, since=int(late[0]) - SETTLING_H)
+    signals = Signals(Profiles(hours), Present(state, 1.0), window, since=int(late[0]) - SETTLING_H)
     rows, offsets, free = [], [], []
     for lead in LEADS:
         start = late[late > lead][::STRIDE]
@@ -78,21 +78,23 @@ def _regress(signals: Floats, offset: Floats, free: Floats, weight: float, prior
         bend = (signals * (weight * chance * (1.0 - chance))[:, None]).T @ signals + RIDGE * np.eye(len(found))
         step = np.linalg.solve(bend, slope)
         found = found + step
-        if float(np.abs(step).max()) < 1e-6:
+        if float(np.abs(step).max()) < 1e-4:
             break
     return np.asarray(found, dtype=np.float64)
 
 
-def corrections(hours: Hours, present: Present, window: int, start: Ints, weights: Floats) -> Floats:
+def corrections(profiles: Profiles, present: Present, window: int, start: Ints, weights: Floats) -> Floats:
     """What to add to the log odds of the profile, shape (machines, len(start)), when told in the last hour.
 
     Args:
+        profiles: of the hours that are known.
         start: of the windows, indices after the last hour.
     """
-    last = hours.busy.shape[1] - 1
+    machines, known = profiles.hours.busy.shape
+    last = known - 1
     if last < 0:
-        return np.zeros((len(hours.busy), len(start)))
-    signals = Signals(hours, present, window, since=last - SETTLING_H)
+        return np.zeros((machines, len(start)))
+    signals = Signals(profiles, present, window, since=last - SETTLING_H)
     told = signals.of(np.full(len(start), last), start) @ weights
     return np.asarray(told, dtype=np.float64)
 

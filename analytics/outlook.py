@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import capacity, utilisation
+from analytics import capacity, near, utilisation
 from analytics.availability import FleetProfile, free_probabilities
 from analytics.history import WEEK_HOURS, History, local_hours, monday, utc, week_of, week_start
 from fleet.calendars import CalendarHours, calendar_hours
@@ -20,6 +20,8 @@ from fleet.trades import changeover_hours, hold_after_hours, minimum_hours
 WEEKS: Final = 12
 """Local weeks that the figures rest on, the running one not counted."""
 AHEAD_HOURS: Final = 14 * 24
+NEAR_HOURS: Final = 4 * 24
+"""How far ahead the last days and the present are told of: from there on they change a chance by a point or two."""
 LEARNED_HOURS: Final = 14 * 24
 """Observed hours below which no chance is told: two weeks, so that most hours of the week were seen twice."""
 OFFERED_COVERAGE: Final = 0.7
@@ -49,6 +51,7 @@ def build(
     *,
     window_hours: float | None = None,
     live: Live | None = None,
+    correction: NDArray[np.float64] | None = None,
 ) -> Outlook:
     """The outlook of one machine at ``now``.
 
@@ -57,6 +60,8 @@ def build(
         profile: the shape of the week of the member's own machines; None for a flat one.
         window_hours: length of the windows, rounded up to whole hours; L_min + b of the machine when None.
         live: the present; when None it is read off the newest hour, and the newest reading is not known.
+        correction: what recent days and the present add to the log odds of windows from the next whole hour on
+            (``analytics.recent``).
 
     Raises:
         ValueError: buckets of two machines, or an hour twice.
@@ -72,7 +77,8 @@ def build(
     least, weekly = _weeks(history, calendar, machine, now)
     grid, grid_coverage = utilisation.by_hour_of_week(history)
     length = window_length(machine, window_hours)
-    live = live or _newest(history, machine, at)
+    live = live or newest(history, machine, at)
+    free = free_windows(member, machine, network, history, profile, now, length)
     return Outlook(
         member=member.slug,
         machine=machine.id,
@@ -90,7 +96,8 @@ def build(
         weekly=weekly,
         grid=grid,
         grid_coverage=grid_coverage,
-        free=free_windows(member, machine, network, history, profile, now, length),
+        free=free,
+        near=[] if correction is None else told_now(free, correction[:NEAR_HOURS], now),
         window_hours=float(length),
         model=history.model,
     )
@@ -131,6 +138,20 @@ def free_windows(
             probability=round(float(chances[clock.hour_of_week[hour]]), 4),
         )
         for hour in np.flatnonzero(inside).tolist()
+    ]
+
+
+def told_now(free: Sequence[FreeWindow], correction: NDArray[np.float64], now: datetime) -> list[FreeWindow]:
+    """The windows that the correction reaches, with their chances corrected by it."""
+    first = -(-math.ceil(now.timestamp()) // HOUR_SECONDS)
+    places = [round(window.start.timestamp()) // HOUR_SECONDS - first for window in free]
+    reached = [(window, place) for window, place in zip(free, places, strict=True) if place < len(correction)]
+    chances = near.moved(
+        np.array([window.probability for window, _ in reached]), correction[[place for _, place in reached]]
+    )
+    return [
+        FreeWindow.model_construct(start=window.start, end=window.end, probability=round(float(chance), 4))
+        for (window, _), chance in zip(reached, chances, strict=True)
     ]
 
 
@@ -191,7 +212,7 @@ def _from_first_observed(history: History) -> History:
     return history.between(history.start + HOUR_SECONDS * first, history.end)
 
 
-def _newest(history: History, machine: Machine, now: float) -> Live:
+def newest(history: History, machine: Machine, now: float) -> Live:
     """The state that the newest hour ends in; UNKNOWN when three of the feed's periods have passed since."""
     heard = np.flatnonzero(history.observed > 0)
     if history.last_state is None or not len(heard):

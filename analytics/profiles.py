@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.availability import Cells, Windows, decay, posterior, shape_of, tally, windows
+from analytics.availability import HALF_LIFE_WEEKS, Cells, posterior, shape_of, windows
 from analytics.history import WEEK_HOURS, LocalHours
 
 Floats = NDArray[np.float64]
@@ -91,16 +91,21 @@ class Profiles:
         return np.where(beyond > 0, (known[-1] + beyond) % WEEK_HOURS, known[np.minimum(hour, len(known) - 1)])
 
     def _count(self, window: int) -> Cells:
+        """By the week in which windows ended, added up: a window's weight halves with the weeks since it began."""
         outcomes = windows(self.hours.busy, self.hours.observed, window)
         machines, starts = outcomes.free.shape
         begun, ended = self._week[:starts], self._week[window - 1 :]
-        cells = Cells(np.zeros((machines, WEEK_HOURS)), np.zeros((machines, WEEK_HOURS)))
-        rows = [cells]
-        ages = np.array([decay(float(age)) for age in range(self._weeks + 1)])
-        for week in range(self._weeks):
-            low, high = np.searchsorted(ended, [week, week + 1])
-            new = Windows(outcomes.free[:, low:high], outcomes.known[:, low:high])
-            hour_of_week = self.hours.clock.hour_of_week[low:high]
-            cells = cells.aged(1.0).plus(tally(new, hour_of_week, ages[week + 1 - begun[low:high]]))
-            rows.append(cells)
-        return Cells(*(np.stack(column) for column in zip(*rows, strict=True)))
+        place = np.arange(machines)[:, None] * WEEK_HOURS + self.hours.clock.hour_of_week[:starts]
+        known = outcomes.known * 2.0 ** (begun / HALF_LIFE_WEEKS)
+        age = 0.5 ** (np.arange(self._weeks + 1.0) / HALF_LIFE_WEEKS)[:, None, None]
+        return Cells(*(self._added(ended, place, weight) * age for weight in (known * outcomes.free, known)))
+
+    def _added(self, ended: Ints, place: Ints, weight: Floats) -> Floats:
+        """Sums of all that ended before each week and before the week after the last."""
+        machines = len(place)
+        sums = np.zeros((self._weeks + 1, machines, WEEK_HOURS))
+        if ended.size:
+            flat = (ended * machines * WEEK_HOURS + place).ravel()
+            by_week = np.bincount(flat, weight.ravel(), self._weeks * machines * WEEK_HOURS)
+            np.cumsum(by_week.reshape(self._weeks, machines, WEEK_HOURS), axis=0, out=sums[1:])
+        return sums

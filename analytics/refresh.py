@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from analytics import rules
+from analytics import recent, rules
 from analytics.history import History, week_of, week_start
 from analytics.level import WeeklyPrior, prior_of
-from analytics.outlook import WEEKS, Live, build, fleet_profile
+from analytics.outlook import NEAR_HOURS, WEEKS, Live, build, fleet_profile, window_length
 from analytics.rules import RuleContext
 from analytics.rules.evidence import Evidence
+from fleet.calendars import calendar_hours
 from fleet.network import Machine, Member, Network
 from fleet.records import HOUR_SECONDS, Finding, HourBucket, Outlook
 
@@ -58,15 +59,27 @@ def refresh(
         for seat, history in zip(seats, histories, strict=True)
     ]
     priors = _priors(contexts)
+    corrected = recent.corrections(
+        [_seen(member, network, seat, context.history) for seat, context in zip(seats, contexts, strict=True)],
+        now,
+        NEAR_HOURS,
+    )
     found = []
-    for seat, context, prior in zip(seats, contexts, priors, strict=True):
-        outlook = build(member, seat.machine, network, context.history, profile, now, live=seat.live)
+    for seat, context, prior, correction in zip(seats, contexts, priors, corrected, strict=True):
+        outlook = build(
+            member, seat.machine, network, context.history, profile, now, live=seat.live, correction=correction
+        )
         judged = rules.judge(
             RuleContext(member, seat.machine, network, context.history, now, seat.feed_alive, seat.inferable, prior),
             seat.findings,
         )
         found.append(Refreshed(outlook, judged))
     return found
+
+
+def _seen(member: Member, network: Network, seat: Seat, history: History) -> recent.Seen:
+    calendar = calendar_hours(member, seat.machine, network, history.start, len(history))
+    return recent.Seen(history, calendar.closed, window_length(seat.machine), seat.live.state)
 
 
 def _priors(contexts: Sequence[RuleContext]) -> list[WeeklyPrior]:

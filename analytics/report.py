@@ -9,10 +9,19 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from analytics import capacity, utilisation
+from analytics import capacity, recent, utilisation
 from analytics.availability import FleetProfile
 from analytics.history import History, utc
-from analytics.outlook import fleet_profile, free_windows, shareable, window_length
+from analytics.outlook import (
+    AHEAD_HOURS,
+    fleet_profile,
+    free_windows,
+    newest,
+    shareable,
+    told_now,
+    window_length,
+)
+from analytics.profiles import Floats
 from fleet.batch import MachineKey
 from fleet.calendars import calendar_hours
 from fleet.network import Machine, Member, Network
@@ -74,19 +83,20 @@ def member_rows(
     since = min(period.start, period.end - SPAN.total_seconds())
     pasts = [_history(buckets[key], timezone, Period(since, period.end)) for key in keys]
     profile = fleet_profile(pasts)
+    corrections = _corrections(member, network, pasts, period)
     return [
         {
             "member": member.slug,
             "machine": machine.id,
             "name": machine.name,
             **_figures(member, machine, network, _within(past, buckets[key], period), period),
-            "free": _free(member, machine, network, past, profile, period),
+            "free": _free(member, machine, network, past, profile, period, correction),
             "findings": [
                 finding.model_dump(mode="json", include={"rule", "status", "since", "reason", "evidence"})
                 for finding in findings[key]
             ],
         }
-        for key, machine, past in zip(keys, member.machines, pasts, strict=True)
+        for key, machine, past, correction in zip(keys, member.machines, pasts, corrections, strict=True)
     ]
 
 
@@ -128,14 +138,35 @@ def _figures(member: Member, machine: Machine, network: Network, history: Histor
     }
 
 
+def _corrections(member: Member, network: Network, pasts: Sequence[History], period: Period) -> list[Floats]:
+    """What the last days and the state at the period's end change in the chances of each machine."""
+    seen = [
+        recent.Seen(
+            past,
+            calendar_hours(member, machine, network, past.start, len(past)).closed,
+            window_length(machine),
+            newest(past, machine, period.end).state,
+        )
+        for machine, past in zip(member.machines, pasts, strict=True)
+    ]
+    return recent.corrections(seen, utc(period.end), AHEAD_HOURS)
+
+
 def _free(
-    member: Member, machine: Machine, network: Network, past: History, profile: FleetProfile, period: Period
+    member: Member,
+    machine: Machine,
+    network: Network,
+    past: History,
+    profile: FleetProfile,
+    period: Period,
+    correction: Floats,
 ) -> list[dict[str, Any]]:
     """Windows one after the other, each with its chance; over all open hours where no offered ones are stated."""
-    length = window_length(machine)
+    end = utc(period.end)
+    free = free_windows(member, machine, network, past, profile, end, window_length(machine), anywhere=True)
     told: list[dict[str, Any]] = []
     until = utc(0)
-    for window in free_windows(member, machine, network, past, profile, utc(period.end), length, anywhere=True):
+    for window in told_now(free, correction, end):
         if window.start >= until:
             until = window.end
             told.append(window.model_dump(mode="json"))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.availability import OBSERVED_SHARE, logit, windows
-from analytics.profiles import Floats, Hours, Ints, Profiles
+from analytics.profiles import Floats, Ints, Profiles
 from fleet.records import HOUR_SECONDS
 
 SCALE: Final = {
@@ -66,10 +66,10 @@ class Signals:
         since: index of the first hour that is looked at; hours before it count as usual.
     """
 
-    def __init__(self, hours: Hours, present: Present, window: int, since: int = 0) -> None:
-        self.hours, self.present, self.window = hours, present, window
+    def __init__(self, profiles: Profiles, present: Present, window: int, since: int = 0) -> None:
+        self.profiles, self.present, self.window = profiles, present, window
+        self.hours = profiles.hours
         self.since = max(0, since)
-        self.profiles = Profiles(hours)
 
     def of(self, at: Ints, start: Ints) -> Floats:
         """The signals, shape (machines, len(start), WIDTH), for windows from ``start`` told in hour ``at`` < start.

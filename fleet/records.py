@@ -106,7 +106,9 @@ class Outlook(BaseModel):
             shareable_hours; None where unknown.
         grid: 168 shares of weeks busy by local hour of week (Monday 00 first); None where never observed.
         grid_coverage: 168 shares of weeks observed.
-        free: windows of the asked length over the next 14 days, one a start hour of the offered calendar.
+        free: windows of the asked length over the next 14 days, one a start hour of the offered calendar; their chances
+            rest on the machine's weeks alone, so that they may be published.
+        near: those of the next days, with chances that also rest on the last days and the state now: the owner's alone.
         window_hours: their length.
     """
 
@@ -129,8 +131,15 @@ class Outlook(BaseModel):
     grid: list[float | None]
     grid_coverage: list[float]
     free: list[FreeWindow]
+    near: list[FreeWindow] = []
     window_hours: float
     model: str
+
+    @property
+    def free_to_owner(self) -> list[FreeWindow]:
+        """``free`` with the better chances of ``near``, where there are any."""
+        better = {window.start: window for window in self.near}
+        return [better.get(window.start, window) for window in self.free]
 
 
 class Document(BaseModel):

@@ -139,7 +139,7 @@ async def machine(page: PageOf, member: str, machine: str) -> MachineDetailOut:
         weekly=outlook.weekly if outlook else [],
         grid=outlook.grid if outlook else [],
         grid_coverage=outlook.grid_coverage if outlook else [],
-        free=outlook.free if outlook else [],
+        free=outlook.free_to_owner if outlook else [],
         window_hours=outlook.window_hours if outlook else None,
         findings=list(own.findings.values()),
     )

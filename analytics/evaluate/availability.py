@@ -18,6 +18,7 @@ from analytics.evaluate.files import Intervals, timelines
 from analytics.evaluate.folds import Model, Past, folds, summed_losses
 from analytics.evaluate.grid import Grid
 from analytics.history import WEEK_HOURS
+from analytics.profiles import Profiles
 from analytics.signals import UNKNOWN, Present
 
 Floats = NDArray[np.float64]
@@ -67,7 +68,7 @@ def resilian(past: Past) -> Floats:
     hours, window, start = past.recent
     untold = Present(np.full(hours.busy.shape, UNKNOWN, np.int8), 1.0)
     weights = near.learn(hours, untold.state, window)
-    return near.moved(profile, near.corrections(hours, untold, window, start, weights))
+    return near.moved(profile, near.corrections(Profiles(hours), untold, window, start, weights))
 
 
 MODELS: Final[dict[str, Model]] = {

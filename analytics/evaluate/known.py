@@ -14,6 +14,7 @@ from analytics import near
 from analytics.evaluate import scores
 from analytics.evaluate.folds import Fold, summed_losses
 from analytics.evaluate.grid import Grid
+from analytics.profiles import Profiles
 from analytics.signals import Signals
 
 Floats = NDArray[np.float64]
@@ -23,7 +24,7 @@ def forecasts(grid: Grid, rounds: list[Fold], window_h: int, lead_h: float) -> l
     """P(free) of the windows of each fold, shape (machines, windows)."""
     ahead = int(lead_h) + 1
     ends, present = grid.states(1.0), grid.states(ahead - lead_h)
-    signals = Signals(grid.hours, present, window_h)  # what it says of an hour rests on what came before it
+    signals = Signals(Profiles(grid.hours), present, window_h)  # what it says of an hour rests on what came before it
     found = []
     for fold in rounds:
         origin = int(np.searchsorted(grid.clock.week, fold.week))

@@ -215,7 +215,7 @@ def _windows(outlook: Outlook | None, scope: Scope, words: Words) -> dict[str, A
         return {"bar": None, "best": [], "free_rows": []}
     found = [
         Half(start, end, outlook.window_hours, chance)
-        for start, end, chance in halves(outlook.free, outlook.window_hours, words.zone)
+        for start, end, chance in halves(outlook.free_to_owner, outlook.window_hours, words.zone)
     ]
     sure = sorted((half for half in found if half.chance >= 0.5), key=lambda half: (-round(half.chance, 1), half.start))
     return {

@@ -31,7 +31,7 @@ def ends(hours: Hours) -> States:
 
 
 def signals(hours: Hours, window: int = 4, phase: float = 1.0) -> Signals:
-    return Signals(hours, Present(ends(hours), phase), window)
+    return Signals(Profiles(hours), Present(ends(hours), phase), window)
 
 
 def test_rows_are_what_was_known_at_each_monday() -> None:
@@ -56,7 +56,7 @@ def test_nothing_at_or_after_the_instant_is_looked_at(at: int, ahead: int, phase
         np.where(np.arange(hours.busy.shape[1]) > at, 1 - ends(hours), ends(hours)).astype(np.int8), phase
     )
     plain = signals(hours, 4, phase)
-    twin = Signals(Hours(other, hours.observed, hours.clock), changed, 4)
+    twin = Signals(Profiles(Hours(other, hours.observed, hours.clock)), changed, 4)
     where = np.array([at]), np.array([at + ahead])
     np.testing.assert_array_equal(plain.of(*where), twin.of(*where))
 
@@ -79,7 +79,7 @@ def test_silence_says_nothing() -> None:
     hours = sticky(2, 4)
     silent = Hours(hours.busy, np.zeros(hours.busy.shape), hours.clock)
     untold = np.full(hours.busy.shape, UNKNOWN, np.int8)
-    told = Signals(silent, Present(untold, 1.0), 4).of(np.array([600]), np.array([610]))
+    told = Signals(Profiles(silent), Present(untold, 1.0), 4).of(np.array([600]), np.array([610]))
     assert not told.any()
     assert not near.learn(silent, untold, 4).any()  # no window was observed: the prior
 
@@ -88,7 +88,7 @@ def test_what_persists_is_learned_and_fades_into_the_profile() -> None:
     hours = sticky(6, 8)
     weights = near.learn(hours, ends(hours), 4)
     start = hours.busy.shape[1] + np.array([0, 3, 24, 72, 336, 1000])
-    found = near.corrections(hours, Present(ends(hours), 1.0), 4, start, weights)
+    found = near.corrections(Profiles(hours), Present(ends(hours), 1.0), 4, start, weights)
     busy = hours.busy[:, -1]
     assert busy.any()
     assert (~busy).any()
@@ -104,7 +104,9 @@ def test_little_history_leaves_the_prior() -> None:
     for weeks in (0, 1, 2):
         hours = sticky(2, weeks)
         np.testing.assert_array_equal(near.learn(hours, ends(hours), 4, prior), prior)
-        assert near.corrections(hours, Present(ends(hours), 1.0), 4, np.array([168 * weeks]), prior).shape == (2, 1)
+        assert near.corrections(
+            Profiles(hours), Present(ends(hours), 1.0), 4, np.array([168 * weeks]), prior
+        ).shape == (2, 1)
 
 
 def test_hundreds_of_machines_teach_by_a_sample() -> None:
