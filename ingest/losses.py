@@ -24,6 +24,8 @@ _log = structlog.get_logger(__name__)
 _KEPT: Final = 100
 TOLD: Final = 5
 """Of the newest losses, in each health message."""
+WORD_S: Final = 14.0
+"""Mosquitto tells its counts every 10 s, so what it threw away had its place in the queue at most so long before."""
 _RETRY_S: Final = 5.0
 
 
@@ -49,16 +51,36 @@ class Loss(NamedTuple):
         return told | ({} if self.messages is None else {"messages": self.messages})
 
 
+class Safe:
+    """What was safe in the last :data:`WORD_S` seconds, and just before. Pure."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int | None]] = deque()
+
+    def beat(self, at_s: float, safe_ms: int | None) -> None:
+        """What is safe at a time of some clock, seconds; times grow."""
+        self._samples.append((at_s, safe_ms))
+        while len(self._samples) > 1 and self._samples[1][0] <= at_s - WORD_S:
+            self._samples.popleft()
+
+    @property
+    def since_ms(self) -> int | None:
+        """The newest that is safe although the broker tells only now that it threw messages away."""
+        return self._samples[0][1] if self._samples else None
+
+
 class Losses:
     """Keeps the newest losses; the document ``session`` of the store follows.
 
     Attributes:
         newest: the last few, those of earlier runs too; oldest first.
+        safe: to be told every few seconds, and at the start, what is safe.
     """
 
     def __init__(self, program: str, thread: SpoolThread, store: Store, publish: Callable[[str, bytes], None]) -> None:
         self._program, self._thread, self._store, self._publish = program, thread, store, publish
         self.newest: deque[Loss] = deque(maxlen=TOLD)
+        self.safe = Safe()
         self._new: list[Loss] = []
         self._dropped: int | None = None
         self._changed = asyncio.Event()
@@ -68,12 +90,13 @@ class Losses:
         _log.error("the broker lost our session; what it had queued for us may be lost", reason=reason, since=since_ms)
         self._add(Loss(now_ms(), reason, since_ms, None))
 
-    def overflow(self, messages: int, dropped: int | None, since_ms: int | None) -> None:
+    def overflow(self, messages: int, dropped: int | None) -> None:
         """The broker threw so many messages away; ``dropped`` is its count, to be known by our next life, too."""
         self._dropped = dropped
         self._changed.set()
         if messages:
-            self._add(Loss(now_ms(), "the broker threw messages away: a queue was full", since_ms, messages))
+            reason = "the broker threw messages away: a queue was full"
+            self._add(Loss(now_ms(), reason, self.safe.since_ms, messages))
 
     def told(self) -> list[dict[str, Any]]:
         """The newest losses, as health messages tell them."""

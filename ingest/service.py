@@ -151,6 +151,7 @@ class _Service:
         config = self.config
         self._collector.safe_ms, self._report.broker_dropped = before.safe_ms, before.dropped
         self._losses.newest.extend(before.losses)
+        self._losses.safe.beat(asyncio.get_running_loop().time(), before.safe_ms)
         self._session = Session(
             config.broker, client_id=config.session_id, subscriptions=config.subscriptions,
             on_burst=self._collector.on_burst, on_state=self._on_state, on_session_lost=self._on_session_lost,
@@ -271,7 +272,7 @@ class _Service:
     def _on_other(self, topic: str, payload: bytes) -> None:
         if topic == DROPPED:
             more = self._report.dropped(payload)
-            self._losses.overflow(more, self._report.broker_dropped, self._collector.safe_ms)
+            self._losses.overflow(more, self._report.broker_dropped)
         elif topic == COMMAND.format(program=self.config.program):
             self._jobs.start(self._commands.obey(payload), "obey a command")
 

@@ -56,12 +56,14 @@ async def row(scenario: Scenario, options: argparse.Namespace) -> dict[str, Any]
         f" {sabotaged['duplicates']} twice",
         "well": not fault["wrong"] and not control["wrong"] and caught,
         "seconds": round(time.monotonic() - began),
-        "trials": {kind: {**outcome, "examples": _few(outcome["examples"])} for kind, outcome in trials.items()},
+        "trials": {kind: _short(outcome) for kind, outcome in trials.items()},
     }
 
 
-def _few(examples: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    return {name: found[:5] for name, found in examples.items()}
+def _short(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Without what only a scenario needs, and a few examples of each kind."""
+    examples = {name: found[:5] for name, found in outcome["examples"].items()}
+    return {**{name: value for name, value in outcome.items() if name != "arrived"}, "examples": examples}
 
 
 def line(cells: dict[str, Any]) -> str:

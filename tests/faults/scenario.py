@@ -54,3 +54,22 @@ def wrong(scenario: Scenario, world: World, outcome: dict[str, Any]) -> list[str
     if outcome["exit_code"] != 0:
         found.append(f"the collector ended with exit code {outcome['exit_code']}")
     return found + scenario.holds(world, outcome)
+
+
+def untold(outcome: dict[str, Any]) -> list[str]:
+    """Readings that are lost and lie in no loss that the store knows, in a sentence.
+
+    A loss covers what was sent after the newest message that had arrived at its ``since``, and before its ``at``.
+    """
+    places = []
+    for loss in outcome["sessions"]:
+        safe = [
+            number for number, at in outcome["arrived"].items() if loss["since"] is not None and at <= loss["since"]
+        ]
+        places.append((max(safe, default=-1), loss["at"]))
+    left = [
+        one
+        for one in outcome["examples"]["lost"]
+        if not any(number < one["seq"] and one["at"] <= at for number, at in places)
+    ]
+    return [f"{len(left)} were lost outside of what was told: {left[:5]}; told: {places[:5]}"] if left else []

@@ -94,8 +94,10 @@ class World:
         await self.watch.stored(MACHINES[0], at)
 
     async def judged(self) -> dict[str, Any]:
-        """End the collector in good order and ask the oracle; beside its figures ``sessions`` (the document of the
-        store), ``exit_code`` and ``rss_mb`` of the collector.
+        """End the collector in good order and ask the oracle.
+
+        Beside its figures: ``sessions``, the document of the store, and with it ``arrived`` (number of each stored
+        reading of the publisher -> arrival); ``exit_code`` and ``rss_mb`` of the collector.
         """
         await self.publisher.recorded()
         code = await self.collector.stop()
@@ -107,8 +109,21 @@ class World:
         async with self.store() as store:
             outcome = await check(store, self.folder / "ledger.jsonl", files, shown=SHOWN)
             kept = await store.read_documents("session")
+            arrived = await self._arrived(store) if kept else {}
         sessions = [loss for document in kept for loss in json.loads(document.body)]
-        return {**outcome, "sessions": sessions, "exit_code": code, "rss_mb": round(self.collector.peak_mb)}
+        return {
+            **outcome,
+            "sessions": sessions,
+            "arrived": arrived,
+            "exit_code": code,
+            "rss_mb": round(self.collector.peak_mb),
+        }
+
+    async def _arrived(self, store: Store) -> dict[int, int]:
+        """Number of each stored reading of the publisher -> its arrival, epoch ms."""
+        rows = (await store.read_readings(MACHINES, -(2**43), 2**43)).rows
+        rows = rows[rows["boot"] == self.publisher.boot]
+        return dict(zip(rows["seq"].tolist(), rows["arrived_ms"].tolist(), strict=True))
 
     async def command(self, *arguments: str) -> str:
         """What ``resilian`` prints with these arguments, beside the running collector.

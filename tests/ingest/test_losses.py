@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.losses import Before, before
+from ingest.losses import WORD_S, Before, Safe, before
 from ingest.report import Report
 from ingest.spool import Limits, Spool
 
@@ -33,3 +33,15 @@ def test_a_fresh_spool_knows_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", Limits(min_free_bytes=0))
     assert spool.call(lambda db, _: before(db)) == Before(False, None, None, ())
     spool.close()
+
+
+def test_what_is_safe_when_the_broker_tells_late() -> None:
+    safe = Safe()
+    assert safe.since_ms is None
+    safe.beat(0.0, None)
+    for beat in range(1, 40):
+        safe.beat(2.0 * beat, 1_000 * beat)
+        told = safe.since_ms or 0
+        assert WORD_S <= 2.0 * beat - 2.0 * told / 1_000 < WORD_S + 2.0 or 2.0 * beat < WORD_S
+    safe.beat(500.0, 90_000)  # it was held: nothing between is known to be safe before
+    assert safe.since_ms == 39_000

@@ -3,7 +3,7 @@
 import random
 from typing import Any, Final
 
-from tests.faults.scenario import Scenario
+from tests.faults.scenario import Scenario, untold
 from tests.faults.world import Setting, World
 
 QUEUED: Final = 200
@@ -39,7 +39,7 @@ async def strike(world: World, chance: random.Random) -> None:
 
 
 def holds(world: World, outcome: dict[str, Any]) -> list[str]:
-    """As many are told as are lost, to people, to programs and in the store."""
+    """As many are told as are lost, to people, to programs and in the store; and they lie within what is told."""
     wrong = []
     kept = sum(loss.get("messages", 0) for loss in outcome["sessions"])
     for where, count in (("told on net/v1/session/ingest", told(world)), ("kept in the store", kept)):
@@ -49,7 +49,7 @@ def holds(world: World, outcome: dict[str, Any]) -> list[str]:
         wrong.append("nothing was lost: the queue did not overflow")
     if outcome["lost"] and not any("threw" in error for error in world.watch.errors):
         wrong.append("no health message had it among its errors")
-    return wrong
+    return wrong + untold(outcome)
 
 
 SCENARIO: Final = Scenario(
