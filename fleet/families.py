@@ -34,6 +34,10 @@ class Note(StrEnum):
 
     CA = "The broker's certificate is judged by ca.crt of the network office: load it into the device."
     ONE = "One device a login: a second one with the same login ends the first one's connection."
+    TASMOTA_TIME = (
+        "Its clock is local time: Timezone 99 changes to summer time by the rules of central Europe; elsewhere, or "
+        "with a fixed Timezone, give the feed its time zone."
+    )
     TASMOTA_TLS = "TLS needs a build with TLS (tasmota32, or tasmota-tls); without one, a relay in the plant."
     CERTIFICATE = "Certificates have a listener of their own (8884, docs/deploy.md); the name in it is the login."
     YAML = "These are keys of configuration.yaml. A plug's friendly name is the last level of its topic."
@@ -68,14 +72,14 @@ def _tasmota(device: Device) -> Sheet:
     console = (
         f"Backlog MqttHost {device.host}; MqttPort {device.port}; MqttClient {device.client}; "
         f"MqttUser {device.login or 0}; MqttPassword {device.password or 0}; "
-        f"Topic {device.name}; FullTopic {full}; SetOption103 {int(device.tls)}; TelePeriod 60"
+        f"Topic {device.name}; FullTopic {full}; SetOption103 {int(device.tls)}; Timezone 99; TelePeriod 60"
     )
     fields = (
         ("Host", device.host), ("Port", str(device.port)), ("MQTT TLS", "on" if device.tls else "off"),
         ("Client", device.client), ("User", device.login), ("Password", device.password), ("Topic", device.name),
         ("Full Topic", full), ("or all of it in the console", console),
     )  # fmt: skip
-    notes = (Note.TASMOTA_TLS,) if device.tls else ()
+    notes = (Note.TASMOTA_TIME, *((Note.TASMOTA_TLS,) if device.tls else ()))
     return Sheet(fields, notes, f"m/{device.member}/{device.name}/tele/SENSOR", "tasmota")
 
 

@@ -31,6 +31,10 @@ FORMATS: Final = {
 _NOTES: Final = {
     Note.CA: later("Le certificat du courtier se vérifie avec ca.crt, à demander au bureau du réseau et à charger."),
     Note.ONE: later("Un identifiant par appareil : un second appareil sous le même identifiant coupe le premier."),
+    Note.TASMOTA_TIME: later(
+        "Son horloge donne l'heure locale : Timezone 99 passe à l'heure d'été comme en Europe centrale ; ailleurs, "
+        "inscrivez le fuseau pour la machine (resilian machine feed ... --timezone)."
+    ),
     Note.TASMOTA_TLS: later(
         "TLS demande une version qui le contient (tasmota32 ou tasmota-tls) ; sinon, passez par un relais dans l'usine."
     ),

@@ -41,3 +41,4 @@ def test_a_broker_without_logins_leaves_them_empty(family: str) -> None:
 def test_tasmota_can_take_it_all_in_one_line() -> None:
     line = dict(sheet("tasmota", DEVICE).fields)["or all of it in the console"]
     assert "MqttUser zorn.cabine-1; MqttPassword secret; Topic cabine-1; FullTopic m/zorn/%topic%/%prefix%/;" in line
+    assert "Timezone 99" in line
