@@ -39,6 +39,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     lines_that_fail.HALF_OPEN,
     lines_that_fail.TRICKLE,
     lines_that_fail.RESET,
+    lines_that_fail.STORE,
     wrong_clocks.HOURS_OFF,
     wrong_clocks.TIME_CHANGES,
     upgraded.SCENARIO,

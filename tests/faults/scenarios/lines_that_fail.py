@@ -1,4 +1,4 @@
-"""The line to the broker: half open, one byte a second, reset inside a packet."""
+"""The line to the broker: half open, one byte a second, reset inside a packet; the line to the store: reset."""
 
 import random
 from typing import Any, Final
@@ -13,12 +13,13 @@ PEAK_MB: Final = 300
 
 
 async def half_open(world: World, chance: random.Random) -> None:
-    """Keep-alive finds it; every fifth time the next connection is swallowed, too."""
+    """Keep-alive finds it; now and then the next connection is swallowed, too, or what comes from the broker alone."""
     began, line = now_ms(), world.to_broker
-    if world.round % 5:
+    mode = {0: Mode.SWALLOW, 3: Mode.SWALLOW_REPLIES}.get(world.round % 5)
+    if mode is None:
         line.half_open()
     else:
-        await line.become(Mode.SWALLOW)
+        await line.become(mode)
         await line.dials(2)
         await line.become(Mode.PASS)
     await world.watch.connected(world.collector.pid, since=began)
@@ -45,8 +46,22 @@ async def reset_inside_a_packet(world: World, chance: random.Random) -> None:
     await world.watch.connected(world.collector.pid, since=began)
 
 
+async def reset_inside_a_request(world: World, chance: random.Random) -> None:
+    """Of the line to InfluxDB: within what is written, within its answer, or nobody listens for a while."""
+    line = world.to_store
+    assert line is not None
+    if world.round % 3 == 0:
+        await line.become(Mode.REFUSE)
+        await world.publisher.sends(world.publisher.rate)
+        await line.become(Mode.PASS)
+    else:
+        upward = world.round % 3 == 1
+        line.reset_after(chance.randint(1, 100_000 if upward else 300), upward=upward)
+        await line.struck()
+
+
 def holds(world: World, outcome: dict[str, Any]) -> list[str]:
-    """Memory is bounded, and no session was lost on the way."""
+    """Memory is bounded, and no session was lost."""
     wrong = []
     if outcome["rss_mb"] > PEAK_MB:
         wrong.append(f"the collector held {outcome['rss_mb']} MB")
@@ -76,4 +91,13 @@ RESET: Final = Scenario(
     holds=holds,
     short_rounds=3,
     short_sabotage=True,
+)
+STORE: Final = Scenario(
+    fault=10,
+    name="reset-inside-a-request",
+    strike=reset_inside_a_request,
+    sabotage="dropped-when-away",
+    rate=2000,
+    holds=holds,
+    setting=Setting(store="influxdb"),
 )
