@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from accelerator import jobs, owner
 from accelerator.doctor_broker import device_steps, walk
+from accelerator.doctor_collectors import collectors, flood_steps
 from accelerator.doctor_losses import losses_step
 from accelerator.doctor_machine import Step, judge_machine
 from accelerator.doctor_spool import spool_step
@@ -51,8 +52,10 @@ async def examine(
         return steps
     if as_device:
         steps += await device_steps(broker_address(as_device), broker_address(url), topic)
-    steps += [_program_step(name, heard.retained, fleet) for name in ("ingest", "analytics")]
-    steps += spool_step(heard.retained) + losses_step(heard.retained, now_ms())
+    steps += [_program_step(name, heard.retained, fleet) for name in (*collectors(heard.retained), "analytics")]
+    for name in collectors(heard.retained):
+        steps += spool_step(heard.retained, name) + losses_step(heard.retained, now_ms(), name)
+    steps += flood_steps(heard.retained)
     try:
         newest = await jobs.execute("newest", settings, {"member": member})
     except Problem as problem:

@@ -12,9 +12,9 @@ _SESSION: Final = "let the broker keep its sessions on disk (persistence true, a
 _QUEUE: Final = "raise max_queued_messages and max_queued_bytes of the broker, or find out why the collector was away"
 
 
-def losses_step(retained: Mapping[str, Any], now_ms: int) -> list[Step]:
-    """By the health of ingest: the newest loss of the last day; no step without one."""
-    health = retained.get("net/v1/health/ingest")
+def losses_step(retained: Mapping[str, Any], now_ms: int, name: str = "ingest") -> list[Step]:
+    """By the health of a collector: the newest loss of the last day; no step without one."""
+    health = retained.get(f"net/v1/health/{name}")
     losses = health.get("losses") if isinstance(health, dict) else None
     recent = [loss for loss in losses or () if loss.get("at", 0) > now_ms - _RECENT_MS]
     if not recent:

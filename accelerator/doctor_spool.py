@@ -6,9 +6,9 @@ from typing import Any
 from accelerator.doctor_machine import Step
 
 
-def spool_step(retained: Mapping[str, Any]) -> list[Step]:
-    """By the health of ingest; no step when that does not run, which another step says."""
-    health = retained.get("net/v1/health/ingest")
+def spool_step(retained: Mapping[str, Any], name: str = "ingest") -> list[Step]:
+    """By the health of a collector; no step when that does not run, which another step says."""
+    health = retained.get(f"net/v1/health/{name}")
     if not isinstance(health, dict) or not health.get("alive"):
         return []
     if health.get("full"):

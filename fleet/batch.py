@@ -119,7 +119,9 @@ class ReadingBatch:
     def take(self, indices: Sequence[int] | NDArray[np.intp]) -> "ReadingBatch":
         """The given rows, in the given order, with the same table of machines."""
         picked = np.asarray(indices, dtype=np.intp)
-        metrics = {new: self.metrics[int(old)] for new, old in enumerate(picked) if int(old) in self.metrics}
+        metrics = {}
+        if self.metrics:
+            metrics = {new: self.metrics[old] for new, old in enumerate(picked.tolist()) if old in self.metrics}
         return ReadingBatch(self.machines, self.rows[picked], metrics)
 
     def dirty_hours(self) -> list[tuple[MachineKey, int]]:

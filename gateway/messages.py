@@ -171,6 +171,15 @@ class Gaps(Heard):
     machines: list[Missing] = []
 
 
+class Loud(Heard):
+    """A member that sends far more than the others: messages a second, share of all, readings that wait apart."""
+
+    member: Brief
+    rate: float = 0.0
+    share: float = 0.0
+    waiting: int = 0
+
+
 class Health(BaseModel):
     """``net/v1/health/<program>``; figures of one program alone stay in ``model_extra``."""
 
@@ -186,6 +195,7 @@ class Health(BaseModel):
     store: StoreHealth = StoreHealth()
     contradictions: list[Contradiction] = []
     gaps: Gaps = Gaps()
+    loud: list[Loud] = []
     errors: list[Brief] = []
 
     def figure(self, name: str) -> float | None:

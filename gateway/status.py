@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
+from gateway import collectors
 from gateway.live import Live
 from gateway.messages import Health
 from gateway.picture import Picture
 from gateway.words import Words
 
-PROGRAMS: Final = ("ingest", "analytics", "gateway")
+OTHERS: Final = ("analytics", "gateway")
+"""The programs beside the collectors."""
 LATE_AFTER: Final = timedelta(seconds=60)
 LAG_AFTER_MS: Final = 60_000
 
@@ -103,14 +105,15 @@ def _contradicted(ingest: Health, words: Words) -> str:
 def _programs(picture: Picture, live: Live, words: Words) -> list[Banner]:
     now = picture.now()
     found = []
-    ingest = live.health.get("ingest")
-    if ingest is not None and not alive(ingest, now):
-        when = words.moment(datetime.fromtimestamp(ingest.at / 1000, UTC))
+    heard = collectors.all_health(live)
+    gone = [health for health in heard if not alive(health, now)]
+    if gone:
+        when = words.moment(datetime.fromtimestamp(min(health.at for health in gone) / 1000, UTC))
         text = words.say(
             "La collecte est arrêtée (dernier signe : %(when)s) : les états ne sont plus à jour.", when=when
         )
         found.append(Banner("bad", text))
-    elif ingest is not None and (lag := ingest.figure("lag_ms")) is not None and lag > LAG_AFTER_MS:
+    elif (lag := collectors.figure(live, "lag_ms", max)) is not None and lag > LAG_AFTER_MS:
         text = words.say("Les relevés arrivent avec %(lag)s de retard.", lag=words.duration(lag / 1000))
         found.append(Banner("warn", text))
     analytics = live.health.get("analytics")

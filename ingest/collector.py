@@ -11,8 +11,8 @@ from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
 from ingest.errors import SpoolFull
 from ingest.hot import Gathering
-from ingest.spool import Work
 from ingest.thread import SpoolThread
+from ingest.work import Work
 
 _log = structlog.get_logger(__name__)
 _RETRY_S: Final = 1.0
@@ -31,6 +31,11 @@ class BurstSession(Protocol):
 class Collector:
     """Takes bursts, makes them durable, acknowledges them.
 
+    Args:
+        on_batch: told of each batch that is on disk: its id, the batch, the lane of a loud member or "".
+        on_kept: told of work with rejects or unclaimed messages that is on disk.
+        set_apart: takes the readings of loud members out of the others', before a commit.
+
     Attributes:
         full: why the spool takes nothing now, "" when it does.
         safe_ms: arrival of the newest burst that is on disk and acknowledged, epoch ms; None before the first. A broker
@@ -42,8 +47,9 @@ class Collector:
         self,
         gathering: Gathering,
         thread: SpoolThread,
-        on_batch: Callable[[int, ReadingBatch], None],
+        on_batch: Callable[[int, ReadingBatch, str], None],
         on_kept: Callable[[Work], None],
+        set_apart: Callable[[Work], None] = lambda _: None,
     ) -> None:
         self.gathering = gathering
         self.full = ""
@@ -53,6 +59,7 @@ class Collector:
         self._thread = thread
         self._on_batch = on_batch
         self._on_kept = on_kept
+        self._set_apart = set_apart
         self._bursts: list[tuple[int, Burst]] = []
         self._committing = False
         self._idle = asyncio.Event()
@@ -97,7 +104,9 @@ class Collector:
             return
         self._committing = True
         self._idle.clear()
-        self._try(self.gathering.hand_over(), bursts)
+        work = self.gathering.hand_over()
+        self._set_apart(work)
+        self._try(work, bursts)
 
     def _try(self, work: Work, bursts: list[tuple[int, Burst]]) -> None:
         if not work:
@@ -134,9 +143,9 @@ class Collector:
         self._committed_work(work, done.result())
         self._commit()
 
-    def _committed_work(self, work: Work, batch_id: int | None) -> None:
-        if batch_id is not None and work.batch is not None:
-            self._on_batch(batch_id, work.batch)
+    def _committed_work(self, work: Work, first: int | None) -> None:
+        for batch_id, (lane, batch) in enumerate(work.parts, first or 0):
+            self._on_batch(batch_id, batch, lane)
         if work.rejects or work.unclaimed or work.repaired:
             self._on_kept(work)
 

@@ -14,7 +14,7 @@ from ingest import schema, wal
 
 _TABLES: Final = {
     "meta": "name", "batch": "", "quarantine": "", "kept": "", "tally": "kind", "device": "member", "seen": "packet_id",
-    "loss": "id",
+    "loss": "id", "apart": "batch_id",
 }  # fmt: skip
 """Table -> the key to read it by from both ends; "" for one that is read around its holes, by ids."""
 _OTHERS: Final = ("sparkplug_", "numbering")

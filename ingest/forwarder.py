@@ -15,6 +15,7 @@ import structlog
 
 from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
+from ingest.lanes import Lanes
 from ingest.merge import merge, refusals
 from ingest.rejects import Reject
 from ingest.thread import SpoolThread
@@ -64,6 +65,7 @@ class Forwarder:
     Attributes:
         stored: readings confirmed since the start.
         state: how the store answers.
+        lanes: what waits apart: while the others' readings gather, a slice of a loud member's is written.
     """
 
     def __init__(
@@ -79,12 +81,14 @@ class Forwarder:
     ) -> None:
         self.stored = 0
         self.state = StoreState(since=now_ms())
+        self.lanes = Lanes(thread, pace.linger_s)
         self._thread, self._store, self._pace = thread, store, pace
         self._on_stored, self._on_refused, self._on_state = on_stored, on_refused, on_state
         self._on_lost = on_lost
         self._memory: deque[tuple[int, ReadingBatch]] = deque()
         self._memory_rows = 0
         self._rows = pace.rows
+        self._slices = 0
         self._cursor = 0
         self._newest = 0
         self._behind = True  # what an earlier run left comes first
@@ -92,8 +96,16 @@ class Forwarder:
         self._arrived.set()
         self._flushed = asyncio.Event()
 
-    def offer(self, batch_id: int, batch: ReadingBatch) -> None:
+    def offer(self, batch_id: int, batch: ReadingBatch, lane: str = "") -> None:
         """A batch is in the spool now. Ids mostly grow; one that comes late is read from the spool in its turn."""
+        if lane:
+            self.lanes.offer(lane, batch_id)
+        else:
+            self._offer(batch_id, batch)
+        self._flushed.clear()
+        self._arrived.set()
+
+    def _offer(self, batch_id: int, batch: ReadingBatch) -> None:
         late = batch_id < self._newest
         self._newest = max(self._newest, batch_id)
         if late:
@@ -104,8 +116,6 @@ class Forwarder:
             else:
                 self._memory.append((batch_id, batch))
                 self._memory_rows += len(batch)
-        self._flushed.clear()
-        self._arrived.set()
 
     def again(self) -> None:
         """Batches of the past wait again: read the spool from its beginning."""
@@ -130,8 +140,23 @@ class Forwarder:
             Exception: whatever a store raises that is no ``StoreError``: a bug.
         """
         while True:
-            group = await self._next_group()
-            await self._deliver([batch_id for batch_id, _ in group], merge([batch for _, batch in group]))
+            slices = self._slices
+            await self._forward(await self._next_group())
+            if self._slices == slices:  # the others alone keep the store busy
+                await self._slice(self._cursor + 1 if self._behind else self._memory[0][0] if self._memory else None)
+
+    async def _slice(self, before: int | None) -> bool:
+        """Write what is due of a loud member and older than ``before``, a batch of the others; whether anything was.
+
+        Its older readings, of the time before it was loud, are among the others': so they stay in order.
+        """
+        group = await self.lanes.take(before)
+        if group:
+            began = asyncio.get_running_loop().time()
+            await self._forward(group)
+            self._slices += 1
+            self.lanes.took(asyncio.get_running_loop().time() - began)
+        return bool(group)
 
     # --- what to write next
 
@@ -143,20 +168,31 @@ class Forwarder:
         while rows < self._pace.rows:
             found = await self._take(self._pace.rows - rows)
             if found:
-                deadline = deadline or loop.time() + self._pace.linger_s
+                deadline = deadline or loop.time() + self._linger_s(found[0][1])
                 group += found
                 rows += sum(len(batch) for _, batch in found)
                 continue
-            if not group:
-                self._flushed.set()
-                await self._arrived.wait()
+            if group and loop.time() >= deadline:
+                break
+            if await self._slice(group[0][0] if group else None):
                 continue
+            if not group and not self.lanes.members:
+                self._flushed.set()
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(self._wake(deadline)):
                     await self._arrived.wait()
             except TimeoutError:
-                break
+                continue
         return group
+
+    def _linger_s(self, oldest: ReadingBatch) -> float:
+        """How long to gather more; beside a flood, what came during the last write has waited already."""
+        waited = (now_ms() - int(oldest.rows["arrived_ms"][0])) / 1000 if self.lanes.members else 0.0
+        return min(self._pace.linger_s, max(0.0, self._pace.linger_s - waited))
+
+    def _wake(self, deadline: float) -> float | None:
+        """When to look again if nothing arrives: at the end of the linger (0: there is none) or for a due lane."""
+        return min((moment for moment in (deadline, self.lanes.due) if moment), default=None)
 
     async def _take(self, rows: int) -> list[tuple[int, ReadingBatch]]:
         """Batches in order, about ``rows`` of them; empty when nothing waits (and then ``_arrived`` is clear)."""
@@ -184,6 +220,9 @@ class Forwarder:
         return found
 
     # --- writing
+
+    async def _forward(self, group: list[tuple[int, ReadingBatch]]) -> None:
+        await self._deliver([batch_id for batch_id, _ in group], merge([batch for _, batch in group]))
 
     async def _deliver(self, ids: list[int], batch: ReadingBatch) -> None:
         refused = await self._write_all(batch)

@@ -1,7 +1,7 @@
 """The hot path: deliveries to columns. No await, no task, no future; one dictionary access routes a message.
 
 :class:`Gathering` takes the deliveries of one burst after the other and hands over everything gathered as one
-:class:`ingest.spool.Work`.
+:class:`ingest.work.Work`.
 """
 
 import zlib
@@ -22,8 +22,8 @@ from ingest.own import own_decoders, refusing
 from ingest.rejects import Reject
 from ingest.seen import Redeliveries, fingerprint
 from ingest.sparkplug.host import FORMAT, ROOT, STATE_ROOT, Heard, Host
-from ingest.spool import Work
 from ingest.unclaimed import Unclaimed
+from ingest.work import Work
 
 MAX_TOPIC: Final = 512
 """Characters; a longer topic is refused, for a broker takes 65,535 and every one would be kept."""

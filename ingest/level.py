@@ -1,9 +1,11 @@
 """How much the spool may hold, and how much it holds."""
 
 import sqlite3
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Final
 
+from ingest import apart
 from ingest.quarantine import NOTHING, Figures, figures
 
 DAY_MS: Final = 86_400_000
@@ -26,7 +28,12 @@ class Limits:
 
 @dataclass(slots=True)
 class Level:
-    """How full the spool is; ``stored_bytes`` apart, of the waiting batches alone. ``oldest_ms`` is 0 without one."""
+    """How full the spool is; ``stored_bytes`` excepted, of the waiting batches alone.
+
+    Attributes:
+        oldest_ms: epoch ms of the oldest one that is in no lane, 0 without one.
+        apart: readings that wait in the lane of a loud member.
+    """
 
     batches: int = 0
     bytes: int = 0
@@ -34,6 +41,7 @@ class Level:
     stored_bytes: int = 0
     oldest_ms: int = 0
     quarantine: Figures = NOTHING
+    apart: Counter[str] = field(default_factory=Counter)
 
 
 def measured(db: sqlite3.Connection) -> Level:
@@ -44,10 +52,11 @@ def measured(db: sqlite3.Connection) -> Level:
         " FROM batch"
     ).fetchone()
     batches, held, readings, stored = map(int, row)
-    return Level(batches, held, readings, stored, oldest_ms(db), figures(db))
+    lanes = Counter({member: lane.readings for member, lane in apart.lanes(db).items()})
+    return Level(batches, held, readings, stored, oldest_ms(db), figures(db), lanes)
 
 
 def oldest_ms(db: sqlite3.Connection) -> int:
-    """When the oldest waiting batch was made; 0 without one."""
-    row = db.execute("SELECT made_ms FROM batch WHERE stored_ms IS NULL ORDER BY id LIMIT 1").fetchone()
+    """When the oldest waiting batch that is in no lane was made; 0 without one."""
+    row = db.execute(apart.OLDEST).fetchone()
     return int(row[0]) if row else 0

@@ -1,7 +1,8 @@
 """What the collector says of itself: the figures of ``net/v1/health/ingest``, and the errors worth a person's look."""
 
 from collections import Counter, deque
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
 
 import numpy as np
 import structlog
@@ -15,8 +16,11 @@ from ingest.forwarder import Forwarder
 from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
 from ingest.thread import SpoolThread
+from ingest.work import Work
 
 _log = structlog.get_logger(__name__)
+_BEATS_NAMED: Final = 30
+"""So long a flooder is named after its last loud beat, for people who look once a minute."""
 _CLAIMS_SAID = 1_000
 
 
@@ -41,6 +45,7 @@ class Report:
         self._received = 0
         self._rate = 0.0
         self._loudest: dict[str, Any] | None = None
+        self._floods: dict[str, tuple[dict[str, Any], int]] = {}
 
     def damaged(self, report: str) -> None:
         """Part of the spool could not be read."""
@@ -78,21 +83,28 @@ class Report:
             self.errors.append(f"the broker threw {more} messages away: a queue was full")
         return more
 
-    def beat(self, received: int, seconds: float) -> None:
-        """So many messages were received since the start; ``seconds`` since the last call."""
+    def kept(self, work: Work) -> None:
+        """Count refused and unclaimed messages by member, too: a flood need not be of readings."""
+        self._loads.update(reject.member for reject in work.rejects)
+        self._loads.update(message.member for message in work.unclaimed)
+
+    def beat(self, received: int, seconds: float, loud: Collection[str]) -> None:
+        """So many messages were received since the start; ``seconds`` since the last call; these members went apart."""
         self._rate = round((received - self._received) / seconds, 1)
         self._received = received
         loads, self._loads = self._loads, Counter()
-        self._loudest = None
-        if loads:
-            member, readings = loads.most_common(1)[0]
-            share = round(readings / loads.total(), 2)
-            self._loudest = {"member": member, "rate": round(readings / seconds, 1), "share": share}
+        told: list[dict[str, Any]] = [
+            {"member": member, "rate": round(count / seconds, 1), "share": round(count / loads.total(), 2)}
+            for member, count in loads.most_common()
+        ]
+        self._loudest = told[0] if told else None
+        self._floods = {member: (one, left - 1) for member, (one, left) in self._floods.items() if left > 1}
+        self._floods |= {one["member"]: (one, _BEATS_NAMED) for one in told if one["member"] in loud}
 
     def figures(
         self, gathering: Gathering, thread: SpoolThread, collector: Collector, forwarder: Forwarder, watcher: Watcher
     ) -> dict[str, Any]:
-        """The figures now; ``loudest`` names the member that sends most."""
+        """The figures now; ``loudest`` sends most, the readings of those in ``loud`` went apart lately."""
         level, state = thread.level, forwarder.state
         errors = list(self.errors)
         errors += [f"the spool takes nothing: {collector.full}"] if collector.full else []
@@ -113,6 +125,7 @@ class Report:
             "lag_ms": now_ms() - level.oldest_ms if level.oldest_ms else 0,
             "rate": self._rate,
             "loudest": self._loudest,
+            "loud": [{**one, "waiting": level.apart[member]} for member, (one, _) in self._floods.items()],
             "broker_dropped": self.broker_dropped,
             "damages": self.damages,
             "quarantine": level.quarantine._asdict(),

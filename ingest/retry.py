@@ -11,8 +11,8 @@ from ingest.hot import Gathering
 from ingest.merge import merge
 from ingest.rejects import Kept, Kind, page
 from ingest.seen import Redeliveries
-from ingest.spool import Work
 from ingest.thread import SpoolThread
+from ingest.work import Work
 
 _PAGE: Final = 200
 

@@ -4,13 +4,15 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from ingest import apart
 from ingest.errors import SpoolFull, SpoolNewer
 
-VERSION: Final = 3
+VERSION: Final = 4
 _UPGRADES: Final = {
     # the earliest files lack the index
     1: "CREATE INDEX IF NOT EXISTS batch_waiting ON batch (id, made_ms) WHERE stored_ms IS NULL;",
     2: "ALTER TABLE loss ADD COLUMN since_ms INTEGER; ALTER TABLE loss ADD COLUMN messages INTEGER;",
+    3: apart.TABLE,
 }
 """Version -> what makes the next one of it. New columns stand last, and may be NULL: rows are rescued by position."""
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
@@ -85,7 +87,7 @@ def open_file(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA page_size = 16384")  # of a new file; batches are large, and fewer pages are cheaper
         _make_durable(db)
         if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {apart.TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
         elif path.stat().st_size <= _CHECKED_BYTES:
             finding = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if finding != "ok":

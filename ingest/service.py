@@ -2,95 +2,48 @@
 
 import asyncio
 import contextlib
-import zlib
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from bus.client import BrokerAddress, OutboxFull, PacketTooLarge, Session, SessionClosed
+from bus.client import OutboxFull, PacketTooLarge, Session, SessionClosed
 from bus.health import HealthReport, health_message, health_will
 from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
 from fleet.registry import Registry, Watcher
-from fleet.topics import COMMAND, DEVICES
+from fleet.topics import COMMAND
 from ingest import losses, seen, unclaimed
 from ingest.announce import Announcer
 from ingest.background import Background
 from ingest.collector import Collector
 from ingest.commands import Commands
+from ingest.config import DROPPED, IngestConfig
 from ingest.errors import SpoolFull
-from ingest.forwarder import Forwarder, Pace
+from ingest.forwarder import Forwarder
 from ingest.gaps import memory as gaps
 from ingest.hot import Gathering
 from ingest.rejects import Reject
 from ingest.report import Report
 from ingest.retry import retry
+from ingest.shares import Shares
 from ingest.sparkplug import memory
 from ingest.sparkplug.application import Application
 from ingest.sparkplug.host import Host
-from ingest.spool import Limits, Work
 from ingest.thread import SpoolThread
 from ingest.touched import Touched
+from ingest.work import Work
 from store import Store
+
+__all__ = ["IngestConfig", "run"]
 
 _log = structlog.get_logger(__name__)
 SPOOL_FILE: Final = "spool.sqlite"
-DROPPED: Final = "$SYS/broker/publish/messages/dropped"
-"""Mosquitto's count of messages that it threw away because a queue was full."""
 _BEAT_S: Final = 2.0
 _PURGE_BEATS: Final = 15
 _LAST_WORDS_S: Final = 1.0
 """How long a stop waits, after ``flush_s``, to say what is kept of the members' messages."""
-
-
-@dataclass(frozen=True)
-class IngestConfig:
-    """A collector.
-
-    Attributes:
-        broker: where devices publish.
-        fleet_dir: folder of ``network.toml`` and ``members/``.
-        data_dir: folder of the spool; of one collector alone.
-        members: collect only below these members' names; None is all.
-        program: name in ``net/v1/health/<program>``.
-        client_id: at the broker; by default of the program and the members, so that collectors of other members differ.
-        limits: of the spool.
-        pace: of the forwarder.
-        flush_s: how long a stop waits for the store; what it does not take stays in the spool.
-        system_topics: listen to the broker's own count of dropped messages; the embedded broker ends a session that
-            asks for it.
-    """
-
-    broker: BrokerAddress
-    fleet_dir: Path
-    data_dir: Path
-    members: frozenset[str] | None = None
-    program: str = "ingest"
-    client_id: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    pace: Pace = field(default_factory=Pace)
-    flush_s: float = 5.0
-    system_topics: bool = True
-
-    @property
-    def session_id(self) -> str:
-        """The client id in use."""
-        if self.client_id:
-            return self.client_id
-        suffix = "" if self.members is None else f"-{zlib.crc32(' '.join(sorted(self.members)).encode()):08x}"
-        return f"resilian-{self.program}{suffix}"
-
-    @property
-    def subscriptions(self) -> tuple[str, ...]:
-        """Topic filters of the devices, of commands, and of the broker's own word on full queues."""
-        devices: tuple[str, ...] = DEVICES
-        if self.members is not None:
-            devices = tuple(f"{root}/{member}/#" for member in sorted(self.members) for root in ("m", "spBv1.0"))
-        return (*devices, COMMAND.format(program=self.program), *((DROPPED,) if self.system_topics else ()))
 
 
 async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> None:
@@ -128,7 +81,8 @@ class _Service:
         self.config = config
         self._report = report
         self._thread, self._watcher, self._gathering = thread, watcher, gathering
-        self._collector = Collector(gathering, thread, self._on_batch, self._on_kept)
+        self._shares = Shares()
+        self._collector = Collector(gathering, thread, self._on_batch, self._on_kept, self._set_apart)
         self._touched = Touched(self._publish)
         self._announcer = Announcer(thread, self._retain)
         self._losses = losses.Losses(config.program, thread, store, self._publish)
@@ -231,7 +185,7 @@ class _Service:
         while True:
             await asyncio.sleep(_BEAT_S)
             beats, now = beats + 1, asyncio.get_running_loop().time()
-            self._report.beat(self._gathering.counts["received"], now - then)
+            self._report.beat(self._gathering.counts["received"], now - then, self._shares.heard())
             then = now
             self._gathering.sparkplug.remind(now_ms())
             self._changed()
@@ -243,11 +197,17 @@ class _Service:
 
     # --- what happens
 
-    def _on_batch(self, batch_id: int, batch: ReadingBatch) -> None:
-        self._forwarder.offer(batch_id, batch)
+    def _set_apart(self, work: Work) -> None:
+        if work.batch:
+            now, lanes = asyncio.get_running_loop().time(), self._forwarder.lanes.members
+            work.batch, work.apart = self._shares.split(work.batch, now, lanes)
+
+    def _on_batch(self, batch_id: int, batch: ReadingBatch, lane: str) -> None:
+        self._forwarder.offer(batch_id, batch, lane)
         self._report.batch(batch)
 
     def _on_kept(self, work: Work) -> None:
+        self._report.kept(work)
         self._announcer.changed("reject", {reject.member for reject in work.rejects})
         self._announcer.changed("unclaimed", {message.member for message in work.unclaimed})
 

@@ -10,43 +10,23 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
 from fleet.batch import BatchCorrupt, ReadingBatch
-from ingest import damage, quarantine, schema
+from ingest import apart, damage, quarantine, schema
 from ingest.errors import SpoolFull
 from ingest.gaps import memory as gaps
 from ingest.inventory import Inventory, Waiting
 from ingest.level import Level, Limits, measured, oldest_ms
 from ingest.rejects import Bounds, Reject, add_rejects, repair
-from ingest.seen import Seen, remember
+from ingest.seen import remember
 from ingest.sparkplug import memory
-from ingest.unclaimed import Unclaimed, add_unclaimed
+from ingest.unclaimed import add_unclaimed
+from ingest.work import Work
 
 __all__ = ["Level", "Limits", "Spool", "Work"]
 _T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class Work:
-    """What one commit makes durable."""
-
-    batch: ReadingBatch | None = None
-    rejects: list[Reject] = field(default_factory=list)
-    unclaimed: list[Unclaimed] = field(default_factory=list)
-    seen: dict[int, Seen] = field(default_factory=dict)
-    repaired: list[int] = field(default_factory=list)
-    """Ids of rejected or unclaimed messages that the batch now holds."""
-    nodes: memory.Changes = memory.NOTHING
-    numbers: str | None = None
-    """State of the numbers of readings, the batch included, when it is time to write it."""
-
-    def __bool__(self) -> bool:
-        return bool(self.batch or self.rejects or self.unclaimed or self.seen or self.repaired or self.nodes.nodes)
-
-
 _DEFAULT: Final = Limits()
 _REPUSH: Final = (
     "UPDATE batch SET stored_ms = NULL WHERE id IN"
@@ -83,7 +63,7 @@ class Spool:
     # --- in
 
     def commit(self, work: Work, now_ms: int) -> int | None:
-        """Make ``work`` durable, all or nothing; the id of its batch.
+        """Make ``work`` durable, all or nothing; the id of the first of its parts, the next ones follow it by one.
 
         Raises:
             SpoolFull: the quota or the disk is full; nothing is kept, and the same call may succeed later.
@@ -91,29 +71,35 @@ class Spool:
         return self._guarded(lambda: self._commit(work, now_ms))
 
     def _commit(self, work: Work, now_ms: int) -> int | None:
-        data = work.batch.to_bytes() if work.batch else b""
-        self._make_room(len(data), now_ms)
-        batch_id = None
+        parts = [(lane, batch.to_bytes(), len(batch)) for lane, batch in work.parts]
+        size = sum(len(data) for _, data, _ in parts)
+        self._make_room(size, now_ms)
+        ids: list[int] = []
         with self._transaction() as db:
-            if work.batch:
+            for lane, data, readings in parts:
                 cursor = db.execute(
                     "INSERT INTO batch (data, bytes, readings, made_ms) VALUES (?, ?, ?, ?)",
-                    (data, len(data), len(work.batch), now_ms),
+                    (data, len(data), readings, now_ms),
                 )
-                batch_id = cursor.lastrowid
+                ids.append(cursor.lastrowid or 0)
+                if lane:
+                    apart.remember(db, ids[-1], lane, readings)
             repair(db, self.bounds, work.repaired)
             add_rejects(db, self.bounds, work.rejects)
             add_unclaimed(db, self.bounds, work.unclaimed)
             remember(db, work.seen)
             memory.remember(db, work.nodes)
             gaps.remember(db, work.numbers)
-        if batch_id is not None and work.batch:
-            self._inventory.add([Waiting(batch_id, len(work.batch), now_ms)])
+        self.level.bytes += size
+        for batch_id, (lane, _, readings) in zip(ids, parts, strict=True):
+            self._inventory.add([Waiting(batch_id, readings, now_ms)])
             self.level.batches += 1
-            self.level.bytes += len(data)
-            self.level.readings += len(work.batch)
-            self.level.oldest_ms = self.level.oldest_ms or now_ms
-        return batch_id
+            self.level.readings += readings
+            if lane:
+                self.level.apart[lane] += readings
+            else:
+                self.level.oldest_ms = self.level.oldest_ms or now_ms
+        return ids[0] if ids else None
 
     def _make_room(self, size: int, now_ms: int) -> None:
         if self.level.bytes and self.level.bytes + size > self.limits.quota_bytes:  # an empty spool takes any batch
@@ -127,19 +113,21 @@ class Spool:
 
     # --- out
 
-    def waiting(self, after: int, max_bytes: int) -> list[tuple[int, ReadingBatch]]:
-        """The oldest waiting batches whose id is larger than ``after``: at least one, then up to ``max_bytes``.
+    def waiting(
+        self, after: int, max_bytes: int, *, lane: str = "", upto: int = 2**62
+    ) -> list[tuple[int, ReadingBatch]]:
+        """The oldest waiting batches with ``after`` < id <= ``upto``: at least one, then up to ``max_bytes``.
+
+        Of the lane of a loud member, or of none.
 
         A batch whose bytes are not what was written is put aside and reported, and the next ones are read.
         """
-        return self._guarded(lambda: self._waiting(after, max_bytes))
+        return self._guarded(lambda: self._waiting(after, max_bytes, lane, upto))
 
-    def _waiting(self, after: int, max_bytes: int) -> list[tuple[int, ReadingBatch]]:
+    def _waiting(self, after: int, max_bytes: int, lane: str, upto: int) -> list[tuple[int, ReadingBatch]]:
         found: list[tuple[int, ReadingBatch]] = []
         size = 0
-        rows = self._db.execute(
-            "SELECT id, data, readings FROM batch WHERE stored_ms IS NULL AND id > ? ORDER BY id", (after,)
-        )
+        rows = self._db.execute(*((apart.LANE, (after, upto, lane)) if lane else (apart.OTHERS, (after, upto))))
         damaged: list[tuple[int, int, str]] = []
         for batch_id, data, readings in rows:
             try:
@@ -152,11 +140,12 @@ class Spool:
         rows.close()
         for batch_id, readings, reason in damaged:
             self._put_aside(batch_id, readings, reason)
-        return found or (self._waiting(damaged[-1][0], max_bytes) if damaged else [])
+        return found or (self._waiting(damaged[-1][0], max_bytes, lane, upto) if damaged else [])
 
     def _put_aside(self, batch_id: int, readings: int, reason: str) -> None:
         with self._transaction() as db:
             quarantine.put_aside(db, batch_id, reason)
+            apart.forget(db, [batch_id])
         self._inventory.remove([batch_id])
         self.level = measured(self._db)
         self._on_damage(f"batch {batch_id} of the spool with {readings} readings is put aside: {reason}")
@@ -182,6 +171,8 @@ class Spool:
                     self.level.bytes -= row[0]
                     self.level.stored_bytes += row[0]
                     self.level.readings -= row[1]
+            if self.level.apart:
+                self.level.apart -= apart.forget(db, ids)
         self._inventory.remove(ids)
         if self._inventory.stale:
             self._inventory.restart(quarantine.waiting(self._db))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from fleet.registry import Registry
-from gateway import feeds, missing, refusals, status
+from gateway import collectors, feeds, missing, refusals, status
 from gateway.access import Audience, Scope
 from gateway.live import Live
 from gateway.messages import Health, Reject
@@ -43,7 +43,7 @@ async def network(page: Annotated[Page, Depends(page_of)]) -> Response:
     return page.render(
         "network.html",
         troubles=troubles(scope, page.site.connected, words),
-        programs=[_program(name, live.health.get(name), page) for name in status.PROGRAMS],
+        programs=[_program(name, live.health.get(name), page) for name in (*collectors.names(live), *status.OTHERS)],
         figures=ingest_figures(live, words),
         reasons=_reasons(live, words),
         newest=_newest_rejects(live, words),
@@ -80,11 +80,14 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
                 words.say("La collecte garde tout sur disque en attendant ; rétablissez la base."),
             )
         )
-    for name in ("ingest", "analytics"):
+    for name in (*collectors.names(live), "analytics"):
         found += _program_troubles(name, live.health.get(name), connected, scope, words)
     said_below = {f"registry: {problem}" for problem in picture.registry.problems}
-    found += [Trouble(*one) for one in status.reports(live.health.get("ingest"), words, said_below) if connected]
-    found += [Trouble(*one) for one in missing.reports(live.health.get("ingest"), words) if connected]
+    if connected:
+        for health in collectors.all_health(live):
+            found += [Trouble(*one) for one in status.reports(health, words, said_below)]
+            found += [Trouble(*one) for one in missing.reports(health, words)]
+        found += [Trouble(*one) for one in collectors.floods(live, words)]
     found += [
         Trouble(
             40,
@@ -135,7 +138,7 @@ def _program_troubles(name: str, health: Health | None, connected: bool, scope: 
         return []
     if not status.alive(health, scope.picture.now()):
         text = words.say("Le programme %(name)s ne donne pas signe de vie.", name=name)
-        return [Trouble(90 if name == "ingest" else 60, text, words.say("Relancez-le et lisez son journal."))]
+        return [Trouble(60 if name == "analytics" else 90, text, words.say("Relancez-le et lisez son journal."))]
     found = []
     if health is not None and not health.store.ok:
         text = words.say("%(name)s n'atteint pas la base : %(error)s", name=name, error=cut(health.store.error or "?"))
@@ -176,14 +179,12 @@ def _stale(health: Health | None, registry: Registry) -> bool:
 
 def ingest_figures(live: Live, words: Words) -> list[tuple[str, str, str]]:
     """Name, value and definition of the collector's figures."""
-    health = live.health.get("ingest")
-    figure = health.figure if health else lambda _: None
-    lag = figure("lag_ms")
-    size = figure("spool_bytes")
+    lag = collectors.figure(live, "lag_ms", max)
+    size = collectors.figure(live, "spool_bytes")
     return [
         (
             words.say("Débit"),
-            words.unit(figure("rate"), words.say("messages/s"), 1),
+            words.unit(collectors.figure(live, "rate"), words.say("messages/s"), 1),
             words.say("Messages reçus par seconde, moyenne récente."),
         ),
         (
@@ -198,7 +199,7 @@ def ingest_figures(live: Live, words: Words) -> list[tuple[str, str, str]]:
         ),
         (
             words.say("Relevés en base"),
-            words.number(figure("stored")),
+            words.number(collectors.figure(live, "stored")),
             words.say("Relevés confirmés par la base depuis le démarrage de la collecte."),
         ),
         (

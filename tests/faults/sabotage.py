@@ -22,6 +22,7 @@ from ingest.decoders import times
 from ingest.errors import SpoolFull
 from ingest.forwarder import Forwarder
 from ingest.report import Report
+from ingest.shares import Shares
 from ingest.spool import Spool
 from ingest.thread import SpoolThread
 from store import StoreUnavailable
@@ -129,6 +130,16 @@ def _silent_overflow() -> None:
     replace(Report, "dropped", lambda self, payload: 0)
 
 
+def _flood_dropped() -> None:
+    """A member that sends too much is cut off, as by a rate limit."""
+    split = Shares.split
+
+    def splitting(self: Shares, *arguments: Any) -> tuple[ReadingBatch | None, list[tuple[str, ReadingBatch]]]:
+        return split(self, *arguments)[0], []
+
+    replace(Shares, "split", splitting)
+
+
 def _clocks_believed() -> None:
     """What is declared of a device's clock counts for nothing."""
     replace(ingest.columns, "corrected", lambda decode, ahead_ms: decode)
@@ -210,6 +221,7 @@ SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "clean-start": _clean_start,
     "no-keep-alive": _no_keep_alive,
     "silent-overflow": _silent_overflow,
+    "flood-dropped": _flood_dropped,
     "clocks-believed": _clocks_believed,
     "local-as-utc": _local_as_utc,
     "dropped-when-away": _dropped_when_away,

@@ -5,6 +5,7 @@ from typing import Final
 from tests.faults.scenario import Scenario
 from tests.faults.scenarios import (
     disk_full,
+    flood,
     killed_anytime,
     killed_at_points,
     lines_that_fail,
@@ -42,6 +43,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     lines_that_fail.STORE,
     wrong_clocks.HOURS_OFF,
     wrong_clocks.TIME_CHANGES,
+    flood.SCENARIO,
     upgraded.SCENARIO,
 )
 """What ``scripts/bench faults`` runs, in the order of the faults in ``docs/reliability.md``."""

@@ -1,0 +1,47 @@
+"""The collectors side by side: one, or several with members of their own; their figures together, and who floods."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from gateway.live import Live
+from gateway.messages import Health
+from gateway.words import Words
+
+ALONE: Final = "ingest"
+_PREFIX: Final = "ingest-"
+_SHOWN: Final = 5
+
+
+def names(live: Live) -> list[str]:
+    """Every collector that was heard of; the one without a name of its own, too, while there is no other."""
+    heard = sorted(name for name in live.health if name == ALONE or name.startswith(_PREFIX))
+    return heard or [ALONE]
+
+
+def all_health(live: Live) -> list[Health]:
+    """The newest word of each collector."""
+    return [live.health[name] for name in names(live) if name in live.health]
+
+
+def figure(live: Live, name: str, together: Callable[[Iterable[float]], float] = sum) -> float | None:
+    """A figure of all collectors that are alive; None when none tells it."""
+    told = [value for health in all_health(live) if health.alive and (value := health.figure(name)) is not None]
+    return together(told) if told else None
+
+
+def floods(live: Live, words: Words) -> list[tuple[int, str, str]]:
+    """The members that send far more than the others: cost, text, what to do."""
+    found = []
+    for flood in sorted((one for health in all_health(live) for one in health.loud), key=lambda one: -one.rate):
+        text = words.say(
+            "%(member)s inonde la collecte : %(rate)s, %(share)s de tous les messages.",
+            member=flood.member,
+            rate=words.unit(flood.rate, words.say("messages/s")),
+            share=words.percent(flood.share),
+        )
+        todo = words.say(
+            "Ses relevés passent à part, les autres membres n'attendent pas ; trouvez l'appareil qui publie trop "
+            "souvent et corrigez son intervalle."
+        )
+        found.append((45, text, todo))
+    return found[:_SHOWN]

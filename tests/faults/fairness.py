@@ -1,0 +1,192 @@
+"""Fault 12: one member floods. How late the others' readings are stored, quiet and beside the flood, in one sitting.
+
+usage: python -m tests.faults.fairness [--seconds 20] [--members 30] [--rate 50] [--times 20] [--store URL]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from accelerator.bench.collector import Stored
+from accelerator.bench.processes import broker, end
+from accelerator.ledger_check import check
+from bus.client import BrokerAddress
+from fleet.clock import now_ms
+from store import connect
+from tests.faults.timed import FILE, RATE, STORED
+from tests.servers import InfluxServer, find_influxd
+
+FLOODER = "member-0"
+MACHINES, FLOODING = 5, 40
+"""Machines of a member, and of the one that floods: 1,000 readings a second of each have a millisecond of their own."""
+
+
+def write_fleet(folder: Path, members: int) -> None:
+    """A registry of members with machines each."""
+    (folder / "members").mkdir(parents=True)
+    place = 'place = { commune = "Haguenau" }\n'
+    (folder / "network.toml").write_text(f'name = "fairness"\n{place}timezone = "Europe/Paris"\n')
+    for number in range(members):
+        count = FLOODING if number == 0 else MACHINES
+        owned = "".join(f'\n[[machines]]\nid = "machine-{n}"\nname = "machine-{n}"\n' for n in range(count))
+        text = f'slug = "member-{number}"\nname = "member-{number}"\n{place}{owned}'
+        (folder / "members" / f"member-{number}.toml").write_text(text)
+
+
+@dataclass
+class Flood:
+    """One run: a network, a collector, its publishers."""
+
+    folder: Path
+    address: BrokerAddress
+    members: int
+    store: str
+    token: str
+    store_rate: int
+
+    @property
+    def names(self) -> list[str]:
+        return [f"member-{number}" for number in range(self.members)]
+
+    async def publish(self, what: str, members: list[str], rate: int, seconds: float) -> int:
+        """Publishers of these members as a process; how many messages they sent."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.faults.members", "--broker", self.address.url,
+            "--ledger", str(self.folder / f"{what}.jsonl"), "--members", ",".join(members),
+            "--rate", str(rate), "--seconds", str(seconds),
+            *(("--machines", str(FLOODING), "--nice", "10") if len(members) == 1 else ()),
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            out, _ = await process.communicate()
+        finally:
+            await end(process)
+        assert process.returncode == 0
+        sent: int = json.loads(out)["sent"]
+        return sent
+
+    @asynccontextmanager
+    async def collecting(self) -> AsyncIterator[Stored]:
+        """A running collector that notes when readings are stored."""
+        environment = {
+            "RESILIAN_BROKER": self.address.url, "RESILIAN_STORE": self.store, "RESILIAN_STORE_TOKEN": self.token,
+            "RESILIAN_LOG": "warning",
+            "RESILIAN_FLEET": str(self.folder / "fleet"), "RESILIAN_DATA_DIR": str(self.folder / "data"),
+            FILE: str(self.folder / "stored"), RATE: str(self.store_rate or ""),
+        }  # fmt: skip
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.faults.timed", "ingest", env={**os.environ, **environment}
+        )
+        stored = Stored(self.address)
+        watching = asyncio.create_task(stored.watch())
+        try:
+            await stored.reaches(0)
+            yield stored
+        finally:
+            watching.cancel()
+            await end(process)
+
+    def late(self, began_ms: int, ended_ms: int, *, flooder: bool) -> dict[str, float]:
+        """Milliseconds from publication to the store, of what was published in that span."""
+        rows = np.fromfile(self.folder / "stored", STORED)
+        own = rows["member"] == FLOODER.encode()
+        rows = rows[(own if flooder else ~own) & (rows["at_ms"] >= began_ms) & (rows["at_ms"] < ended_ms)]
+        times = rows["stored_ms"] - rows["at_ms"]
+        p50, p99, worst = np.percentile(times, (50, 99, 100)) if len(times) else (np.nan,) * 3
+        arrival = np.percentile(rows["arrived_ms"] - rows["at_ms"], 99) if len(times) else np.nan
+        return {
+            "readings": len(times), "p50_ms": float(p50), "p99_ms": float(p99), "worst_ms": float(worst),
+            "p99_arrived_ms": float(arrival),
+        }  # fmt: skip
+
+
+async def measure(flood: Flood, *, seconds: float, rate: int, times: int, beyond: int) -> dict[str, Any]:
+    """Quiet, one member at ``times`` its share, one member with all it can; the oracle's word on every message."""
+    figures: dict[str, Any] = {}
+    sent = 0
+    async with flood.collecting() as stored:
+        for what, flooding in (("quiet", None), ("flood", rate * (times - 1)), ("beyond", beyond)):
+            began = now_ms()
+            others = flood.publish(what, flood.names, rate, seconds)
+            flooders = [] if flooding is None else [flood.publish(f"{what}-flood", [FLOODER], flooding, seconds)]
+            counts = await asyncio.gather(others, *flooders)
+            ended = now_ms()
+            sent += sum(counts)
+            await stored.reaches(sent)
+            figures[what] = {
+                "sent": sum(counts), "all_stored_s": round((now_ms() - ended) / 1000, 1),
+                "others": flood.late(began, ended, flooder=False), "flooder": flood.late(began, ended, flooder=True),
+            }  # fmt: skip
+            sys.stdout.write(json.dumps({what: figures[what]}) + "\n")
+            sys.stdout.flush()
+    for what in ("flood", "beyond"):
+        figures[what]["ratio"] = round(figures[what]["others"]["p99_ms"] / figures["quiet"]["others"]["p99_ms"], 2)
+        sys.stdout.write(f"{what} ratio {figures[what]['ratio']}\n")
+    return figures
+
+
+async def judge(flood: Flood) -> dict[str, Any]:
+    """The oracle on all that was published."""
+    ledger = flood.folder / "ledger.jsonl"
+    with ledger.open("wb") as file:
+        for part in sorted(flood.folder.glob("*.jsonl")):
+            if part != ledger:
+                file.write(part.read_bytes())
+    opened = connect(flood.store, token=flood.token)
+    await opened.open()
+    try:
+        return await check(opened, ledger)
+    finally:
+        await opened.close()
+
+
+def started(folder: Path, kind: str) -> tuple[str, str]:
+    if kind == "duckdb":
+        return f"duckdb:///{folder / 'store.duckdb'}", ""
+    program = find_influxd()
+    assert program is not None
+    (folder / "influx").mkdir()
+    server = InfluxServer(program, folder / "influx")
+    server.start()
+    server.set_up()
+    import atexit
+
+    atexit.register(server.kill)
+    place = server.organisation()
+    return place.url, place.token
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--members", type=int, default=30)
+    parser.add_argument("--rate", type=int, default=50)
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--beyond", type=int, default=7_000)
+    parser.add_argument("--store-rate", type=int, default=5_000)
+    parser.add_argument("--store", choices=("duckdb", "influxdb"), default="duckdb")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="resilian-fairness-") as name:
+        folder = Path(name)
+        write_fleet(folder / "fleet", options.members)
+        async with broker(folder) as (address, _):
+            store = started(folder, options.store)
+            flood = Flood(folder, address, options.members, *store, options.store_rate)
+            await measure(flood, seconds=options.seconds, rate=options.rate, times=options.times, beyond=options.beyond)
+        outcome = await judge(flood)
+        sys.stdout.write(json.dumps(outcome) + "\n")
+    return 0 if outcome["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
