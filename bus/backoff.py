@@ -7,10 +7,12 @@ LEAST_S: Final = 0.05
 """Leaves the broker time to see the end of the last connection: two of one client id at once confuse some."""
 FIRST_S: Final = 0.2
 LONGEST_S: Final = 30.0
+WELCOME_LONGEST_S: Final = 5.0
+"""After a connection that the broker had accepted: a line that breaks every few seconds still carries something."""
 
 
 class Backoff:
-    """Doubles the ceiling with each failure, from ``FIRST_S`` to ``LONGEST_S``; ``failures`` counts those in a row."""
+    """Doubles the ceiling with each failure, from ``FIRST_S`` up; ``failures`` counts those in a row."""
 
     def __init__(self) -> None:
         self.failures = 0
@@ -19,8 +21,8 @@ class Backoff:
         """Start anew."""
         self.failures = 0
 
-    def failed(self) -> float:
-        """Seconds to wait now: uniform between ``LEAST_S`` and the ceiling."""
-        ceiling = min(LONGEST_S, FIRST_S * 2 ** min(self.failures, 16))
+    def failed(self, longest_s: float = LONGEST_S) -> float:
+        """Seconds to wait now: uniform between ``LEAST_S`` and the ceiling, which is at most ``longest_s``."""
+        ceiling = min(longest_s, FIRST_S * 2 ** min(self.failures, 16))
         self.failures += 1
         return random.uniform(LEAST_S, ceiling)  # noqa: S311  # jitter, no secret

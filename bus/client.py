@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bus import reasons
 from bus.address import BrokerAddress
-from bus.backoff import Backoff
+from bus.backoff import LONGEST_S, WELCOME_LONGEST_S, Backoff
 from bus.inbox import Burst, Inbox
 from bus.link import Link
 from bus.outbox import Done, OutboxFull, PacketTooLarge
@@ -204,7 +204,8 @@ class Session:
                     raise self._bug
                 if lived_s >= _STABLE_S:
                     self._backoff.succeeded()
-                await asyncio.wait({stopping}, timeout=self._backoff.failed())
+                longest_s = WELCOME_LONGEST_S if self._link.welcomed.done() else LONGEST_S
+                await asyncio.wait({stopping}, timeout=self._backoff.failed(longest_s))
         finally:
             stopping.cancel()
             if self._wire is not None:
