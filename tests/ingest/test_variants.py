@@ -32,9 +32,9 @@ def test_local_time_comes_back_when_it_comes_live(instant: int, zone: str, delay
 
 
 @pytest.mark.parametrize("zone", ["Europe/Paris", "Australia/Lord_Howe"])
-def test_every_quarter_of_an_hour_of_a_year_comes_back(zone: str) -> None:
+def test_every_half_hour_of_a_year_comes_back(zone: str) -> None:
     local, start = ZoneInfo(zone), int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
-    for instant in range(start, start + 366 * 86_400, 900):
+    for instant in range(start, start + 366 * 86_400, 1_800):
         payload = sensor(datetime.fromtimestamp(instant, local), 1)
         [reading] = decode(TOPIC, payload, Context(instant * 1000 + 500, local))
         assert reading.at_ms == instant * 1000
