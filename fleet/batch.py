@@ -124,6 +124,11 @@ class ReadingBatch:
             metrics = {new: self.metrics[old] for new, old in enumerate(picked.tolist()) if old in self.metrics}
         return ReadingBatch(self.machines, self.rows[picked], metrics)
 
+    def part(self, start: int, end: int) -> "ReadingBatch":
+        """Rows ``start`` to ``end`` - 1 with the same table of machines, not copied."""
+        metrics = {row - start: text for row, text in self.metrics.items() if start <= row < end}
+        return ReadingBatch(self.machines, self.rows[start:end], metrics)
+
     def dirty_hours(self) -> list[tuple[MachineKey, int]]:
         """Each (machine, start of the hour in epoch seconds UTC) touched, once, sorted."""
         hours = self.rows["at_ns"] // 3_600_000_000_000

@@ -242,7 +242,7 @@ class Forwarder:
         done = failures = 0
         while done < len(batch):
             end = min(done + self._rows, len(batch))
-            part = batch if end - done == len(batch) else batch.take(range(done, end))
+            part = batch if end - done == len(batch) else batch.part(done, end)
             try:
                 await self._write(part)
             except StoreRejected as error:

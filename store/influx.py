@@ -10,7 +10,7 @@ Writing a reading again replaces its arrival time by the newer one; that is outs
 import asyncio
 import ipaddress
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -32,6 +32,8 @@ NETWORK: Final = "network.derived"
 RAW: Final = "-raw"
 DERIVED: Final = "-derived"
 KINDS: Final = "kind,machine,member"
+LINES_AT_ONCE: Final = 20_000
+"""Of one request at most."""
 DAY_NS: Final = 86_400 * 10**9
 
 
@@ -88,10 +90,10 @@ class InfluxStore:
             refused |= {int(whole[row]): why for row, why in too_old.items()}
             batch, left = shared.without_rows(batch, too_old)
             whole = whole[left]
-        parts = lines.reading_lines(batch)
-        answers = await _all(self._write(member + RAW, texts) for member, (texts, _) in parts.items())
-        for (_, rows), answer in zip(parts.values(), answers, strict=True):
-            refused |= {int(whole[rows[line]]): why for line, why in answer.items()}
+        blocks = lines.reading_lines(batch, LINES_AT_ONCE)
+        answers = await _all(self._write_block(block) for block in blocks)
+        for block, answer in zip(blocks, answers, strict=True):
+            refused |= {int(whole[block.rows[line]]): why for line, why in answer.items()}
         if len(batch):
             await self._write_whole(NETWORK, lines.dirty_lines(batch, self._clock.stamp()))
         if refused:
@@ -187,18 +189,23 @@ class InfluxStore:
             await asyncio.to_thread(self._admin.delete, member + RAW, before_ms, predicate)
         return -1
 
-    async def _write(self, bucket: str, texts: Sequence[str], at_once: int = 20_000) -> dict[int, str]:
+    async def _write_block(self, block: lines.Block) -> dict[int, str]:
+        bucket = block.member + RAW
+        return await self._written(bucket, lambda: self._http.write_text(bucket, block.text))
+
+    async def _written(self, bucket: str, write: Callable[[], Awaitable[dict[int, str]]]) -> dict[int, str]:
+        """What ``write`` answers, the bucket being there."""
         await self._make(bucket)
         try:
-            return await self._http.write(bucket, texts, at_once)
+            return await write()
         except BucketMissing as error:
             self._kept_days.pop(bucket, None)
             await self._make(bucket)
             text = f"store {self.address}: bucket {bucket} is gone with all that was in it, and was made again"
             raise StoreLost(text) from error
 
-    async def _write_whole(self, bucket: str, texts: Sequence[str], at_once: int = 20_000) -> None:
-        refused = await self._write(bucket, texts, at_once)
+    async def _write_whole(self, bucket: str, texts: Sequence[str], at_once: int = LINES_AT_ONCE) -> None:
+        refused = await self._written(bucket, lambda: self._http.write(bucket, texts, at_once))
         if refused:
             raise StoreRefused(
                 f"store {self.address}: bucket {bucket} takes no such lines: {next(iter(refused.values()))}"

@@ -93,6 +93,16 @@ class InfluxHttp:
             await self._write_part(bucket, part, range(first, first + len(part)), refused)
         return refused
 
+    async def write_text(self, bucket: str, text: str) -> dict[int, str]:
+        """As :meth:`write`, in one request, for lines that are joined already and have no newline inside."""
+        refused: dict[int, str] = {}
+        try:
+            await self._post_lines(bucket, text.encode())
+        except _Unacceptable as error:
+            lines = text.split("\n")
+            await self._write_parts(bucket, lines, range(len(lines)), refused, error)
+        return refused
+
     async def _write_part(
         self, bucket: str, lines: Sequence[str], numbers: Sequence[int], refused: dict[int, str]
     ) -> None:
@@ -100,16 +110,27 @@ class InfluxHttp:
         try:
             await self._post_lines(bucket, "\n".join(lines).encode())
         except _Unacceptable as error:
-            others = [number for number, line in enumerate(lines) if error.field and not _has_field(line, error.field)]
-            if len(lines) == 1 or (error.dropped == len(lines) and not others):
-                refused |= dict.fromkeys(numbers, str(error))
-                return
-            if not 0 < len(others) < len(lines):
-                others = list(range(len(lines) // 2))
-            rest = sorted(set(range(len(lines))) - set(others))
-            for part in (others, rest):
-                some = [lines[number] for number in part]
-                await self._write_part(bucket, some, [numbers[number] for number in part], refused)
+            await self._write_parts(bucket, lines, numbers, refused, error)
+
+    async def _write_parts(
+        self,
+        bucket: str,
+        lines: Sequence[str],
+        numbers: Sequence[int],
+        refused: dict[int, str],
+        error: _Unacceptable,
+    ) -> None:
+        """As :meth:`_write_part`, for lines that were not taken together."""
+        others = [number for number, line in enumerate(lines) if error.field and not _has_field(line, error.field)]
+        if len(lines) == 1 or (error.dropped == len(lines) and not others):
+            refused |= dict.fromkeys(numbers, str(error))
+            return
+        if not 0 < len(others) < len(lines):
+            others = list(range(len(lines) // 2))
+        rest = sorted(set(range(len(lines))) - set(others))
+        for part in (others, rest):
+            some = [lines[number] for number in part]
+            await self._write_part(bucket, some, [numbers[number] for number in part], refused)
 
     async def _post_lines(self, bucket: str, body: bytes) -> None:
         if time.monotonic() < self._quiet_until:

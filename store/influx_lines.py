@@ -1,13 +1,14 @@
 """InfluxDB line protocol, written from columns and read back from the columns of InfluxQL's CSV. Pure.
 
 The escaped beginning of its lines is made once a machine, and one format per pattern of present fields: what is left
-for each line is one ``%``, about a microsecond. A missing quantity is an absent field.
+for a line is half a microsecond. A missing quantity is an absent field.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,20 +55,48 @@ def machine_of(text: str) -> MachineKey:
     return MachineKey(found.get("member", ""), found.get("machine", ""))
 
 
-def reading_lines(batch: ReadingBatch) -> dict[str, tuple[list[str], NDArray[np.intp]]]:
-    """By member: the lines of measurement ``readings``, and the row of the batch that each line is."""
-    rows = batch.rows
+class Block(NamedTuple):
+    """Lines of measurement ``readings`` of one member, joined by newlines, none of which is inside a line.
+
+    ``rows`` are the rows of the batch that the lines are, in their order.
+    """
+
+    member: str
+    text: str
+    rows: NDArray[np.intp]
+
+
+def reading_lines(batch: ReadingBatch, at_once: int) -> list[Block]:
+    """Every row as a line, in blocks of at most ``at_once`` of them.
+
+    One ``%`` makes a whole run of lines with the same fields: a third faster than one a line.
+    """
     pattern, columns = _present(batch)
-    lines = np.empty(len(rows), dtype=object)
-    for bits in np.unique(pattern):
-        chosen = np.flatnonzero(pattern == bits)
-        fields = [column for bit, column in enumerate(columns) if bits & (1 << bit)]
-        layout = "%sarrived=%di" + "".join(form for form, _ in fields) + " %d"
-        values = [values[chosen].tolist() for _, values in fields]
-        prefixes = _prefixes("readings", batch.machines)[rows["machine"][chosen]]
-        every = zip(prefixes, rows["arrived_ms"][chosen].tolist(), *values, rows["at_ns"][chosen].tolist(), strict=True)
-        lines[chosen] = list(map(layout.__mod__, every))
-    return _by_member(batch, lines)
+    prefixes = _prefixes("readings", batch.machines)
+    blocks = []
+    for member, part in _by_member(batch):
+        for first in range(0, len(part), at_once):
+            rows = part[first : first + at_once]
+            runs = [rows[pattern[rows] == bits] for bits in np.unique(pattern[rows])]
+            texts = [_run(batch, run, int(pattern[run[0]]), columns, prefixes) for run in runs]
+            blocks.append(Block(member, "\n".join(texts), np.concatenate(runs)))
+    return blocks
+
+
+def _run(
+    batch: ReadingBatch,
+    chosen: NDArray[np.intp],
+    bits: int,
+    columns: Sequence[tuple[str, NDArray[Any]]],
+    prefixes: NDArray[np.object_],
+) -> str:
+    """The lines of rows that have the same fields."""
+    rows = batch.rows
+    fields = [column for bit, column in enumerate(columns) if bits & (1 << bit)]
+    layout = "%sarrived=%di" + "".join(form for form, _ in fields) + " %d"
+    values = [rows["arrived_ms"], *(values for _, values in fields), rows["at_ns"]]
+    every = zip(prefixes[rows["machine"][chosen]], *(column[chosen].tolist() for column in values), strict=True)
+    return "\n".join([layout] * len(chosen)) % tuple(chain.from_iterable(every))
 
 
 def _present(batch: ReadingBatch) -> tuple[NDArray[np.int64], list[tuple[str, NDArray[Any]]]]:
@@ -89,14 +118,15 @@ def _present(batch: ReadingBatch) -> tuple[NDArray[np.int64], list[tuple[str, ND
     return pattern, columns
 
 
-def _by_member(batch: ReadingBatch, lines: NDArray[np.object_]) -> dict[str, tuple[list[str], NDArray[np.intp]]]:
+def _by_member(batch: ReadingBatch) -> list[tuple[str, NDArray[np.intp]]]:
+    """The rows of each member that has some, in order."""
     members = sorted({key.member for key in batch.machines})
     place = {member: index for index, member in enumerate(members)}
     member = np.array([place[key.member] for key in batch.machines], dtype=np.intp)[batch.rows["machine"]]
     order = np.argsort(member, kind="stable")
     bounds = np.searchsorted(member[order], np.arange(len(members) + 1))
-    parts = {name: order[bounds[index] : bounds[index + 1]] for index, name in enumerate(members)}
-    return {name: (lines[part].tolist(), part) for name, part in parts.items() if len(part)}
+    parts = [(name, order[bounds[index] : bounds[index + 1]]) for index, name in enumerate(members)]
+    return [(name, part) for name, part in parts if len(part)]
 
 
 def _prefixes(measurement: str, machines: Sequence[MachineKey]) -> NDArray[np.object_]:

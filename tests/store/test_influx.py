@@ -190,4 +190,4 @@ async def test_compressed_on_the_way(place: Organisation) -> None:
 def test_a_batch_of_no_rows_has_no_lines() -> None:
     from store.influx_lines import reading_lines
 
-    assert reading_lines(ReadingBatch((A,), batch([A], []).rows)) == {}
+    assert reading_lines(ReadingBatch((A,), batch([A], []).rows), 10) == []
