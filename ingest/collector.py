@@ -17,7 +17,12 @@ from ingest.work import Work
 _log = structlog.get_logger(__name__)
 _RETRY_S: Final = 1.0
 GATHERED_BYTES: Final = 32 * 2**20
-"""Payload bytes that may wait for a slow disk; beyond it the socket is not read."""
+GATHERED_MESSAGES: Final = 10_000
+"""Payload bytes, and messages, that may wait for a slow disk; beyond either the socket is not read.
+
+A broker may send more than ``receive_max`` (Mosquitto 2.0 sends all that it queued while the socket was full), and
+each small message takes ten times its payload while it waits.
+"""
 
 
 class BurstSession(Protocol):
@@ -75,7 +80,7 @@ class Collector:
         self._bursts.append((arrived_ms, burst))
         if not self._committing:
             self._commit()
-        elif self.gathering.bytes > GATHERED_BYTES:
+        elif self.gathering.bytes > GATHERED_BYTES or self.gathering.messages >= GATHERED_MESSAGES:
             self._pause()
 
     async def drained(self) -> None:
