@@ -83,3 +83,11 @@ def test_take_keeps_metrics_with_their_rows() -> None:
     taken = batch.take([2, 0])
     assert taken.rows["power_w"].tolist() == [3.0, 1.0]
     assert taken.metrics == {0: "m"}
+
+
+def test_a_part_has_its_own_metrics() -> None:
+    whole = ReadingBatch(MACHINES, rows_of(1.0, 2.0, 3.0, 4.0), {0: "a", 1: "b", 2: "c", 3: "d"})
+    part = whole.part(1, 3)
+    assert part.rows["power_w"].tolist() == [2.0, 3.0]
+    assert part.metrics == {0: "b", 1: "c"}
+    assert part.to_bytes() == whole.take(range(1, 3)).to_bytes()
