@@ -29,10 +29,19 @@ class Device:
         self._joined_ms, self._speed = joined_ms, speed
         self._held: list[Message] = []
         self._buffer: list[Sample] = []
-        self._boot = joined_ms // 1000
+        self._boot = joined_ms
         self._seq = 0
         self._silent: tuple[tuple[int, int], ...] = ()
         self._silent_until = joined_ms
+
+    @property
+    def resendable(self) -> frozenset[str]:
+        """Topics on which everything carries its own time, so that it may arrive twice and late."""
+        plant = self.plant
+        kept = {CANONICAL.feed(*plant.key).topic}
+        if plant.format.dated:
+            kept |= {topic for topic, _ in plant.format.encode(plant.feed, self.sample(self._joined_ms), plant.zone)}
+        return frozenset(kept)
 
     def machine_ms(self, wall_ms: int) -> int:
         """The machine's time at a wall time, epoch ms."""
@@ -53,28 +62,31 @@ class Device:
         sample = self.sample(wall_ms)
         if self._is_silent(wall_ms):
             if self.plant.imperfections.buffers and len(self._buffer) < _BUFFERED:
-                self._buffer.append(sample)
+                self._buffer.append(self._numbered(sample))
             return []
+        if self.plant.format.numbered:
+            sample = self._numbered(sample)
         messages = self.plant.format.encode(self.plant.feed, sample, self.plant.zone)
         return [*self._resent(), *self._disturbed(wall_ms, messages)]
 
     def sample(self, wall_ms: int) -> Sample:
-        """What the device reads at that wall time, numbered if it numbers."""
+        """What the device reads at that wall time, without a number."""
         machine_ms = self.machine_ms(wall_ms)
         both = self.timeline.at(np.array([self._joined_ms, machine_ms]))
         # energy is power over the wall's time, however fast the machine lives
         used = (both.energy_wh[1] - both.energy_wh[0]) / self._speed
-        numbers = self.plant.imperfections.buffers
-        self._seq += numbers
         return Sample(
             at_ms=wall_ms + round(self.plant.imperfections.clock_offset_s * 1000),
             state=STATES[int(both.state[1])].value,
             power_w=float(both.power_w[1]),
             energy_wh=float(both.energy_wh[0] + used),
             counter=int(both.count[1]),
-            seq=self._seq if numbers else None,
-            boot=self._boot if numbers else None,
         )
+
+    def _numbered(self, sample: Sample) -> Sample:
+        """The sample with the next number, which it takes: one that is never sent has none."""
+        self._seq += 1
+        return sample._replace(seq=self._seq, boot=self._boot)
 
     def _is_silent(self, wall_ms: int) -> bool:
         if wall_ms >= self._silent_until:

@@ -18,8 +18,10 @@ from fleet.clock import now_ms
 from simulators.device import Device
 from simulators.flow import Flow
 from simulators.history import WEEK_MS, arrays, past, weeks_back
+from simulators.keeping import Keeping
 from simulators.live import Live
 from simulators.plant import connected, plants_of
+from simulators.resend import ResendBuffer
 from simulators.strays import Strays
 from simulators.timeline import Timeline, counting_since
 from simulators.truth import TruthFile
@@ -70,13 +72,18 @@ class SimulateConfig:
 
 @dataclasses.dataclass
 class Simulated:
-    """What was published, and what a broker that was away made devices lose (they buffer nothing)."""
+    """What was published, and what a broker that was away made devices lose.
+
+    What carries its own time is kept and sent again (``resent_messages``) as :class:`simulators.keeping.Keeping` says;
+    the rest is sent once.
+    """
 
     machines: int = 0
     history_readings: int = 0
     history_messages: int = 0
     live_messages: int = 0
     lost_messages: int = 0
+    resent_messages: int = 0
 
 
 async def run(config: SimulateConfig, *, stop: asyncio.Event) -> Simulated:
@@ -89,7 +96,8 @@ async def run(config: SimulateConfig, *, stop: asyncio.Event) -> Simulated:
     simulation = _Simulation(config)
     closing = asyncio.Event()
     session = asyncio.create_task(simulation.session.run(closing))
-    work = [asyncio.create_task(part) for part in (simulation.live(), simulation.history())]
+    parts = (simulation.live(), simulation.history(), simulation.keeping.run())
+    work = [asyncio.create_task(part) for part in parts]
     ended = asyncio.create_task(_ended(stop, config.for_seconds))
     try:
         await _first_to_end(ended, session, work)
@@ -140,13 +148,17 @@ class _Simulation:
         strays = list(known.members) if config.imperfect else []
         self._strays = Strays(strays, self.joined_ms, ZoneInfo(known.network.timezone))
         self._flow = Flow()
+        self._resendable = frozenset[str]().union(*(device.resendable for device in self._devices))
+        self.keeping = Keeping(ResendBuffer())
         self.session = Session(
             config.broker,
             client_id=f"resilian-simulators-{os.getpid()}-{self.joined_ms % 100_000}",
             subscriptions=(Flow.TOPIC,),
             on_burst=self._heard,
+            on_state=self.keeping.on_state,
             session_expiry_s=0,
         )
+        self.keeping.session = self.session
 
     def _heard(self, burst: Burst) -> None:
         self._flow.hear(burst)
@@ -165,7 +177,7 @@ class _Simulation:
 
     def _send(self, topic: str, payload: bytes) -> None:
         try:
-            self.session.publish(topic, payload)
+            (self.keeping if topic in self._resendable else self.session).publish(topic, payload)
             self._flow.sent(1)
             self.counts.live_messages += 1
         except OutboxFull:
@@ -213,5 +225,7 @@ class _Simulation:
     def finish(self) -> None:
         """Close what is open."""
         self._live.finish(now_ms())
+        self.counts.lost_messages += self.keeping.buffer.lost
+        self.counts.resent_messages = self.keeping.resent
         if self._truth:
             self._truth.close()

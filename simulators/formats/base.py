@@ -39,6 +39,7 @@ class Format:
         name: as it stands in a feed's ``format``.
         tells_state, tells_count, tells_energy: whether its payload carries them; all carry the power.
         dated: whether its payload carries the device's time.
+        numbered: whether its payload carries ``seq`` and ``boot``.
         feed: member, machine -> the feed that a registry needs for it.
         encode: feed, sample, the device's time zone -> the messages of that instant: one, or one a quantity. Power goes
             out in the feed's unit.
@@ -53,6 +54,7 @@ class Format:
     feed: Callable[[str, str], Feed]
     encode: Callable[[Feed, Sample, ZoneInfo], list[Message]]
     heard_as: Mapping[str, str] = field(default_factory=dict)
+    numbered: bool = False
 
     def heard(self, state: str) -> str:
         """The state that a collector makes of what is sent in this state."""

@@ -25,5 +25,6 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> list[Message]:  # noq
 
 
 CANONICAL = Format(
-    "canonical", tells_state=True, tells_count=True, tells_energy=False, dated=True, feed=_feed, encode=_encode
-)
+    "canonical", tells_state=True, tells_count=True, tells_energy=False, dated=True, numbered=True, feed=_feed,
+    encode=_encode,
+)  # fmt: skip
