@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.client import BrokerAddress
+from simulators.resend import ResendBuffer
 from tests.faults.disk import SmallDisk
 from tests.faults.http_proxy import HttpProxy
 from tests.faults.parts import MACHINES, CollectorProcess, DeployedMosquitto, write_fleet
 from tests.faults.proxy import Proxy
 from tests.faults.publisher import LedgerPublisher
 from tests.faults.watch import PATIENCE_S, Watch
-from tests.faults.world import Setting, World
+from tests.faults.world import FORGETFUL, Setting, World
 from tests.servers import InfluxServer, find_influxd
 
 MEASURE_S = 0.2
+DEVICE_KEEPS_MS = 15_000
+"""Longer than a round keeps the collector away from the broker."""
 
 
 @asynccontextmanager
@@ -71,7 +74,11 @@ async def _built(stack: AsyncExitStack, folder: Path, setting: Setting, rate: in
     collector = CollectorProcess(environment, _options(setting, sabotage), place["log"] / "collector.log")
     stack.push_async_callback(collector.kill)
     address = BrokerAddress("127.0.0.1", broker.port)
-    publisher = LedgerPublisher(address, folder / "ledger.jsonl", MACHINES, rate=rate)
+    keeping = setting.devices == "keeping" and sabotage != FORGETFUL
+    publisher = LedgerPublisher(
+        address, folder / "ledger.jsonl", MACHINES, rate=rate, each=bool(setting.devices),
+        buffer=ResendBuffer(keep_ms=DEVICE_KEEPS_MS) if keeping else None,
+    )  # fmt: skip
     stack.callback(publisher.close)
     return World(
         folder, broker, store.server, to_broker, store.proxy, collector, publisher, Watch(address), store.url,
@@ -81,7 +88,7 @@ async def _built(stack: AsyncExitStack, folder: Path, setting: Setting, rate: in
 
 def _options(setting: Setting, sabotage: str | None) -> list[str]:
     """Of :mod:`tests.faults.entry`."""
-    options = ["--sabotage", sabotage] if sabotage else []
+    options = ["--sabotage", sabotage] if sabotage and sabotage != FORGETFUL else []
     options += ["--keep-alive", str(setting.keep_alive_s)] if setting.keep_alive_s else []
     return options + (["--spool-fills-disk"] if setting.spool_fills_disk else [])
 

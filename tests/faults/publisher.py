@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +12,8 @@ from bus.client import BrokerAddress, Session
 from fleet.batch import MachineKey
 from fleet.clock import now_ms
 from fleet.topics import reading_topic
+from simulators.keeping import Keeping
+from simulators.resend import ResendBuffer
 
 TICK_S = 0.01
 
@@ -20,14 +23,35 @@ class LedgerPublisher:
 
     Its session is kept by the broker, and what has no PUBACK is sent again on each connection.
 
+    Args:
+        each: every machine is a device that numbers its own readings; otherwise there is one number for all.
+        buffer: what was sent is kept there and sent again after a broken connection; None keeps nothing.
+
     Attributes:
         sent, acknowledged: messages so far.
         rate: messages a second while it is not held.
         session: for whatever else a fault wants to publish as a device.
     """
 
-    def __init__(self, address: BrokerAddress, ledger: Path, machines: Sequence[MachineKey], *, rate: int) -> None:
-        self.session = Session(address, client_id="faults-publisher", max_queued=2_000_000, max_queued_bytes=2**30)
+    def __init__(
+        self,
+        address: BrokerAddress,
+        ledger: Path,
+        machines: Sequence[MachineKey],
+        *,
+        rate: int,
+        each: bool = False,
+        buffer: ResendBuffer | None = None,
+    ) -> None:
+        self._keeping = None if buffer is None else Keeping(buffer)
+        self.session = Session(
+            address, client_id="faults-publisher", max_queued=2_000_000, max_queued_bytes=2**30,
+            on_state=None if self._keeping is None else self._keeping.on_state,
+        )  # fmt: skip
+        if self._keeping is not None:
+            self._keeping.session = self.session
+        self._resending: asyncio.Task[None] | None = None
+        self._numbers: Counter[MachineKey] | None = Counter() if each else None
         self.machines = machines
         self.rate = rate
         self.sent = self.acknowledged = 0
@@ -44,8 +68,10 @@ class LedgerPublisher:
             group.create_task(self.session.run(ended))
             await self.session.wait_connected()
             pacing = group.create_task(self._pace())
+            self.resend()
             await stop.wait()
             pacing.cancel()
+            self.withhold()
             await self.session.flush()
             self._ledger.flush()
             ended.set()
@@ -68,6 +94,17 @@ class LedgerPublisher:
         """Let go of the ledger's file."""
         self._ledger.close()
 
+    def withhold(self) -> None:
+        """Send nothing again until :meth:`resend`."""
+        if self._resending is not None:
+            self._resending.cancel()
+            self._resending = None
+
+    def resend(self) -> None:
+        """Send again what may have been lost, if anything is kept."""
+        if self._keeping is not None and self._resending is None:
+            self._resending = asyncio.create_task(self._keeping.run())
+
     def hold(self) -> None:
         """Send nothing until :meth:`go`."""
         self._flowing.clear()
@@ -80,6 +117,9 @@ class LedgerPublisher:
         """Hold, and return when the broker has acknowledged everything."""
         self.hold()
         await self.session.flush()
+        # What nobody had subscribed to goes out again by itself.
+        while self._keeping is not None and self._keeping.buffer.untaken():  # noqa: ASYNC110 - answers make it true
+            await asyncio.sleep(TICK_S)
 
     async def recorded(self) -> None:
         """As :meth:`quiet`, and the ledger's file is complete."""
@@ -102,6 +142,8 @@ class LedgerPublisher:
         """Publish one reading, of the next machine or of this one; its device time, now unless it is given."""
         key, seq, at = key or self.machines[self.sent % len(self.machines)], self.sent, at or now_ms()
         self.sent += 1
+        if self._numbers is not None:
+            seq = self._numbers[key] = self._numbers[key] + 1
         values = {"state": "PRODUCING", "power_w": 1000 + seq % 500}
         payload = json.dumps({"at": at, **values, "seq": seq, "boot": self.boot}).encode()
         topic = reading_topic(key.member, key.machine)
@@ -126,7 +168,7 @@ class LedgerPublisher:
     def send(self, topic: str, payload: bytes, lines: Sequence[dict[str, Any]]) -> None:
         """Publish a message whose readings are these ledger lines (none: it is left out of the ledger)."""
         self.record(lines)
-        self.session.publish(topic, payload, done=self._recorder(lines))
+        (self._keeping or self.session).publish(topic, payload, done=self._recorder(lines))
 
     def _recorder(self, lines: Sequence[dict[str, Any]]) -> Callable[[int | None], None]:
         def acknowledged(reason: int | None) -> None:

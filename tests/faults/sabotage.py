@@ -21,6 +21,7 @@ from ingest import quarantine
 from ingest.decoders import times
 from ingest.errors import SpoolFull
 from ingest.forwarder import Forwarder
+from ingest.gaps.life import Life, Took
 from ingest.report import Report
 from ingest.shares import Shares
 from ingest.spool import Spool
@@ -140,6 +141,16 @@ def _flood_dropped() -> None:
     replace(Shares, "split", splitting)
 
 
+def _blind_to_gaps() -> None:
+    """A number that is passed over is not missed."""
+
+    def forward(self: Life, number: int, at_ms: int, arrived_ms: int) -> Took:
+        self.top, self.newest_ms = number, max(self.newest_ms, at_ms)
+        return Took.NEXT
+
+    replace(Life, "_forward", forward)
+
+
 def _clocks_believed() -> None:
     """What is declared of a device's clock counts for nothing."""
     replace(ingest.columns, "corrected", lambda decode, ahead_ms: decode)
@@ -222,6 +233,7 @@ SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "no-keep-alive": _no_keep_alive,
     "silent-overflow": _silent_overflow,
     "flood-dropped": _flood_dropped,
+    "blind-to-gaps": _blind_to_gaps,
     "clocks-believed": _clocks_believed,
     "local-as-utc": _local_as_utc,
     "dropped-when-away": _dropped_when_away,

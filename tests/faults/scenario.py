@@ -24,7 +24,8 @@ class Scenario:
         fault: its number in the table there.
         name: of the scenario, as ``--only`` takes it.
         strike: one round of the fault, under load; the collector may be dead after it, the servers are up.
-        sabotage: of :data:`tests.faults.sabotage.SABOTAGES`; the oracle must catch it under this fault.
+        sabotage: of :data:`tests.faults.sabotage.SABOTAGES`, or :data:`tests.faults.world.FORGETFUL`; the oracle must
+            catch it under this fault.
         holds: what must hold beyond the ledger, from world and outcome; the sentences of what does not.
         may_lose: the broker itself loses messages under this fault, so ``holds`` accounts for each that is lost.
         setting: of the world.

@@ -22,6 +22,8 @@ from tests.faults.publisher import LedgerPublisher
 from tests.faults.watch import Watch
 from tests.servers import InfluxServer
 
+FORGETFUL = "forgetful-device"
+"""A sabotage of the devices, not of the collector: they keep nothing of what they sent."""
 SHOWN = 1_000_000
 """Of each kind that the oracle finds; a scenario may have to account for every one."""
 
@@ -39,6 +41,7 @@ class Setting:
         small_disk: what of the collector's is on ``World.disk``: its data folder, the embedded store, or its log.
         small_disk_mb: its size; the spool wants 256 MB of it to remain free.
         spool_fills_disk: the spool leaves nothing free.
+        devices: each machine is a device that numbers its own readings, and keeps what it sent or forgets it.
     """
 
     store: Literal["duckdb", "influxdb"] = "duckdb"
@@ -49,6 +52,7 @@ class Setting:
     small_disk: Literal["", "spool", "store", "log"] = ""
     small_disk_mb: int = 64
     spool_fills_disk: bool = False
+    devices: Literal["", "keeping", "forgetful"] = ""
 
 
 @dataclass

@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.faults.scenario import Scenario
 from tests.faults.scenarios import (
+    broker_killed,
     disk_full,
     flood,
     killed_anytime,
@@ -26,6 +27,9 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     killed_at_points.BEFORE_STORE,
     killed_at_points.INSIDE_BATCH,
     killed_at_points.INSIDE_REQUESTS,
+    broker_killed.SCENARIO,
+    broker_killed.WITHOUT_PERSISTENCE,
+    broker_killed.FORGETFUL_DEVICES,
     session_lost.SCENARIO,
     queue_overflow.SCENARIO,
     store_away.SCENARIO,
