@@ -134,5 +134,5 @@ HOURS_OFF: Final = Scenario(
 )  # fmt: skip
 TIME_CHANGES: Final = Scenario(
     fault=11, name="legal-time-changes", strike=legal_time_changes, sabotage="local-as-utc", holds=holds,
-    setting=SETTING, sabotaged_rounds=2, short_rounds=2,
+    setting=SETTING, sabotaged_rounds=2, short_rounds=1,
 )  # fmt: skip
