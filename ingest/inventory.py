@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest import schema
+
 
 class Waiting(NamedTuple):
     """A batch that the store has not confirmed."""
@@ -20,7 +22,11 @@ class Waiting(NamedTuple):
 
 
 class Inventory:
-    """The file ``path``; a broken or missing one is begun anew and names nothing."""
+    """The file ``path``; a damaged or missing one is begun anew and names nothing.
+
+    Raises:
+        SpoolFull: there is no room to open it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,7 +34,9 @@ class Inventory:
         """A change could not be written; :meth:`restart` makes it true again."""
         try:
             self._db = self._opened()
-        except sqlite3.DatabaseError:
+            self._read()
+        except sqlite3.DatabaseError as error:
+            schema.damage_of(path, error)
             self._remove()
             self._db = self._opened()
 
@@ -48,10 +56,13 @@ class Inventory:
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
+    def _read(self) -> list[Waiting]:
+        return [Waiting(*row) for row in self._db.execute("SELECT id, readings, made_ms FROM waiting ORDER BY id")]
+
     def waiting(self) -> list[Waiting]:
-        """Every batch that waited at the last change; nothing when the file is damaged."""
+        """Every batch that waited at the last change; nothing when the file was found damaged."""
         with contextlib.suppress(sqlite3.DatabaseError):
-            return [Waiting(*row) for row in self._db.execute("SELECT id, readings, made_ms FROM waiting ORDER BY id")]
+            return self._read()
         return []
 
     def add(self, batches: Iterable[Waiting]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from ingest import damage, quarantine, schema, wal
 from ingest.errors import SpoolFull
 from ingest.spool import Spool, Work
+from tests.faults.disk import SmallDisk, cannot_mount
 from tests.ingest.test_spool import NO_LIMIT, batch, powers
 
 PAGE = 16_384
@@ -210,3 +211,38 @@ def test_a_log_that_was_cut_off_by_a_power_failure_is_left_to_sqlite(tmp_path: P
 OLDEST = """DROP INDEX batch_waiting; ALTER TABLE loss DROP COLUMN since_ms; ALTER TABLE loss DROP COLUMN messages;
 INSERT INTO loss VALUES (1, 2, 'the broker came back without our session'); PRAGMA user_version = 1"""
 """Makes a file of the first version out of one of today."""
+
+
+def test_a_damaged_inventory_names_nothing_and_is_begun_anew(tmp_path: Path) -> None:
+    killed(tmp_path / "s", 5)
+    (tmp_path / "s.inventory").write_bytes(os.urandom(8192))
+    for part in tmp_path.glob("s.inventory-*"):
+        part.unlink()
+    spool, told = opened(tmp_path / "s")
+    assert (accounted(spool, 5), told) == (0, [])
+    spool.close()
+    (tmp_path / "s").unlink()
+    spool, told = opened(tmp_path / "s")
+    assert spool.level.quarantine.batches == 5
+    spool.close()
+
+
+def test_a_start_on_a_full_disk_says_so_and_forgets_nothing(tmp_path: Path) -> None:
+    if cannot_mount():
+        pytest.skip(cannot_mount())
+    disk = SmallDisk(tmp_path / "small", 8)
+    try:
+        killed(disk.folder / "s", 5)
+        for part in disk.folder.glob("*-shm"):  # as after a restart of the machine: they have to be made again
+            part.unlink()
+        disk.fill()
+        with pytest.raises(SpoolFull):
+            opened(disk.folder / "s")
+        disk.empty()
+        (disk.folder / "s").unlink()
+        (disk.folder / "s-wal").unlink(missing_ok=True)
+        spool, _ = opened(disk.folder / "s")
+        assert spool.level.quarantine.batches == 5
+        spool.close()
+    finally:
+        disk.unmount()
