@@ -7,7 +7,7 @@ bounded however long the store was away.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -231,7 +231,7 @@ class Forwarder:
         self.stored += len(kept)
         if len(kept):
             self._on_stored(kept)
-        await self._mark(ids, rejects)
+        await self._mark(ids, rejects, refused)
         if rejects:
             _log.warning("the store refused readings", readings=len(refused), reason=rejects[0].faults[0].rule)
             self._on_refused(rejects)
@@ -270,8 +270,8 @@ class Forwarder:
         finally:
             slow.cancel()
 
-    async def _mark(self, ids: list[int], rejects: list[Reject]) -> None:
-        await self._thread.persist(lambda spool: spool.mark_stored(ids, now_ms(), rejects))
+    async def _mark(self, ids: list[int], rejects: list[Reject], rows: Collection[int] = ()) -> None:
+        await self._thread.persist(lambda spool: spool.mark_stored(ids, now_ms(), rejects, rows))
 
     def _store_fails(self, text: str, for_a_person: bool = False) -> None:
         if not self.state.ok and self.state.error == text:

@@ -1,7 +1,8 @@
 """Batches put together and, when a store refuses rows, taken apart."""
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -31,6 +32,26 @@ def merge(batches: Sequence[ReadingBatch]) -> ReadingBatch:
         metrics.update({start + row: text for row, text in batch.metrics.items()})
         start = end
     return ReadingBatch(tuple(index), rows, metrics)
+
+
+def take_out(db: sqlite3.Connection, ids: Sequence[int], refused: Collection[int]) -> None:
+    """Rewrite spooled batches without rows that are rejects now, so that a repush does not have them refused again.
+
+    Args:
+        refused: rows, counted through all the batches in the order of ``ids``.
+    """
+    start = 0
+    for batch_id in ids:
+        data = db.execute("SELECT data FROM batch WHERE id = ?", (batch_id,)).fetchone()[0]
+        batch = ReadingBatch.from_bytes(data)
+        kept = [row for row in range(len(batch)) if start + row not in refused]
+        start += len(batch)
+        if len(kept) < len(batch):
+            data = batch.take(kept).to_bytes()
+            db.execute(
+                "UPDATE batch SET data = ?, bytes = ?, readings = ? WHERE id = ?",
+                (data, len(data), len(kept), batch_id),
+            )
 
 
 def refusals(batch: ReadingBatch, reasons: Mapping[int, str]) -> list[Reject]:

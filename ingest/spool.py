@@ -8,7 +8,7 @@ had confirmed can be filled again.
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
@@ -19,6 +19,7 @@ from ingest.errors import SpoolFull
 from ingest.gaps import memory as gaps
 from ingest.inventory import Inventory, Waiting
 from ingest.level import Level, Limits, measured, oldest_ms
+from ingest.merge import take_out
 from ingest.rejects import Bounds, Reject, add_rejects, repair
 from ingest.seen import remember
 from ingest.sparkplug import memory
@@ -27,6 +28,7 @@ from ingest.work import Work
 
 __all__ = ["Level", "Limits", "Spool", "Work"]
 _T = TypeVar("_T")
+
 _DEFAULT: Final = Limits()
 _REPUSH: Final = (
     "UPDATE batch SET stored_ms = NULL WHERE id IN"
@@ -150,15 +152,20 @@ class Spool:
         self.level = measured(self._db)
         self._on_damage(f"batch {batch_id} of the spool with {readings} readings is put aside: {reason}")
 
-    def mark_stored(self, ids: Sequence[int], now_ms: int, refused: Sequence[Reject] = ()) -> None:
-        """The store has these batches, but for the rows in ``refused``, which become durable here with the mark.
+    def mark_stored(
+        self, ids: Sequence[int], now_ms: int, refused: Sequence[Reject] = (), rows: Collection[int] = ()
+    ) -> None:
+        """The store has these batches, but for what is ``refused``, which becomes durable here with the mark.
+
+        Args:
+            rows: of the refused readings, counted through all the batches in the order of ``ids``.
 
         Raises:
             SpoolFull: nothing is marked; again later.
         """
-        self._guarded(lambda: self._mark_stored(ids, now_ms, refused))
+        self._guarded(lambda: self._mark_stored(ids, now_ms, refused, rows))
 
-    def _mark_stored(self, ids: Sequence[int], now_ms: int, refused: Sequence[Reject]) -> None:
+    def _mark_stored(self, ids: Sequence[int], now_ms: int, refused: Sequence[Reject], rows: Collection[int]) -> None:
         with self._transaction() as db:
             add_rejects(db, self.bounds, refused)
             for batch_id in ids:
@@ -173,6 +180,8 @@ class Spool:
                     self.level.readings -= row[1]
             if self.level.apart:
                 self.level.apart -= apart.forget(db, ids)
+            if rows:
+                take_out(db, ids, rows)
         self._inventory.remove(ids)
         if self._inventory.stale:
             self._inventory.restart(quarantine.waiting(self._db))

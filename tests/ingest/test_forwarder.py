@@ -170,6 +170,20 @@ async def test_what_the_store_refuses_is_a_reject(rig: Rig) -> None:
     ]
 
 
+async def test_what_was_refused_once_is_not_sent_again(rig: Rig) -> None:
+    rig.store.refuse = lambda some: {row: "bad" for row, power in enumerate(some.rows["power_w"]) if power % 10 == 3}
+    async with rig.running():
+        for start in range(0, 200, 50):
+            await rig.commit(start, 50)
+    for _ in range(2):
+        await rig.store.forget("acme", "booth", 2**42)
+        async with rig.running():
+            assert await rig.thread.submit(lambda spool: spool.repush(0, 2**62)) == 4
+            rig.forwarder.again()
+        assert await rig.powers() == [power for power in range(200) if power % 10 != 3]
+    assert (await rig.thread.query(lambda db: rejects.summary(db, "acme")))["total"] == 20
+
+
 async def test_any_other_failure_ends_the_program(rig: Rig) -> None:
     rig.store.before.append(ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError):

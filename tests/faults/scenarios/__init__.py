@@ -14,6 +14,7 @@ from tests.faults.scenarios import (
     session_lost,
     spool_damaged,
     store_away,
+    store_in_turn,
     store_lost_it,
     store_refuses,
     upgraded,
@@ -52,5 +53,9 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
 )
 """What ``scripts/bench faults`` runs, in the order of the faults in ``docs/reliability.md``."""
 
-SHORT: Final = (killed_at_points.IN_TURN, *(scenario for scenario in SCENARIOS if scenario.short_rounds))
+SHORT: Final = (
+    killed_at_points.IN_TURN,
+    store_in_turn.SCENARIO,
+    *(scenario for scenario in SCENARIOS if scenario.short_rounds),
+)
 """What ``scripts/test`` runs."""

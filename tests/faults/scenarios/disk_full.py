@@ -14,7 +14,7 @@ SPOOL_MB: Final = 400
 
 
 async def under_the_spool(world: World, chance: random.Random) -> None:
-    """Said in its health; every third time it is killed meanwhile, and started when there is room."""
+    """Said in its health; every other time it is killed meanwhile, and started when there is room."""
     assert world.disk is not None
     rounds = world.notes["rounds"] = world.notes.get("rounds", 0) + 1
     world.disk.fill()
@@ -22,26 +22,26 @@ async def under_the_spool(world: World, chance: random.Random) -> None:
         await world.watch.until(lambda: world.watch.health.get("full"))
     await world.publisher.sends(int(world.publisher.rate * chance.uniform(0.3, 1.0)))
     world.disk.fill()
-    if rounds % 3 == 0:
+    if rounds % 2 == 0:
         await world.collector.kill()
     world.disk.empty()
-    if rounds % 3 == 0:
+    if rounds % 2 == 0:
         await world.restart_collector()
     await world.watch.until(lambda: not world.watch.health.get("full"))
 
 
 async def under_the_store(world: World, chance: random.Random) -> None:
-    """Said in its health while the spool takes what comes; every third time it is killed meanwhile."""
+    """Said in its health while the spool takes what comes; every other time it is killed meanwhile."""
     assert world.disk is not None
     rounds = world.notes["rounds"] = world.notes.get("rounds", 0) + 1
     world.disk.fill()
     async with asyncio.timeout(SAID_S):
         await world.watch.until(lambda: not world.watch.health["store"]["ok"])
     await world.publisher.sends(int(world.publisher.rate * chance.uniform(0.3, 1.0)))
-    if rounds % 3 == 0:
+    if rounds % 2 == 0:
         await world.collector.kill()
     world.disk.empty()
-    if rounds % 3 == 0:
+    if rounds % 2 == 0:
         await world.restart_collector()
     await world.watch.until(lambda: world.watch.health["store"]["ok"])
 
@@ -83,7 +83,7 @@ LAST_BYTE: Final = Scenario(
     strike=under_the_spool,
     sabotage="acknowledged-when-full",
     setting=Setting(small_disk="spool", spool_fills_disk=True),
-    short_rounds=3,
+    short_rounds=2,
 )
 """The spool finds no room in the midst of a commit, for it does not look before."""
 STORE: Final = Scenario(
@@ -92,7 +92,7 @@ STORE: Final = Scenario(
     strike=under_the_store,
     sabotage="dropped-when-away",
     setting=Setting(small_disk="store"),
-    short_rounds=2,
+    short_rounds=1,
 )
 LOG: Final = Scenario(
     fault=8,

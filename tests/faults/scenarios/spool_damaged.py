@@ -113,5 +113,5 @@ SCENARIO: Final = Scenario(
     holds=holds,
     may_lose=True,
     setting=Setting(store="influxdb"),
-    short_rounds=3,
+    short_rounds=2,
 )

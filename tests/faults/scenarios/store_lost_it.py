@@ -47,6 +47,5 @@ BUCKET: Final = Scenario(
     strike=bucket_deleted,
     sabotage="no-grace",
     setting=Setting(store="influxdb"),
-    short_rounds=1,
 )
-FILE: Final = Scenario(fault=7, name="store-file-removed", strike=file_removed, sabotage="no-grace", short_rounds=2)
+FILE: Final = Scenario(fault=7, name="store-file-removed", strike=file_removed, sabotage="no-grace", short_rounds=1)

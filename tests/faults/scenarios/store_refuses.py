@@ -58,5 +58,4 @@ SCENARIO: Final = Scenario(
     sabotage="swallowed-refusals",
     holds=holds,
     setting=Setting(store="influxdb"),
-    short_rounds=2,
 )
