@@ -33,7 +33,7 @@ class Loss(NamedTuple):
     """One loss.
 
     Attributes:
-        at_ms: when it was noticed, epoch ms.
+        at_ms: when it was over and told, epoch ms: what came later is safe, or told by a later loss.
         reason: in a sentence.
         since_ms: arrival of the newest message that is safe; what came after it may be lost. Where we lagged behind the
             broker, that was sent by so much earlier. None when nothing is known to be safe.
@@ -81,14 +81,21 @@ class Losses:
         self._program, self._thread, self._store, self._publish = program, thread, store, publish
         self.newest: deque[Loss] = deque(maxlen=TOLD)
         self.safe = Safe()
+        self._lost: tuple[str, int | None] | None = None
         self._new: list[Loss] = []
         self._dropped: int | None = None
         self._changed = asyncio.Event()
 
     def session(self, reason: str, since_ms: int | None) -> None:
-        """The broker came back without our session."""
+        """The broker came back without our session; until :meth:`subscribed` it goes on losing what comes."""
         _log.error("the broker lost our session; what it had queued for us may be lost", reason=reason, since=since_ms)
-        self._add(Loss(now_ms(), reason, since_ms, None))
+        self._lost = self._lost or (reason, since_ms)
+
+    def subscribed(self) -> None:
+        """The broker holds for us what comes from now on."""
+        if self._lost is not None:
+            (reason, since_ms), self._lost = self._lost, None
+            self._add(Loss(now_ms(), reason, since_ms, None))
 
     def overflow(self, messages: int, dropped: int | None) -> None:
         """The broker threw so many messages away; ``dropped`` is its count, to be known by our next life, too."""

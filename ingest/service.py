@@ -221,6 +221,7 @@ class _Service:
         if reason and not self._stopping:
             _log.warning("the broker", connected=connected, reason=reason)
         if connected:
+            self._losses.subscribed()
             self._sparkplug.connected()
         self._changed()
 
