@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from fleet.network import Machine
+from fleet.offset import LARGEST_MS
 from fleet.topics import canonical_machine
 from gateway.access import OwnMachine
 from gateway.catalog import later
@@ -217,6 +218,12 @@ def out_of_date(own: OwnMachine, heard: Now | None, now: datetime) -> bool:
     if heard is None or not own.present.silent:
         return False
     return now - datetime.fromtimestamp(heard.arrived / 1000, UTC) <= patience(own.machine)
+
+
+def behind(heard: Now | None, words: Words) -> str:
+    """How far the newest reading was behind its arrival; "" when it is too old for a clock: history is old by right."""
+    late_ms = 0 if heard is None else heard.arrived - heard.at
+    return words.duration(late_ms / 1000) if 0 < late_ms <= LARGEST_MS else ""
 
 
 def counted(every: Iterable[Rejects]) -> int:

@@ -96,6 +96,7 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         basis=_basis(own),
         refused=refusals.told(refused, words) if refused else None,
         arriving=refusals.out_of_date(own, heard, page.now),
+        behind=refusals.behind(heard, words),
         thin=too_little(own.outlook, past.runs),
         grid=_grid(own, scope),
         grid_days=_day_names(words),

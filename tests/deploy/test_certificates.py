@@ -12,7 +12,9 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from accelerator.doctor_broker import device_steps
 from bus import certificates, logins
+from bus.address import BrokerAddress
 from tests.accelerator.cli import MEMBER, answer, network, resilian
 from tests.deploy.broker import ROOT, DeployedBroker, Probe
 from tests.deploy.conftest import devices, secrets
@@ -134,6 +136,19 @@ def test_a_certificate_taken_back_is_refused_and_stays_so_when_the_name_comes_ag
     assert door.lets_in(good)
     assert door.lets_in(again)
     assert logins.devices(door.folder) == ["dupont.premier", "dupont.second", "dupont.third", "ulm.tour"]
+
+
+async def test_the_doctor_walks_as_a_device_with_its_certificate(door: Door) -> None:
+    certificate, key = certificates.paths_of(door.keys.parent, "dupont.premier")
+    url = f"mqtts://127.0.0.1:{door.port}?ca={door.folder / 'server.crt'}&cert={certificate}&key={key}"
+    own = BrokerAddress("127.0.0.1", door.broker.port, "operator", door.broker.passwords["operator"])
+    for topic, name, status in (
+        ("m/dupont/premier/reading", "device's login", "ok"),
+        ("m/ulm/x", "device's ACL", "wrong"),
+    ):
+        last = (await device_steps(BrokerAddress.parse(url), own, topic))[-1]
+        assert (last.name, last.status) == (name, status), last
+        assert "the name in the certificate" in last.detail
 
 
 def test_a_name_that_is_no_devices_gets_no_certificate(door: Door) -> None:

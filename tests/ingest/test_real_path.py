@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from fleet.batch import MachineKey
 from ingest.rejects import MAX_BYTES, MAX_MESSAGES
 from ingest.unclaimed import MAX_DEVICES
-from tests.ingest.casefiles import ARRIVED, folders, payload_of
+from tests.ingest.casefiles import ARRIVED, CASES, folders, payload_of
 from tests.ingest.real_path import Device, Outcome, device_of, trial
 from tests.servers import Broker, InfluxServer
 
@@ -94,6 +95,24 @@ async def test_every_case(store: tuple[str, str], mosquitto: Broker, tmp_path: P
     assert outcome.health["claims"] >= 2
     named = {(event["field"], event["name"]) for event in outcome.health["contradictions"]}
     assert {("member", "zeta"), ("machine", "other")} <= named
+
+
+async def test_a_firmware_update_costs_the_field_alone(
+    store: tuple[str, str], mosquitto: Broker, tmp_path: Path
+) -> None:
+    """From one message to the next a number becomes text, in messages and in arrays: nothing else is lost."""
+    device = device_of(CASES / "canonical" / "scalar")
+    at = round(datetime.fromisoformat(ARRIVED).timestamp() * 1000) - 1_000_000
+    before = [{"at": at + number, "power_w": 3120 + number, "count": number} for number in range(200)]
+    after = [{"at": at + number, "power_w": f"{3120 + number}", "count": number} for number in range(200, 400)]
+    more = [(device.topic, json.dumps(body).encode()) for body in (*before, *after[:100], after[100:])]
+    outcome = await trial(tmp_path, mosquitto.url, store, [device], more=more)
+    found = sorted(outcome.readings[device.key], key=lambda one: one["at"])
+    assert [one["counter"] for one in found] == list(range(400))
+    assert [one.get("power_w") for one in found] == [3120.0 + number for number in range(200)] + [None] * 200
+    refused = [row for row in outcome.rejects[device.key] if row["field"] == "power_w"]
+    assert {(row["reason"], row["rule"]) for row in refused} == {("type", "a number, not text, true or false")}
+    assert sorted(len(row["indices"]) for row in refused) == [0] * 100 + [100]
 
 
 async def test_unclaimed_devices_are_bounded_in_number_and_bytes(mosquitto: Broker, tmp_path: Path) -> None:
