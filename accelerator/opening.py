@@ -1,8 +1,10 @@
 """Opens what the settings name: the broker's address, the store, a folder of our own; failures as one line each."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -13,6 +15,9 @@ from fleet import registry
 from store import Store, StoreRefused, StoreUnavailable, connect
 
 log = structlog.get_logger()
+_HANGS_S: Final = 5.0
+"""A store that says nothing for so long keeps no collector from its broker."""
+_NEXT: Final = "messages wait in the spool until it is back"
 
 
 def broker_address(url: str) -> BrokerAddress:
@@ -40,12 +45,15 @@ async def open_store(settings: Settings, *, patient: bool = False) -> AsyncItera
     except ValueError as error:
         raise Usage(f"RESILIAN_STORE: {error}") from None
     try:
-        await store.open()
+        async with asyncio.timeout(_HANGS_S if patient else None):
+            await store.open()
+    except TimeoutError:
+        log.warning("the store does not answer", store=settings.store_url, next=_NEXT)
     except (StoreRefused, StoreUnavailable) as error:
         if not (patient and isinstance(error, StoreUnavailable)):
             await store.close()
             raise Missing(f"store {settings.store_url}: {error}") from None
-        log.warning("the store is away", reason=str(error), next="messages wait in the spool until it is back")
+        log.warning("the store is away", reason=str(error), next=_NEXT)
     try:
         yield store
     finally:

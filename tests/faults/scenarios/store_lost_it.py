@@ -21,6 +21,7 @@ async def bucket_deleted(world: World, chance: random.Random) -> None:
         await asyncio.to_thread(world.influxd.call, "POST", "/api/v2/buckets", body)
     world.publisher.go()
     await world.publisher.sends(world.publisher.rate // 4)
+    world.publisher.hold()
     await world.command("repush")
 
 
@@ -36,6 +37,7 @@ async def file_removed(world: World, chance: random.Random) -> None:
         await world.restart_collector()
     world.publisher.go()
     await world.publisher.sends(world.publisher.rate // 4)
+    world.publisher.hold()
     if running:
         await world.watch.until(lambda: any("resilian repush" in error for error in world.watch.errors))
     await world.command("repush")
