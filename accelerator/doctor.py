@@ -122,7 +122,8 @@ def conclusion(steps: list[Step]) -> str:
     wrong = wrong or next((step for step in steps if step.status == "unknown"), None)
     if wrong is None:
         return "All is well: nothing to do."
-    return f"{wrong.name}: {wrong.detail}. Do this: {wrong.todo}."
+    stop = "" if wrong.detail.endswith("?") else "."
+    return f"{wrong.name}: {wrong.detail}{stop} Do this: {wrong.todo}."
 
 
 def as_rows(steps: list[Step]) -> list[dict[str, str]]:

@@ -47,7 +47,13 @@ async def walk(address: BrokerAddress, whose: str = "") -> tuple[list[Step], Hea
 
 
 def _credentials(reason: str, setting: str = "RESILIAN_BROKER") -> Step:
-    return Step("credentials", "wrong", reason, f"correct user and password in {setting}, or make the login anew")
+    if "another client" in reason:
+        todo = f"give each its own login: one login is one connection, and that of {setting} is in use"
+        return Step("credentials", "wrong", reason, todo)
+    anew = "`resilian device remove`, then `resilian device add`" if setting == "the device" else "`deploy/secrets`"
+    return Step(
+        "credentials", "wrong", reason, f"correct user and password in {setting}, or make the login anew: {anew}"
+    )
 
 
 async def door(address: BrokerAddress, whose: str = "") -> list[Step]:

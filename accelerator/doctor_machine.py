@@ -15,6 +15,8 @@ from fleet.topics import matches, reading_topic
 Status = Literal["ok", "wrong", "unknown"]
 _CLOCK_TOLERANCE_S: Final = 300.0
 _COVERED: Final = 0.8
+_TOO_RARE: Final = 1.5
+"""Jitter is no trouble: who is expected each minute may take some seconds more, and a gap begins at three times it."""
 _SECONDS_AHEAD: Final = re.compile(r"(\d+) s ahead")
 _RESEND: Final = (
     "let the device send again what it kept; if it keeps nothing, check its network and that the broker persists"
@@ -28,6 +30,12 @@ _TODO: Final = {
     "channel": "say which channel the machine is on in its feed",
     "format": "name a format there is: resilian machine feed {key} --format NAME",
 }
+_TODO_ELSE: Final = (
+    "correct what the device sends, or its format: resilian machine feed {key} --format NAME; what was refused is "
+    "kept, and `resilian rejects retry` reads it then"
+)
+_SAYS_ALL: Final = frozenset({"time", "channel"})
+"""Reasons whose rules are sentences of their own."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +87,15 @@ def _newest_reject(rejects: Any, topics: list[str]) -> dict[str, Any] | None:
 
 
 def _refused(name: str, key: MachineKey, refused: Mapping[str, Any]) -> Step:
-    field = f"field {refused['field']} = {refused['value']}: " if refused.get("field") else ""
-    rule = f": {_in_spans(refused['rule'])}" if refused.get("rule") else ""
-    todo = _TODO.get(refused["reason"], "correct the device or its profile; then `resilian rejects retry` reads them")
-    return Step(
-        name, "wrong", f"its messages are refused: {field}{refused['reason']}{rule}", todo.format(key=" ".join(key))
-    )
+    field = f"field {refused['field']} = {refused['value']}" if refused.get("field") else ""
+    rule = _in_spans(refused["rule"]) if refused.get("rule") else refused["reason"]
+    if refused["reason"] == "future" and ": " in rule:  # the rule ends in what that means
+        said = f"{rule.rpartition(': ')[2]} ({field})"
+    else:
+        must = "it must be " if refused.get("rule") and refused["reason"] not in _SAYS_ALL else ""
+        said = f"{field}: {must}{rule}" if field else f"{must}{rule}"
+    todo = _TODO.get(refused["reason"], _TODO_ELSE).format(key=" ".join(key))
+    return Step(name, "wrong", f"its messages are refused: {said}", todo)
 
 
 def _silent(name: str, key: MachineKey, topics: list[str], age_s: float | None, retained: Mapping[str, Any]) -> Step:
@@ -93,10 +104,11 @@ def _silent(name: str, key: MachineKey, topics: list[str], age_s: float | None, 
     since = "has never sent anything" if age_s is None else f"is silent for {span(age_s)}"
     if devices:
         nearest = max(devices, key=lambda device: SequenceMatcher(None, device["topic"], topics[0]).ratio())
-        form = (nearest.get("guess") or {}).get("format", "NAME")
+        guess = nearest.get("guess") or {}
+        take = f"--topic {guess.get('topic') or nearest['topic']} --format {guess.get('format') or 'NAME'}"
         todo = (
-            f"correct the topic in the device, or take its topic: resilian machine feed {' '.join(key)} "
-            f"--topic {nearest['topic']} --format {form}"
+            f"if that is its device, correct the topic in the device, or take its topic: resilian machine feed "
+            f"{' '.join(key)} {take}"
         )
         detail = f"{since} on {topics[0]}, but {nearest['topic']} speaks and belongs to no machine"
         return Step(name, "wrong", detail, todo)
@@ -162,7 +174,7 @@ def _power(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, An
     if found.kind == "impossible":
         return Step(name, "wrong", f"{drawn} {usual}: impossible", f"correct the unit: {feed} FACTOR")
     if found.sure:
-        return Step(name, "wrong", f"{drawn} {usual}: kW sent for W?", f"{feed} 1000")
+        return Step(name, "wrong", f"{drawn} {usual}: kW sent for W?", f"let it send watts, or say so: {feed} 1000")
     return Step(name, "unknown", f"{drawn} {usual}: off, or kW sent for W?", f"if it worked in that day: {feed} 1000")
 
 
@@ -175,9 +187,12 @@ def _conflicts(name: str, newest: Mapping[str, Any]) -> Step | None:
 
 def _coverage(name: str, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
     median, coverage = newest.get("median_s"), newest.get("coverage")
-    if median is not None and median > machine.every:
+    if median is not None and median > _TOO_RARE * machine.every:
         detail = f"it sends every {span(median)}, and every {span(machine.every)} is expected"
-        return Step(name, "unknown", detail, "let it send more often, or raise `every` of the machine")
+        todo = (
+            "let it send more often, or raise `every` of the machine in its member's file; until then gaps are unknown"
+        )
+        return Step(name, "unknown", detail, todo)
     if coverage is not None and coverage < _COVERED:
         detail = f"it was heard during {coverage:.0%} of the last day"
         return Step(name, "unknown", detail, "check its radio and power; a relay in the plant bridges outages")

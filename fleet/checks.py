@@ -45,7 +45,7 @@ class RegistryProblem:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         what = f" {self.key}" if self.key else ""
         value = f" = {self.value}" if self.value else ""
-        return f"{place}:{what}{value}: {self.rule}"
+        return f"{place}{':' if what else ''}{what}{value}: {self.rule}"
 
 
 def parse_network(text: str, file: str = "network.toml") -> tuple[Network | None, list[RegistryProblem]]:

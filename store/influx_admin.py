@@ -102,4 +102,10 @@ class InfluxAdmin:
                 raise StoreRefused(f"{why}; check the token, its rights and the organisation {self._org!r}") from error
             raise StoreUnavailable(why) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreUnavailable(f"store {self._address}: {error}") from error
+            raise StoreUnavailable(f"store {self._address}: {_plainly(error)}") from error
+
+
+def _plainly(error: Exception) -> str:
+    """What the system said, without the names of the library's objects around it: "Connection refused"."""
+    text = str(error) or type(error).__name__
+    return text.rpartition("] ")[2].rstrip("')") if "[Errno" in text else text

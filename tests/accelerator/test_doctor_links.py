@@ -1,9 +1,10 @@
 """Each link of the path broken once, with real programs: the doctor's sentence names it."""
 
 import json
+import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ PATIENCE_S = 90.0
 TOPIC = "m/zorn/cabine-1/reading"
 ONE = '[[machines]]\nid = "{}"\nname = "{}"\nevery = 60\nrated_w = 45_000\n'
 MEMBER = 'slug = "zorn"\nname = "Zorn"\nplace = { commune = "Brumath" }\n' + "".join(
-    ONE.format(name, name) for name in ("cabine-1", "silent", "late", "ahead", "kilo", "nan")
+    ONE.format(name, name) for name in ("cabine-1", "mute", "silent", "late", "ahead", "kilo", "nan", "rare", "gaps")
 )
 
 
@@ -33,6 +34,15 @@ class World:
         self.store = {"RESILIAN_STORE": place.url, "RESILIAN_STORE_TOKEN": place.token}
         self.programs: dict[str, subprocess.Popen[bytes]] = {}
         self.device = broker.client("zorn.cabine-1")
+        self.sentences: dict[str, str] = {}
+
+    def tells(self, link: str, sentence: str) -> str:
+        """Keep a sentence for the table that is printed: one line, that ends in what to do."""
+        assert "\n" not in sentence
+        assert re.search(r"[.?] Do this: ", sentence)
+        assert sentence.endswith(".")
+        self.sentences[link] = sentence
+        return sentence
 
     def settings(self, login: str, password: str = "") -> dict[str, str]:
         secret = password or self.broker.passwords[login]
@@ -48,9 +58,11 @@ class World:
         program.kill()
         program.wait()
 
-    def doctor(self, *words: str, machine: str = "cabine-1", password: str = "") -> str:
+    def doctor(
+        self, *words: str, machine: str = "cabine-1", password: str = "", login: str = "operator", **more: str
+    ) -> str:
         """The last line: the one sentence."""
-        more = self.settings("operator", password)
+        more = self.settings(login, password) | more
         done = resilian("doctor", "--member", "zorn", "--machine", machine, *words, data=self.state / "data", **more)
         assert "Traceback" not in done.stderr
         return done.stdout.strip().splitlines()[-1]
@@ -59,6 +71,8 @@ class World:
         """Ask until the doctor says so: what devices sent and what programs say of themselves takes its time."""
         deadline = time.monotonic() + PATIENCE_S
         while said not in (found := self.doctor(machine=machine)):
+            if machine == "cabine-1":
+                self.send()
             assert time.monotonic() < deadline, found + (self.state / "programs.log").read_text()[-2000:]
         return found
 
@@ -66,10 +80,15 @@ class World:
         body = {"at": round(time.time() * 1000), "power_w": 30_000, **fields}
         self.device.publish(f"m/zorn/{machine}/reading", json.dumps(body).encode())
 
+    def history(self, machine: str, times: Iterable[int]) -> None:
+        """What the device kept: readings of the past, in one message."""
+        body = [{"at": at, "power_w": 30_000} for at in times]
+        self.device.publish(f"m/zorn/{machine}/reading", json.dumps(body).encode())
+
 
 @pytest.fixture
-def world(own_influxd: InfluxServer, tmp_path: Path) -> Iterator[World]:
-    """Everything runs, and a reading of cabine-1 has come through."""
+def world(own_influxd: InfluxServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
+    """Everything runs, and a reading of cabine-1 has come through. At the end the sentences are printed."""
     program = find_mosquitto()
     if program is None:
         pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
@@ -91,39 +110,47 @@ def world(own_influxd: InfluxServer, tmp_path: Path) -> Iterator[World]:
         one.end(name)
     one.device.client.loop_stop()
     broker.kill()
+    with capsys.disabled():
+        print("".join(f"\n{link}: {sentence}" for link, sentence in one.sentences.items()))  # noqa: T201 - to be read
 
 
 def test_the_doctor_names_what_a_device_does_wrong(world: World) -> None:
     now = round(time.time() * 1000)
+    assert world.tells("nothing comes", world.doctor(machine="mute")).startswith("zorn/mute: has never sent anything. ")
     world.send("late", at=now - 3_600_000)
     world.send("ahead", at=now + 3_600_000)
     world.send("kilo", power_w=30.2)
     world.device.publish("m/zorn/nan/reading", b'{"power_w": "NaN"}')
     world.device.publish("m/zorn/silnet/tele/SENSOR", b'{"ENERGY": {"Power": 3120, "Total": 2}}')
-    assert "clock is 1 h behind" in world.until("its clock is", "late")
-    ahead = world.until("refused", "ahead")
-    assert "field at" in ahead
-    assert "the device's clock is 1 h ahead. Do this: set the device's clock by NTP" in ahead
-    settings = world.settings("operator")
-    words = ("machine", "feed", "zorn", "ahead", "--clock-ahead", "3600")
-    done = resilian(*words, data=world.state / "data", **settings)
-    assert done.returncode == 0, done.stderr
-    world.until("field at", "ahead")  # the collector has read it: no other link is broken before
-    world.send("ahead", at=round(time.time() * 1000) + 3_600_000)
-    world.until("All is well", "ahead")
-    retried = resilian("rejects", "retry", "--member", "zorn", data=world.state / "data", **settings)
-    assert retried.stdout == "1 messages tried again\n", retried.stderr
-    kilo = world.until("kW sent for W?", "kilo")
-    assert kilo.endswith("Do this: resilian machine feed zorn kilo --scale-w 1000.")
-    refused = world.until("refused", "nan")
-    assert "field power_w = NaN" in refused
-    topic = world.until("speaks and belongs to no machine", "silent")
+    world.history("rare", range(now - 7_200_000, now + 1, 1_200_000))
+    world.history(
+        "gaps", [*range(now - 72_000_000, now - 71_000_000, 60_000), *range(now - 1_200_000, now + 1, 60_000)]
+    )
+    assert "clock is 1 h behind" in world.tells("clock an hour slow", world.until("its clock is", "late"))
+    ahead = world.tells("clock an hour fast", world.until("refused", "ahead"))
+    assert re.search(r"refused: the device's clock is 1 h ahead \(field at = \d+\)\. Do this: set the device's", ahead)
+    kilo = world.tells("kW for W", world.until("kW sent for W?", "kilo"))
+    assert kilo.endswith("Do this: let it send watts, or say so: resilian machine feed zorn kilo --scale-w 1000.")
+    refused = world.tells("payload refused", world.until("refused", "nan"))
+    assert "field power_w = NaN: it must be a number, not text" in refused
+    topic = world.tells("wrong topic", world.until("speaks and belongs to no machine", "silent"))
     assert "--topic m/zorn/silnet/tele/SENSOR --format tasmota" in topic
+    rare = world.tells("sends too rarely", world.until("is expected", "rare"))
+    assert "it sends every 20 min, and every 1 min is expected" in rare
+    gaps = world.tells("coverage", world.until("it was heard during", "gaps"))
+    assert "of the last day. Do this: check its radio and power" in gaps
+    walk_as_the_device(world)
 
+
+def walk_as_the_device(world: World) -> None:
+    """Its own login: password, place, rights."""
     url = f"mqtt://zorn.cabine-1:{{}}@127.0.0.1:{world.broker.port}"
     right = world.broker.passwords["zorn.cabine-1"]
-    assert "device's credentials" in world.doctor("--as-device", url.format("wrong"))
+    wrong = world.tells("wrong password in the device", world.doctor("--as-device", url.format("wrong")))
+    assert wrong.startswith("device's credentials: ")
     assert "All is well" in world.doctor("--as-device", url.format(right))
+    away = world.doctor("--as-device", url.format(right).replace(str(world.broker.port), "1"))
+    assert "nothing listens there" in world.tells("device sent to a wrong port", away)
     devices(world.state, "add", "ulm", "tour")
     text = (world.state / "mosquitto" / "secrets" / "acl").read_text().replace("write m/zorn", "write m/elsewhere")
     (world.state / "mosquitto" / "secrets" / "acl").write_text(text)
@@ -132,25 +159,36 @@ def test_the_doctor_names_what_a_device_does_wrong(world: World) -> None:
     while "device's ACL" not in (found := world.doctor("--as-device", url.format(right))):
         assert time.monotonic() < deadline, found
     assert "may not publish to m/zorn/cabine-1/reading: nothing is delivered" in found
+    world.tells("the device's rights", found)
 
 
 def test_the_doctor_names_the_part_that_is_away(world: World) -> None:
-    assert world.doctor(password="wrong").startswith("credentials: ")
+    assert world.tells("wrong password of ours", world.doctor(password="wrong")).startswith("credentials: ")
+    said = dict(line.split(" ", 1) for line in devices(world.state, "add", "zorn", "second").stdout.splitlines())
+    world.broker.passwords[said["login"]] = said["password"]
+    world.broker.reload()
+    deadline = time.monotonic() + PATIENCE_S
+    while not (rights := world.doctor(login="zorn.second")).startswith("ACL: "):  # until the broker knows it
+        assert time.monotonic() < deadline, rights
+    world.tells("rights of our login", rights)
+    plain = f"mqtts://operator:x@127.0.0.1:{world.broker.port}"
+    assert world.tells("TLS", world.doctor(RESILIAN_BROKER=plain)).startswith("TLS: ")
     world.end("ingest")
-    assert world.until("ingest: does not run").endswith("Do this: start `resilian ingest`, or `resilian up`.")
+    gone = world.tells("collector away", world.until("ingest: does not run"))
+    assert gone.endswith("Do this: start `resilian ingest`, or `resilian up`.")
     world.start("ingest")
     world.until("All is well")
     (world.state / "fleet" / "members" / "zorn.toml").write_text(MEMBER.replace("every = 60", "every = soon"))
-    assert world.doctor().startswith("registry: ")
+    assert world.tells("registry", world.doctor()).startswith("registry: ")
     (world.state / "fleet" / "members" / "zorn.toml").write_text(MEMBER)
     world.until("All is well")
     world.influxd.kill()
     world.send()
-    away = world.until("store")
+    away = world.tells("store away", world.until("store"))
     assert "Do this: start the store" in away
     world.influxd.start()
     world.until("All is well")
     world.broker.kill()
-    broken = world.doctor()
+    broken = world.tells("broker unreachable", world.doctor())
     assert broken.startswith("broker: ")
     assert "nothing listens there" in broken
