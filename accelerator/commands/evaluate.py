@@ -76,7 +76,9 @@ def flags(
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.01, max=0.99, help="Utilisation of the calendar.")
     ] = 0.15,
-    history_weeks: Annotated[int, typer.Option("--history-weeks", min=1, help="Weeks a flag looks back.")] = 6,
+    history_weeks: Annotated[
+        int, typer.Option("--history-weeks", min=1, help="Weeks a flag needs; it looks back 12.")
+    ] = 6,
     horizon_weeks: Annotated[int, typer.Option("--horizon-weeks", min=1, help="Weeks it is judged on.")] = 4,
     timezone: Zone = "UTC",
     as_json: Json = False,
@@ -99,7 +101,16 @@ def flags(
     if as_json:
         output.emit_json(found)
         return
-    names = ("precision", "recall", "recall_insufficient_missed", "prevalence", "flagged", "true", "insufficient")
+    names = (
+        "precision",
+        "recall",
+        "recall_uncertain_missed",
+        "recall_insufficient_missed",
+        "prevalence",
+        "flagged",
+        "true",
+        "insufficient",
+    )
     output.emit_table(
         [{"figure": name, "value": found[name]} for name in names], {"figure": "figure", "value": "value"}, empty=""
     )

@@ -2,12 +2,15 @@
 
 A recording knows no calendar, so the flag stands on utilisation of the calendar, and of the conditions of
 ``analytics.rules.structural_underuse`` those that a recording can answer: history, life, coverage, change, certainty.
-The truth is the utilisation of the horizon, silence filled by hour of week, told when half of it was observed.
+What is said is what the rule says: flagged, clear, or the evidence that is insufficient, certainty among it. The truth
+is the utilisation of the horizon, silence filled by hour of week, told when half of it was observed.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from analytics import utilisation
 from analytics.change import last_change
@@ -15,16 +18,17 @@ from analytics.evaluate.files import Intervals, timelines
 from analytics.evaluate.grid import Grid
 from analytics.history import History, monday, week_start
 from analytics.level import WeeklyPrior, level_of, prior_of
+from analytics.rules.evidence import WEEKS
 from analytics.rules.structural_underuse import CHANGE_WEEKS, CLEAR, COVERAGE, LIFE_DAYS, SET
 
-MISSING: Final = ("history", "life", "coverage", "change")
-"""Conditions without which nothing is said; a mere lack of certainty is a flag not set."""
+MISSING: Final = ("history", "life", "coverage", "change", "certainty")
+"""Conditions without which a machine is neither flagged nor clear."""
 
 TRUTH_COVERAGE: Final = 0.5
 
 
 class Verdict(NamedTuple):
-    """One machine at one Monday. ``said`` is "flagged", "unflagged" or what was missing."""
+    """One machine at one Monday. ``said`` is "flagged", "clear" or what was missing."""
 
     machine: int
     week: int
@@ -42,15 +46,15 @@ def evaluate(
 ) -> dict[str, Any]:
     """Precision and recall of the flag on a recording; keys as ``docs/commands.md`` says, shares null when of nothing.
 
-    ``recall`` is over the machine-weeks on which something was said, ``recall_insufficient_missed`` over all; ``true``
-    counts those truly below the threshold, ``contested`` tells the machines whose utilisation lies between a third of
-    it and its double.
+    ``recall`` is over the machine-weeks that were flagged or clear, ``recall_uncertain_missed`` also over those for
+    which only certainty was missing, ``recall_insufficient_missed`` over all; ``true`` counts those truly below the
+    threshold, ``contested`` tells the machines whose utilisation lies between a third of it and its double.
 
     Args:
         intervals: the file of busy intervals, read in the same ``timezone``.
         observed: when feeds were alive; None takes silence as idle.
         threshold: utilisation of the calendar, 0..1, both excluded.
-        history_weeks: weeks that a flag looks back, at least 2.
+        history_weeks: weeks that a flag needs, at least 2; it looks back :data:`WEEKS` where there are as many.
         horizon_weeks: weeks that it is judged on, at least 1.
         timezone: IANA name of the clock of the weeks.
 
@@ -62,10 +66,7 @@ def evaluate(
     if history_weeks < 2 or horizon_weeks < 1:
         raise ValueError(f"{history_weeks} weeks of history, {horizon_weeks} of horizon: at least 2 and 1")
     grid = Grid.of(timelines(intervals, observed), timezone)
-    histories = [
-        History.from_columns(grid.clock.start, timezone, used, seen)
-        for used, seen in zip(grid.used, grid.observed, strict=True)
-    ]
+    histories = histories_of(grid, timezone)
     origins = grid.weeks[history_weeks : len(grid.weeks) - horizon_weeks + 1]
     if not origins:
         raise ValueError(
@@ -75,7 +76,7 @@ def evaluate(
     verdicts = [
         verdict
         for week in origins
-        for verdict in _judge_week(histories, week, timezone, threshold, history_weeks, horizon_weeks)
+        for verdict in judge_week(histories, histories, week, threshold, history_weeks, horizon_weeks)
     ]
     contested = [
         index
@@ -92,39 +93,70 @@ def evaluate(
     }
 
 
-def say(history: History, prior: WeeklyPrior, threshold: float, horizon_weeks: int) -> str:
-    """What is said of a machine whose ``history`` ends now: "flagged", "unflagged", or the evidence that is missing."""
+def say(
+    history: History,
+    prior: WeeklyPrior,
+    threshold: float,
+    horizon_weeks: int,
+    least_weeks: int = 6,
+    least_coverage: float = COVERAGE,
+) -> str:
+    """What is said of a machine whose ``history`` ends now: "flagged", "clear", or the evidence that is missing."""
     weekly = utilisation.stratified(history)
-    if not len(weekly.week) or not (weekly.observed > 0).all():
+    seen = weekly.observed > 0
+    if seen.sum() < least_weeks:
         return "history"
     if not history.used[-LIFE_DAYS * 24 :].any():
         return "life"
-    if (utilisation.use(history).coverage or 0.0) < COVERAGE:
+    if (utilisation.use(history).coverage or 0.0) < least_coverage:
         return "coverage"
-    changed = last_change(weekly.share)
+    share = weekly.share[seen]
+    changed = last_change(share)
     fresh = changed if changed is not None and changed <= CHANGE_WEEKS else 0
-    certainty = level_of(weekly.share, weekly.coverage, prior).below(threshold, horizon_weeks)
-    if certainty <= CLEAR and not (fresh and weekly.share[-fresh:].mean() < threshold):
-        return "unflagged"
+    certainty = level_of(share, weekly.coverage[seen], prior).below(threshold, horizon_weeks)
+    if certainty <= CLEAR and not (fresh and share[-fresh:].mean() < threshold):
+        return "clear"
     if fresh:
         return "change"
-    return "flagged" if certainty >= SET else "unflagged"
+    return "flagged" if certainty >= SET else "certainty"
 
 
-def _judge_week(
-    histories: Sequence[History], week: int, timezone: str, threshold: float, history_weeks: int, horizon_weeks: int
+def histories_of(grid: Grid, timezone: str) -> list[History]:
+    """Used and observed time of each machine of a recording."""
+    columns = zip(grid.used, grid.observed, strict=True)
+    return [History.from_columns(grid.clock.start, timezone, used, seen) for used, seen in columns]
+
+
+def judge_week(
+    known: Sequence[History],
+    truths: Sequence[History],
+    week: int,
+    threshold: float,
+    history_weeks: int,
+    horizon_weeks: int,
+    least_coverage: float = COVERAGE,
 ) -> list[Verdict]:
+    """What is said of each machine when the week begins, by ``known``, and what came of it, by ``truths``."""
+    timezone = known[0].timezone
     origin = week_start(week, timezone)
-    pasts = [history.between(week_start(week - history_weeks, timezone), origin) for history in histories]
+    pasts = [_past(history, week - max(history_weeks, WEEKS), origin) for history in known]
     weeklies = (utilisation.stratified(past) for past in pasts)
     prior = prior_of([weekly.share[weekly.observed > 0] for weekly in weeklies])
     verdicts = []
-    for machine, history in enumerate(histories):
+    for machine, history in enumerate(truths):
         truth = _truth(history.between(origin, week_start(week + horizon_weeks, timezone)))
         if truth is not None:
-            said = say(pasts[machine], prior, threshold, horizon_weeks)
+            said = say(pasts[machine], prior, threshold, horizon_weeks, history_weeks, least_coverage)
             verdicts.append(Verdict(machine, week, said, truth < threshold))
     return verdicts
+
+
+def _past(history: History, first_week: int, origin: int) -> History:
+    """Whole weeks up to the origin, from the first one in which anything was heard."""
+    past = history.between(week_start(first_week, history.timezone), origin)
+    heard = np.flatnonzero(past.observed > 0)
+    first = int(past.clock.week[heard[0]]) if len(heard) else first_week
+    return past.between(week_start(first, history.timezone), origin)
 
 
 def _truth(horizon: History) -> float | None:
@@ -139,10 +171,12 @@ def _figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     flagged = [verdict for verdict in verdicts if verdict.said == "flagged"]
     true = [verdict for verdict in verdicts if verdict.true]
     told = [verdict for verdict in true if verdict.said not in MISSING]
+    uncertain = [verdict for verdict in true if verdict.said == "certainty"]
     hits = sum(verdict.true for verdict in flagged)
     return {
         "precision": _share(hits, len(flagged)),
         "recall": _share(hits, len(told)),
+        "recall_uncertain_missed": _share(hits, len(told) + len(uncertain)),
         "recall_insufficient_missed": _share(hits, len(true)),
         "prevalence": _share(len(true), len(verdicts)),
         "flagged": len(flagged),
