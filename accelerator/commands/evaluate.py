@@ -1,6 +1,6 @@
 """``resilian evaluate availability``, ``flags`` and ``states``: back-tests on files, beside the baselines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,9 @@ Intervals = Annotated[Path, typer.Argument(metavar="INTERVALS.csv", help="machin
 Observed = Annotated[Path | None, typer.Option("--observed", help="machine,start,end: when each feed was alive.")]
 Zone = Annotated[str, typer.Option("--timezone", help="Of times without an offset, and of the hours of the week.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="DIR", help="Also write a Markdown report, with its plot, there.")
+]
 
 
 @app.command()
@@ -31,6 +34,7 @@ def availability(
         typer.Option("--state-known", help="Also score forecasts made with the machine's state known (an oracle)."),
     ] = False,
     timezone: Zone = "UTC",
+    report: Report = None,
     as_json: Json = False,
 ) -> None:
     """Rolling weekly back-test of P(free for the whole window), beside the baselines.
@@ -38,12 +42,15 @@ def availability(
     Example: resilian evaluate availability intervals.csv --window 4h --lead 15min --state-known --json
     """
     from analytics.evaluate import availability as backtest
+    from analytics.evaluate import written
 
     found = _on_intervals(
         backtest.evaluate,
+        written.availability_files,
         intervals,
         observed,
         timezone,
+        report,
         window_h=_hours(window, "--window"),
         lead_h=seconds(lead, option="--lead") / 3600,
         first_weeks=first_weeks,
@@ -81,6 +88,7 @@ def flags(
     ] = 6,
     horizon_weeks: Annotated[int, typer.Option("--horizon-weeks", min=1, help="Weeks it is judged on.")] = 4,
     timezone: Zone = "UTC",
+    report: Report = None,
     as_json: Json = False,
 ) -> None:
     """Flags at each week from history only, judged on the weeks after: precision, recall, insufficient evidence.
@@ -88,12 +96,15 @@ def flags(
     Example: resilian evaluate flags intervals.csv --threshold 0.15
     """
     from analytics.evaluate import flags as backtest
+    from analytics.evaluate import written
 
     found = _on_intervals(
         backtest.evaluate,
+        written.flags_files,
         intervals,
         observed,
         timezone,
+        report,
         threshold=threshold,
         history_weeks=history_weeks,
         horizon_weeks=horizon_weeks,
@@ -123,6 +134,7 @@ def states(
     ],
     test_from: Annotated[str, typer.Option("--test-from", metavar="TIME", help="Learn before, test from here on.")],
     timezone: Zone = "UTC",
+    report: Report = None,
     as_json: Json = False,
 ) -> None:
     """State inference against the labels of the file: accuracy, kappa, confusion, per machine.
@@ -130,6 +142,7 @@ def states(
     Example: resilian evaluate states readings.csv --test-from 2022-09-05
     """
     from analytics.evaluate import states as backtest
+    from analytics.evaluate import written
     from analytics.evaluate.files import read_readings
 
     try:
@@ -137,6 +150,7 @@ def states(
     except ValueError:
         raise Usage(f"--test-from {test_from}: an ISO 8601 time such as 2022-09-05T00:00:00+00:00") from None
     found = _guarded(lambda: backtest.evaluate(read_readings(_existing(readings), timezone), split))
+    _write(report, written.states_files(found, readings.name, []))
     if as_json:
         output.emit_json(found)
         return
@@ -146,18 +160,41 @@ def states(
 
 
 def _on_intervals(
-    backtest: Callable[..., dict[str, Any]], intervals: Path, observed: Path | None, timezone: str, **options: Any
+    backtest: Callable[..., dict[str, Any]],
+    files_of: Callable[[Mapping[str, Any], str, Sequence[str]], dict[str, str]],
+    intervals: Path,
+    observed: Path | None,
+    timezone: str,
+    report: Path | None,
+    **options: Any,
 ) -> dict[str, Any]:
     from analytics.evaluate.files import read_intervals, read_observed, silence_note
+
+    notes: list[str] = []
 
     def read_and_run() -> dict[str, Any]:
         busy = read_intervals(_existing(intervals), timezone)
         alive = read_observed(_existing(observed), timezone) if observed else None
-        for note in [*busy.notes(), *(alive.notes() if alive else []), *silence_note(alive)]:
+        notes.extend([*busy.notes(), *(alive.notes() if alive else []), *silence_note(alive)])
+        for note in notes:
             typer.echo(f"resilian: note: {note}", err=True)
         return backtest(busy, alive, timezone=timezone, **options)
 
-    return _guarded(read_and_run)
+    found = _guarded(read_and_run)
+    _write(report, files_of(found, intervals.name, notes))
+    return found
+
+
+def _write(folder: Path | None, files: Mapping[str, str]) -> None:
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Missing(f"--report {folder}: cannot be written: {error.strerror or error}; name another folder") from None
+    typer.echo(f"resilian: written: {', '.join(str(folder / name) for name in files)}", err=True)
 
 
 def _existing(path: Path) -> Path:

@@ -1,0 +1,128 @@
+"""The answers of the back-tests as a Markdown report with its plot: what is written into the folder of ``--report``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from analytics.evaluate.plot import reliability_svg
+
+_OURS: Final = "resilian"
+
+
+def availability_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) -> dict[str, str]:
+    """File name -> text of the report on ``evaluate availability``."""
+    known = found.get("state_known")
+    title = f"P(free for {found['window']}), told {found['lead']} ahead"
+    rows = [[name, *_scores(scores), _gain(found["gain"].get(name))] for name, scores in found["models"].items()]
+    if known:
+        rows.append([f"{_OURS}, state known ({known['label']})", *_scores(known), ""])
+    tables = {_OURS: found["reliability"], **({"state known (oracle)": known["reliability"]} if known else {})}
+    text = [
+        f"# {title}",
+        *_opening(source, notes),
+        f"{found['n']} windows of all machines; no forecast knows what came after it.",
+        _table(["forecast", "Brier", "log loss", "calibration error", f"{_OURS} better by, 95 % interval"], rows),
+        "Brier and log loss: lower is better. A gain counts when its interval excludes 0; weeks and machines are"
+        " resampled.",
+    ]
+    if known:
+        better = [[name, _gain(gain)] for name, gain in known["gain"].items()]
+        text += [
+            "With the state known when the forecast is made (from reports made later: an oracle), better by",
+            _table(["than", "95 % interval"], better),
+        ]
+    text += ["## Is the chance honest?", "![share that came true by chance told](reliability.svg)"]
+    for name, table in tables.items():
+        text += [f"{name}:", _reliability(table)]
+    return {"availability.md": _joined(text), "reliability.svg": reliability_svg(title, tables)}
+
+
+def flags_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) -> dict[str, str]:
+    """File name -> text of the report on ``evaluate flags``."""
+    names = {
+        "flagged": "machine-weeks flagged",
+        "true": "machine-weeks truly below the threshold in the weeks after",
+        "insufficient": "machine-weeks with insufficient evidence",
+        "prevalence": "share truly below the threshold",
+        "precision": "precision: share of the flags that were right",
+        "recall": "recall where the evidence sufficed",
+        "recall_uncertain_missed": "recall, uncertain counted as missed",
+        "recall_insufficient_missed": "recall, all insufficient evidence counted as missed",
+    }
+    contested = found["contested"]
+    rows = [[said, _figure(found[name]), _figure(contested[name])] for name, said in names.items()]
+    weeks = [
+        [
+            week["monday"],
+            *(str(week[name]) for name in ("n", "flagged", "true", "insufficient")),
+            _figure(week["precision"]),
+        ]
+        for week in found["by_week"]
+    ]
+    text = [
+        f"# Flags below a utilisation of {found['threshold']:.0%}",
+        *_opening(source, notes),
+        _table(["figure", "all machines", f"{len(contested['machines'])} contested machines"], rows),
+        "Contested machines are used between a third of the threshold and its double.",
+        "## Week by week",
+        _table(["Monday", "machines", "flagged", "truly below", "insufficient", "precision"], weeks),
+    ]
+    return {"flags.md": _joined(text)}
+
+
+def states_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) -> dict[str, str]:
+    """File name -> text of the report on ``evaluate states``."""
+    every = {"all": found, **found["machines"]}
+    rows = [
+        [name, str(one["n"]), _figure(one["accuracy"]), _figure(one["kappa"]), one.get("source", "")]
+        for name, one in every.items()
+    ]
+    said = sorted({state for row in found["confusion"].values() for state in row})
+    confusion = [[label, *(str(row.get(state, 0)) for state in said)] for label, row in found["confusion"].items()]
+    text = [
+        "# States inferred, against the labels",
+        *_opening(source, [*notes, *found["notes"]]),
+        _table(["machine", "rows judged", "accuracy", "kappa", "thresholds"], rows),
+        "Accuracy and Cohen's kappa judge PRODUCING against the rest.",
+        "## Confusion",
+        _table(["label", *said], confusion),
+    ]
+    return {"states.md": _joined(text)}
+
+
+def _opening(source: str, notes: Sequence[str]) -> list[str]:
+    return [f"Recording: `{source}`.", *(f"- {note}" for note in notes)]
+
+
+def _scores(scores: Mapping[str, float]) -> list[str]:
+    return [f"{scores['brier']:.4f}", f"{scores['log_loss']:.3f}", f"{scores['ece']:.3f}"]
+
+
+def _gain(gain: Mapping[str, float | None] | None) -> str:
+    if not gain:
+        return ""
+    percent = f"{gain['percent']:.1f} %"
+    return percent if gain["low"] is None else f"{percent} [{gain['low']:.1f}, {gain['high']:.1f}]"
+
+
+def _figure(value: float | int | None) -> str:
+    return "-" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def _reliability(table: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [f"{row['from']:.1f} to {row['to']:.1f}", str(row["n"]), f"{row['forecast']:.3f}", f"{row['observed']:.3f}"]
+        for row in table
+    ]
+    return _table(["chance told", "windows", "mean told", "share free"], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    text = ""
+    for part in parts:
+        text += part + ("\n" if part.startswith("- ") else "\n\n")
+    return text.rstrip("\n") + "\n"
