@@ -4,8 +4,8 @@ usage: python -m tests.bench.peers INTERVALS.csv [--window 8] [--first-weeks 4] 
 
 The peers are statsforecast's, which is no part of the lock (443 MB): the extra ``peers``, or
 ``uv pip install --python .venv/bin/python statsforecast``. Each is given what ours is given: at every Monday the
-outcomes, free or not, of the windows that had ended, hour by hour; its forecast of the next 168 is cut to 0..1 and taken
-as the chance. An outcome not known is filled by that of the week before, for the peers know no gaps.
+outcomes, free or not, of the windows that had ended, hour by hour; its forecast of the next 168 is cut to 0..1 and
+taken as the chance. An outcome not known is filled by that of the week before, for the peers know no gaps.
 """
 
 import argparse
