@@ -11,6 +11,8 @@ import pytest
 
 from fleet.batch import MachineKey
 from fleet.registry import Route, Routes
+from ingest.gaps.numbers import Numbers
+from ingest.gaps.report import missing, named
 from ingest.sparkplug.host import Host
 from ingest.sparkplug.memory import NodeKey
 from ingest.sparkplug.payload import Payload, encode
@@ -112,6 +114,7 @@ def test_every_message_is_read_and_every_gap_counted(rows: list[Row], host: Host
     astray = [row for row in rows if is_astray(row)]
     assert faults == {"topic": len(astray), "alias": len(strangers)}
     assert (host.counts["missing"], host.counts["late"]) == (recorded_gaps(rows), 0)
+    assert missing(named(Numbers(), host))["missing"] == recorded_gaps(rows)
     assert recorded_gaps(rows) == 18
     assert 1 <= len(asked) < 18  # rate-limited
 

@@ -144,6 +144,14 @@ async def test_from_birth_over_a_restart_to_death_and_rebirth(config: IngestConf
         assert rows[-1] == (again, 200.0, STATE_CODE["STANDBY"])
         await until(lambda: plant.figure("deaths") == 1, "the death in the health")
         await until(lambda: plant.health["rejected"] == 1, "what came by a dead alias among the rejects")
+        late = edge.data("press", again + 1, Power=201.0)
+        await plant.send(edge.data("press", again + 2, Power=202.0))
+        await until(lambda: plant.health["gaps"]["missing"] == 1, "the message that is missing")
+        [node] = plant.health["gaps"]["machines"]
+        assert (node["member"], node["node"]) == ("acme", "line")
+        assert [(gap["first"], gap["after"], gap["before"]) for gap in node["ranges"]] == [(2, again, again + 2)]
+        await plant.send(late)
+        await until(lambda: plant.health["gaps"]["missing"] == 0, "it to be told no longer")
 
 
 async def test_the_hosts_state_of_both_versions(config: IngestConfig, store: Store, plant: Plant) -> None:
