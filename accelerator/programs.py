@@ -12,7 +12,7 @@ import structlog
 
 from accelerator import jobs, lifetime, owner
 from accelerator.opening import broker_address, make_folder, open_store
-from accelerator.problems import Missing
+from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
 from bus.client import BrokerAddress
 from bus.embedded import BrokerUnavailable, EmbeddedBroker
@@ -94,15 +94,16 @@ async def _fleet_there(program: Awaitable[None]) -> None:
         raise Missing(str(error)) from None
 
 
-def ingest_part(parts: Parts, members: frozenset[str] | None = None) -> lifetime.Part:
-    """The collector."""
-    from ingest.errors import SpoolFull, SpoolNewer
+def ingest_part(parts: Parts, name: str = "", members: frozenset[str] = frozenset()) -> lifetime.Part:
+    """The collector, or one of several: that of this name, which begins with these members."""
+    from ingest.errors import MemberClaimed, SpoolFull, SpoolNewer
     from ingest.service import IngestConfig, run
 
     config = IngestConfig(
         broker=parts.broker,
         fleet_dir=parts.settings.fleet,
-        data_dir=parts.settings.data_dir / "ingest",
+        data_dir=parts.settings.data_dir / (f"ingest-{name}" if name else "ingest"),
+        name=name,
         members=members,
         system_topics=parts.settings.broker is not None,
     )
@@ -112,6 +113,8 @@ def ingest_part(parts: Parts, members: frozenset[str] | None = None) -> lifetime
             await _fleet_there(run(config, parts.store, stop=stop))
         except (SpoolNewer, SpoolFull) as error:
             raise Missing(f"the spool: {error}") from None
+        except MemberClaimed as error:
+            raise Usage(f"--members: {error}") from None
 
     return part
 
@@ -185,7 +188,7 @@ async def owning(parts: Parts) -> AsyncIterator[Callable[[str], None]]:
             owner.remove(parts.settings.run_file)
 
 
-async def run_alone(name: str, settings: Settings, members: frozenset[str] | None = None) -> None:
+async def run_alone(program: str, settings: Settings, *, name: str = "", members: frozenset[str] = frozenset()) -> None:
     """Run ingest, analytics or gateway alone, towards an external broker and store.
 
     Raises:
@@ -196,7 +199,7 @@ async def run_alone(name: str, settings: Settings, members: frozenset[str] | Non
             n for n, v in (("RESILIAN_BROKER", settings.broker), ("RESILIAN_STORE", settings.store)) if v is None
         )
         raise Missing(
-            f"{name} alone needs a broker and a store that other programs reach too: set {lacking}; "
+            f"{program} alone needs a broker and a store that other programs reach too: set {lacking}; "
             "or run `resilian up`, which brings both embedded"
         )
     make_folder(settings.data_dir)
@@ -205,11 +208,11 @@ async def run_alone(name: str, settings: Settings, members: frozenset[str] | Non
     async with open_store(settings, patient=not settings.store.startswith("duckdb:")) as store:
         parts = Parts(broker_address(settings.broker), store, settings)
         chosen = {
-            "ingest": lambda: ingest_part(parts, members),
+            "ingest": lambda: ingest_part(parts, name, members),
             "analytics": lambda: analytics_part(parts),
             "gateway": lambda: gateway_part(parts, lambda url: None),
-        }[name]()
-        await lifetime.run_parts({name: chosen}, stop)
+        }[program]()
+        await lifetime.run_parts({program: chosen}, stop)
 
 
 async def run_up(settings: Settings, *, for_seconds: float | None = None) -> None:

@@ -18,7 +18,8 @@ from bus.outbox import Done, OutboxFull, PacketTooLarge
 from bus.packets import Delivery, Handlers, Hello, Welcome, Will
 from bus.publisher import Publisher, PublishRefused, SessionClosed
 from bus.standing import SessionState, Standing
-from bus.wire import Wire, puback_bytes, subscribe_bytes
+from bus.subscriptions import Subscriptions
+from bus.wire import Wire, puback_bytes
 
 __all__ = [
     "BrokerAddress",
@@ -38,7 +39,6 @@ _STABLE_S: Final = 10.0
 """A connection that lived so long starts the backoff anew; a shorter one (another client of our name) does not."""
 _OFTEN: Final = 2
 """So many short connections before this one: then not chance closes them."""
-_SUBSCRIBE_ID: Final = 65_535
 
 
 class Session:
@@ -47,7 +47,7 @@ class Session:
     Args:
         address: the broker.
         client_id: unique at the broker and the same after each restart of the program.
-        subscriptions: topic filters, subscribed with QoS 1 on every connect.
+        subscriptions: topic filters, subscribed with QoS 1 on every connect; ``topics`` changes them.
         on_burst: gets every burst, synchronously; an exception from any callback ends :meth:`run` with it.
         on_state: called with (connected, session_present, reason) on each change of these.
         on_session_lost: called with a sentence when the broker came back without the session that it had; never when
@@ -85,7 +85,7 @@ class Session:
     ) -> None:
         self.address = address
         self.client_id = client_id
-        self.subscriptions = tuple(subscriptions)
+        self.topics = Subscriptions(subscriptions)
         self.on_burst = on_burst
         self.on_state = on_state
         self.on_session_lost = on_session_lost
@@ -249,18 +249,18 @@ class Session:
             self._standing.lost_session()
             self._call(self.on_session_lost, reasons.located(reasons.SESSION_LOST, self.address))
         self.had_session = True
-        if self.subscriptions:
-            wire.write(subscribe_bytes(_SUBSCRIBE_ID, self.subscriptions))
+        self.topics.attach(wire)
         self._publisher.attach(wire, welcome)
         if self._paused:
             wire.pause()
-        if not self.subscriptions or self._paused:  # the SUBACK of a paused connection comes when it is resumed
+        if not self.topics.patterns or self._paused:  # the SUBACK of a paused connection comes when it is resumed
             self._set_state(connected=True, reason="")
         self._link.welcomed.set_result(None)
 
     def _on_subscribed(self, codes: Sequence[int]) -> None:
-        reason = reasons.refused_subscriptions(self.subscriptions, codes, self.address, self.client_id)
-        self._set_state(connected=True, reason=reason)
+        reason = reasons.refused_subscriptions(self.topics.answered(codes), codes, self.address, self.client_id)
+        if reason or not self.connected:
+            self._set_state(connected=True, reason=reason)
 
     def _on_deliveries(self, deliveries: list[Delivery]) -> None:
         if self._closing or self._wire is None:
@@ -277,6 +277,7 @@ class Session:
         self._wire = None
         self._inbox.opened(0)
         self._publisher.detach()
+        self.topics.detach()
         if isinstance(error, Exception) and not isinstance(error, OSError):
             self._bug = self._bug or error
         welcomed, often = self._link.welcomed.done(), self._backoff.failures >= _OFTEN

@@ -29,7 +29,7 @@ PROGRAMS = {
     "health-ingest": ("read net/v1/health/ingest",),
     "health-analytics": ("read net/v1/health/analytics",),
 }
-"""Rules of the programs' logins; a device's follow from its name."""
+"""Rules of the programs' logins; a device's follow from its name, and ``ingest-<name>`` is one more collector."""
 
 _DEVICE = (
     "write m/{0}/#",
@@ -41,6 +41,8 @@ _DEVICE = (
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 DEVICE = re.compile(rf"({SLUG.pattern})\.({SLUG.pattern})")
+COLLECTOR = re.compile(rf"(?<=^ingest)-{SLUG.pattern}$")
+"""What a collector's login has behind the program's name."""
 _ITERATIONS = 20_000
 _PASSWORD_BYTES = 20
 
@@ -149,7 +151,11 @@ def rules(users: Iterable[str]) -> str:
     text = "# Written by deploy/secrets, deploy/devices and `resilian device`. An unlisted login may do nothing.\n"
     for name in sorted(set(users)):
         device = DEVICE.fullmatch(name)
-        granted = PROGRAMS.get(name) or (device and tuple(rule.format(device[1]) for rule in _DEVICE)) or ()
+        granted = (
+            PROGRAMS.get(COLLECTOR.sub("", name))
+            or (device and tuple(rule.format(device[1]) for rule in _DEVICE))
+            or ()
+        )
         if granted:
             text += f"\nuser {name}\n" + "".join(f"topic {rule}\n" for rule in granted)
     return text

@@ -68,6 +68,11 @@ def subscribe_bytes(packet_id: int, patterns: Sequence[str]) -> bytes:
     return mqtt5.SubscribePacket(packet_id, filters).write()
 
 
+def unsubscribe_bytes(packet_id: int, patterns: Sequence[str]) -> bytes:
+    """An UNSUBSCRIBE packet."""
+    return mqtt5.UnsubscribePacket(packet_id, list(patterns)).write()
+
+
 def puback_bytes(packet_ids: Sequence[int]) -> bytes:
     """The PUBACKs of all these messages, in this order."""
     return struct.pack(f">{len(packet_ids)}I", *[PUBACK_OK | packet_id for packet_id in packet_ids])
@@ -245,7 +250,7 @@ class Wire(asyncio.Protocol):
             self._code = int(packet.reason_code)
             if self._transport is not None:
                 self._transport.close()
-        elif not isinstance(packet, mqtt5.PingRespPacket):
+        elif not isinstance(packet, mqtt5.PingRespPacket | mqtt5.UnsubAckPacket):
             raise MalformedPacket(f"the broker sent us a {type(packet).__name__}")
 
     def _tick(self) -> None:

@@ -13,6 +13,7 @@ from ingest import quarantine
 from ingest.announce import Announcer
 from ingest.collector import Collector
 from ingest.forwarder import Forwarder
+from ingest.handing import Handing
 from ingest.retry import retry
 from ingest.thread import SpoolThread
 
@@ -21,12 +22,11 @@ _log = structlog.get_logger(__name__)
 
 class Commands:
     """Obeys ``{"do": "retry-rejects", "member"?}``, ``{"do": "repush", "since"?: epoch ms}``,
-    ``{"do": "dismiss-quarantine"}``.
+    ``{"do": "dismiss-quarantine"}``, ``{"do": "adopt", "member"}``.
 
     Attributes:
         last: what the last command came to: ``{"at", "do", "result"}`` (messages repaired, batches sent again,
-            readings given up), or
-            ``{"at", "error"}``.
+            readings given up, members taken over), or ``{"at", "error"}``.
     """
 
     def __init__(
@@ -36,10 +36,11 @@ class Commands:
         forwarder: Forwarder,
         watcher: Watcher,
         announcer: Announcer,
+        handing: Handing,
     ) -> None:
         self.last: dict[str, Any] | None = None
         self._thread, self._collector, self._forwarder = thread, collector, forwarder
-        self._watcher, self._announcer = watcher, announcer
+        self._watcher, self._announcer, self._handing = watcher, announcer, handing
 
     async def obey(self, payload: bytes) -> None:
         """Do what a message says; what is wrong with it is logged and said."""
@@ -52,14 +53,23 @@ class Commands:
                 result = await self._repush(int(order.get("since") or 0))
             elif what == "dismiss-quarantine":
                 result = await self._of_quarantine(quarantine.dismiss)
+            elif what == "adopt":
+                result = await self._adopt(order["member"])
+            elif what == "begin":
+                result = await self._handing.begin()
             else:
-                raise ValueError(f"do: {what!r}: one of retry-rejects, repush, dismiss-quarantine")
+                raise ValueError(f"do: {what!r}: one of retry-rejects, repush, dismiss-quarantine, adopt")
         except (ValueError, KeyError, TypeError) as error:
             _log.warning("a command cannot be obeyed", reason=str(error))
             self.last = {"at": now_ms(), "error": str(error)}
         else:
             _log.info("obeyed", command=what, messages=result)
             self.last = {"at": now_ms(), "do": what, "result": result}
+
+    async def _adopt(self, member: str) -> int:
+        if member not in self._watcher.current.members:
+            raise ValueError(f"member: {member!r}: no such member in the registry")
+        return await self._handing.adopt(member)
 
     async def _retry_rejects(self, member: str | None) -> int:
         registry = self._watcher.current

@@ -1,13 +1,13 @@
 """What a collector is started with."""
 
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from bus.client import BrokerAddress
-from fleet.topics import COMMAND, DEVICES
+from fleet.topics import COMMAND, HEALTH
 from ingest.forwarder import Pace
+from ingest.handover import FENCES, Members
 from ingest.level import Limits
 
 DROPPED: Final = "$SYS/broker/publish/messages/dropped"
@@ -22,9 +22,9 @@ class IngestConfig:
         broker: where devices publish.
         fleet_dir: folder of ``network.toml`` and ``members/``.
         data_dir: folder of the spool; of one collector alone.
-        members: collect only below these members' names; None is all.
-        program: name in ``net/v1/health/<program>``.
-        client_id: at the broker; by default of the program and the members, so that collectors of other members differ.
+        name: of this collector beside others; the one without a name takes every member that no other has.
+        members: that a collector with a name begins with, unless another has them; later ones are moved to it.
+        client_id: at the broker; by default of the name alone, so that the session stays when members change.
         limits: of the spool.
         pace: of the forwarder.
         flush_s: how long a stop waits for the store; what it does not take stays in the spool.
@@ -35,8 +35,8 @@ class IngestConfig:
     broker: BrokerAddress
     fleet_dir: Path
     data_dir: Path
-    members: frozenset[str] | None = None
-    program: str = "ingest"
+    name: str = ""
+    members: frozenset[str] = frozenset()
     client_id: str | None = None
     limits: Limits = field(default_factory=Limits)
     pace: Pace = field(default_factory=Pace)
@@ -44,17 +44,17 @@ class IngestConfig:
     system_topics: bool = True
 
     @property
-    def session_id(self) -> str:
-        """The client id in use."""
-        if self.client_id:
-            return self.client_id
-        suffix = "" if self.members is None else f"-{zlib.crc32(' '.join(sorted(self.members)).encode()):08x}"
-        return f"resilian-{self.program}{suffix}"
+    def program(self) -> str:
+        """Name in ``net/v1/health/<program>``, and of the folder below the data folder."""
+        return f"ingest-{self.name}" if self.name else "ingest"
 
     @property
-    def subscriptions(self) -> tuple[str, ...]:
-        """Topic filters of the devices, of commands, and of the broker's own word on full queues."""
-        devices: tuple[str, ...] = DEVICES
-        if self.members is not None:
-            devices = tuple(f"{root}/{member}/#" for member in sorted(self.members) for root in ("m", "spBv1.0"))
-        return (*devices, COMMAND.format(program=self.program), *((DROPPED,) if self.system_topics else ()))
+    def session_id(self) -> str:
+        """The client id in use."""
+        return self.client_id or f"resilian-{self.program}"
+
+    def subscriptions(self, members: Members) -> tuple[str, ...]:
+        """Topic filters at the start: other collectors and commands first, then devices, then the broker's own word."""
+        others = (HEALTH.format(program="+"), FENCES, COMMAND.format(program=self.program))
+        devices = members.filters(*members.of("own", "adopting"))
+        return (*others, *devices, *((DROPPED,) if self.system_topics else ()))

@@ -17,7 +17,7 @@ _TABLES: Final = {
     "loss": "id", "apart": "batch_id",
 }  # fmt: skip
 """Table -> the key to read it by from both ends; "" for one that is read around its holes, by ids."""
-_OTHERS: Final = ("sparkplug_", "numbering")
+_OTHERS: Final = ("sparkplug_", "numbering", "handover")
 """How the names begin of tables that parts of the program make themselves."""
 _SUFFIXES: Final = ("", "-wal", "-shm")
 
@@ -138,7 +138,7 @@ def _tables(old: sqlite3.Connection, new: sqlite3.Connection) -> dict[str, str]:
     others = {}
     with contextlib.suppress(sqlite3.DatabaseError):
         for name, sql in old.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
-            if name.startswith(("sparkplug_", "numbering")):
+            if name.startswith(_OTHERS):
                 new.execute(sql)
                 others[name] = "id" if name == "numbering" else "member"
     return {**_TABLES, **others}

@@ -7,3 +7,7 @@ class SpoolFull(Exception):
 
 class SpoolNewer(Exception):
     """The file was written by a newer program; nothing was changed in it."""
+
+
+class MemberClaimed(Exception):
+    """Another collector has a member that this one was told to begin with; nothing was taken or changed."""

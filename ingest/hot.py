@@ -38,11 +38,13 @@ class Gathering:
     Attributes:
         counts: since the start: ``received`` messages; ``empty``, ``quiet`` and ``stale`` ones that are no readings
             (``stale``: retained, without a time, of unknown age); ``repeated`` redeliveries; ``rejected``,
-            ``unclaimed`` messages; ``ignored_fields``, ``claims`` (a name in a payload contradicts its topic).
+            ``unclaimed`` messages; ``ignored_fields``, ``claims`` (a name in a payload contradicts its topic); and not
+            among the received: ``elsewhere``, which another collector keeps.
         sparkplug: what is known of the edge nodes; everything below ``spBv1.0/`` goes through it.
         numbers: which numbers of readings came.
         on_claim: told of a payload that names another member or machine than its topic: (topic, what, name).
         on_other: told of a message that is no device's: (topic, payload).
+        takes: whether the messages of a member are ours to keep; :meth:`use` again when that changes.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Gathering:
         self.counts: Counter[str] = Counter()
         self.on_claim: Callable[[str, str, str], None] = lambda *_: None
         self.on_other: Callable[[str, bytes], None] = lambda *_: None
+        self.takes: Callable[[str], bool] = lambda _: True
         self.redeliveries = redeliveries
         self.sparkplug = sparkplug or Host()
         self.numbers = numbers or Numbers()
@@ -194,11 +197,14 @@ class Gathering:
             self.counts["received"] -= 1
             self.on_other(delivery.topic, bytes(delivery.payload))
             return
+        member = member_of(delivery.topic)
+        if member is not None and not self.takes(member):
+            self.counts.update({"elsewhere": 1, "received": -1})
+            return
         edge = delivery.topic.startswith(ROOT)
         if edge and (delivery.retain or delivery.topic.startswith(STATE_ROOT)):  # births and deaths are never retained
             self.counts["stale" if delivery.retain else "quiet"] += 1
             return
-        member = member_of(delivery.topic)
         if len(delivery.topic) > MAX_TOPIC:
             self._refuse_topic(delivery, member if member in self._members else None, _TOO_LONG, arrived_ms)
         elif self._is_repeat(delivery):
@@ -249,7 +255,8 @@ class Gathering:
     def _resolve(self, topic: str) -> tuple[Target, ...]:
         """The machines of a topic; only topics that have one are remembered, for a device may invent any number."""
         routes = self._routes.lookup(topic) if len(topic) <= MAX_TOPIC else ()
-        if not routes or (topic.startswith(ROOT) and all(route.format == FORMAT for route in routes)):
+        edge = topic.startswith(ROOT) and all(route.format == FORMAT for route in routes)
+        if not routes or edge or not self.takes(member_of(topic) or ""):
             return ()  # Sparkplug takes the way of what is unusual, and that of the others stays as short as it is
         crc = zlib.crc32(topic.encode())
         targets = tuple(

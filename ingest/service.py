@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
 from fleet.registry import Registry, Watcher
 from fleet.topics import COMMAND
-from ingest import losses, seen, unclaimed
+from ingest import handover, losses, seen, unclaimed
 from ingest.announce import Announcer
 from ingest.background import Background
 from ingest.collector import Collector
@@ -23,6 +23,8 @@ from ingest.config import DROPPED, IngestConfig
 from ingest.errors import SpoolFull
 from ingest.forwarder import Forwarder
 from ingest.gaps import memory as gaps
+from ingest.handing import Handing
+from ingest.handover import Members
 from ingest.hot import Gathering
 from ingest.rejects import Reject
 from ingest.report import Report
@@ -52,6 +54,7 @@ async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> Non
     Raises:
         RegistryMissing: there is no network in ``fleet_dir``.
         SpoolNewer, SpoolFull: the spool cannot be opened.
+        MemberClaimed: another collector has a member that this one was told to begin with.
         Exception: a bug; nothing that was acknowledged is lost by it.
     """
     watcher, report = Watcher(config.fleet_dir), Report()
@@ -63,7 +66,8 @@ async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> Non
         before = await thread.read(losses.before)
         host, numbers = Host(await thread.read(memory.load)), await thread.read(gaps.load)
         gathering = Gathering(watcher.current, seen.Redeliveries(entries, base), host, numbers)
-        await _Service(config, store, thread, watcher, gathering, report).run(stop, before)
+        members = Members(config.program, everyone=not config.name, known=await thread.read(handover.load))
+        await _Service(config, store, thread, watcher, gathering, report, members).run(stop, before)
     finally:
         await thread.close()
 
@@ -77,12 +81,14 @@ class _Service:
         watcher: Watcher,
         gathering: Gathering,
         report: Report,
+        members: Members,
     ) -> None:
         self.config = config
+        self._members = members
         self._report = report
         self._thread, self._watcher, self._gathering = thread, watcher, gathering
         self._shares = Shares()
-        self._collector = Collector(gathering, thread, self._on_batch, self._on_kept, self._set_apart)
+        self._collector = Collector(gathering, thread, self._on_batch, self._on_kept, self._complete)
         self._touched = Touched(self._publish)
         self._announcer = Announcer(thread, self._retain)
         self._losses = losses.Losses(config.program, thread, store, self._publish)
@@ -91,13 +97,16 @@ class _Service:
             on_lost=self._report.errors.append, pace=config.pace,
         )  # fmt: skip
         self._stopping = False
-        self._commands = Commands(thread, self._collector, self._forwarder, watcher, self._announcer)
+        self._handing = Handing(members, config.members, thread, self._publish, self._handed_over)
+        self._commands = Commands(
+            thread, self._collector, self._forwarder, watcher, self._announcer, self._handing
+        )  # fmt: skip
         self._jobs = Background()
         gathering.on_claim = report.claim
         self._sparkplug = Application(
-            gathering.sparkplug, config.broker, config.session_id, config.members, self._publish, report.errors.append
+            gathering.sparkplug, config.broker, config.session_id, None, self._publish, report.errors.append
         )
-        gathering.on_other = self._on_other
+        gathering.on_other, gathering.takes = self._on_other, members.takes
 
     # --- life
 
@@ -107,11 +116,11 @@ class _Service:
         self._losses.newest.extend(before.losses)
         self._losses.safe.beat(asyncio.get_running_loop().time(), before.safe_ms)
         self._session = Session(
-            config.broker, client_id=config.session_id, subscriptions=config.subscriptions,
+            config.broker, client_id=config.session_id, subscriptions=config.subscriptions(self._members),
             on_burst=self._collector.on_burst, on_state=self._on_state, on_session_lost=self._on_session_lost,
             will=health_will(config.program), expect_session=before.had_session,
         )  # fmt: skip
-        self._collector.session = self._session
+        self._collector.session = self._handing.session = self._session
         self._health = HealthReport(config.program, self._session, self._compose)
         self._health.start()
         self._sparkplug.follow(self._watcher.current)
@@ -121,13 +130,15 @@ class _Service:
         ]  # fmt: skip
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(coroutine) for coroutine in work]
         try:
-            for step in (stop.wait(), self._finish()):
-                tasks.append(asyncio.create_task(step))
+            steps: tuple[Callable[[], Coroutine[Any, Any, Any]], ...] = (stop.wait, self._finish)
+            for step in steps:
+                tasks.append(asyncio.create_task(step()))
                 await self._until(tasks[-1], tasks)
             session_stop.set()
             await self._until(tasks[0], tasks)
         finally:
             self._collector.close()
+            self._handing.refused.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -136,8 +147,8 @@ class _Service:
             await self._announcer.close(0)
 
     async def _until(self, wanted: asyncio.Task[Any], tasks: list[asyncio.Task[Any]]) -> None:
-        """Wait for ``wanted``; raise what a task or the collector failed with."""
-        waiting: set[asyncio.Future[Any]] = {*tasks, self._collector.failed}
+        """Wait for ``wanted``; raise what a task, the collector or the beginning failed with."""
+        waiting: set[asyncio.Future[Any]] = {*tasks, self._collector.failed, self._handing.refused}
         while not wanted.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -197,7 +208,8 @@ class _Service:
 
     # --- what happens
 
-    def _set_apart(self, work: Work) -> None:
+    def _complete(self, work: Work) -> None:
+        work.handovers = self._members.hand_over()
         if work.batch:
             now, lanes = asyncio.get_running_loop().time(), self._forwarder.lanes.members
             work.batch, work.apart = self._shares.split(work.batch, now, lanes)
@@ -223,6 +235,7 @@ class _Service:
         if connected:
             self._losses.subscribed()
             self._sparkplug.connected()
+            self._handing.connected()
         self._changed()
 
     def _on_session_lost(self, reason: str) -> None:
@@ -236,6 +249,14 @@ class _Service:
             self._losses.overflow(more, self._report.broker_dropped)
         elif topic == COMMAND.format(program=self.config.program):
             self._jobs.start(self._commands.obey(payload), "obey a command")
+        else:
+            self._handing.hear(topic, payload)
+
+    def _handed_over(self, gone: str | None) -> None:
+        if gone is not None:
+            self._gathering.numbers.forget(gone)
+        self._gathering.use(self._watcher.current)
+        self._changed()
 
     # --- what is said
 
@@ -253,6 +274,6 @@ class _Service:
 
     def _compose(self) -> dict[str, Any]:
         more = self._report.figures(self._gathering, self._thread, self._collector, self._forwarder, self._watcher)
-        more |= {"last_command": self._commands.last, "losses": self._losses.told()}
+        more |= {"last_command": self._commands.last, "losses": self._losses.told(), **self._members.figures()}
         digest = self._watcher.current.digest
         return health_message(self.config.program, self._session, registry_digest=digest, more=more)

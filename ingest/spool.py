@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from fleet.batch import BatchCorrupt, ReadingBatch
-from ingest import apart, damage, quarantine, schema
+from ingest import apart, damage, handover, quarantine, schema
 from ingest.errors import SpoolFull
 from ingest.gaps import memory as gaps
 from ingest.inventory import Inventory, Waiting
@@ -92,6 +92,7 @@ class Spool:
             remember(db, work.seen)
             memory.remember(db, work.nodes)
             gaps.remember(db, work.numbers)
+            handover.remember(db, work.handovers)
         self.level.bytes += size
         for batch_id, (lane, _, readings) in zip(ids, parts, strict=True):
             self._inventory.add([Waiting(batch_id, readings, now_ms)])

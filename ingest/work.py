@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from fleet.batch import ReadingBatch
+from ingest.handover import Holding
 from ingest.rejects import Reject
 from ingest.seen import Seen
 from ingest.sparkplug import memory
@@ -24,11 +25,12 @@ class Work:
     nodes: memory.Changes = memory.NOTHING
     numbers: str | None = None
     """State of the numbers of readings, the batches included, when it is time to write it."""
+    handovers: dict[str, Holding] = field(default_factory=dict)
+    """Members that came from or went to another collector at a moment within these messages."""
 
     def __bool__(self) -> bool:
-        return bool(
-            self.batch or self.apart or self.rejects or self.unclaimed or self.seen or self.repaired or self.nodes.nodes
-        )
+        messages = self.batch or self.apart or self.rejects or self.unclaimed or self.repaired
+        return bool(messages or self.seen or self.nodes.nodes or self.handovers)
 
     @property
     def parts(self) -> list[tuple[str, ReadingBatch]]:

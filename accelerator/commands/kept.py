@@ -96,7 +96,7 @@ def repush(
 
 
 def _obeyed(order: dict[str, Any], what: str, as_json: bool) -> None:
-    outcome = run(_command(settings.load(), order))
+    outcome = run(command(settings.load(), order))
     if "error" in outcome:
         raise Found(f"the collector could not: {outcome['error']}")
     if as_json:
@@ -105,8 +105,12 @@ def _obeyed(order: dict[str, Any], what: str, as_json: bool) -> None:
     typer.echo(f"{outcome['result']} {what}")
 
 
-async def _command(chosen: Settings, order: dict[str, Any]) -> dict[str, Any]:
-    """Give the collector an order, and wait until its health says what it came to."""
+async def command(chosen: Settings, order: dict[str, Any], program: str = "ingest") -> dict[str, Any]:
+    """Give a collector an order, and wait until its health says what it came to: ``last_command`` of it.
+
+    Raises:
+        Missing: it does not answer.
+    """
     began_ms = time.time_ns() // 1_000_000
 
     def answers(message: Message) -> bool:
@@ -116,14 +120,14 @@ async def _command(chosen: Settings, order: dict[str, Any]) -> dict[str, Any]:
     try:
         found = await request(
             _broker(chosen),
-            COMMAND.format(program="ingest"),
+            COMMAND.format(program=program),
             json.dumps(order).encode(),
-            answer=HEALTH.format(program="ingest"),
+            answer=HEALTH.format(program=program),
             accept=answers,
             timeout_s=_PATIENCE_S,
         )
     except BrokerUnreachable as error:
-        raise Missing(f"the collector does not answer: {error}") from None
+        raise Missing(f"the collector {program} does not answer: {error}") from None
     outcome: dict[str, Any] = json.loads(found.payload)["last_command"]
     return outcome
 

@@ -5,14 +5,19 @@ from typing import Annotated
 
 import typer
 
-from accelerator import logs, settings
+from accelerator import jobs, logs, output, settings
+from accelerator.problems import Found, Usage
 from accelerator.settings import Settings
+from fleet.topics import SLUG
 
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the pages; 0 takes a free one.")]
 Fleet = Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder for the spool, the store and the rejects.")]
 Log = Annotated[str | None, typer.Option("--log", help="debug, info, warning or error.")]
 For = Annotated[float | None, typer.Option("--for", min=0.1, metavar="SECONDS", help="End by itself after that long.")]
+
+
+ingest_app = typer.Typer(rich_markup_mode=None)
 
 
 def demo(
@@ -51,21 +56,75 @@ def up(fleet: Fleet = None, data: Data = None, port: Port = None, for_seconds: F
     run(run_up(_settings(port=port, data_dir=data, log=log, fleet=fleet), for_seconds=for_seconds))
 
 
+@ingest_app.callback(invoke_without_command=True)
 def ingest(
+    context: typer.Context,
     fleet: Fleet = None,
     data: Data = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Of this collector beside others; without it, it takes all that no other has."),
+    ] = None,
     members: Annotated[
         str | None,
-        typer.Option("--members", help="Only these members, separated by commas; others go to other collectors."),
+        typer.Option("--members", help="What a collector with a name begins with, separated by commas."),
     ] = None,
     log: Log = None,
 ) -> None:
     """The collector alone: every acknowledged message is in the store, or in the rejects with its reason.
 
+    Several share the work: each has a name, and with it a session and a folder of its own, and its members.
+
     Example: RESILIAN_BROKER=mqtt://127.0.0.1 RESILIAN_STORE='influxdb+http://127.0.0.1:8086?org=x' resilian ingest
     """
-    chosen = frozenset(name.strip() for name in members.split(",") if name.strip()) if members else None
-    _alone("ingest", _settings(data_dir=data, log=log, fleet=fleet, port=None), chosen)
+    if context.invoked_subcommand is not None:
+        return
+    from accelerator.lifetime import run
+    from accelerator.programs import run_alone
+
+    if members and name is None:
+        raise Usage(
+            "--members: give this collector a --name, too: its session and folder must stay when its members change"
+        )
+    _collector_name(name, "--name")
+    listed = frozenset(slug.strip() for slug in (members or "").split(",") if slug.strip())
+    chosen = _settings(data_dir=data, log=log, fleet=fleet, port=None)
+    for slug in sorted(listed - set(jobs.loaded(chosen.fleet).members)):
+        raise Usage(f"--members {slug}: no such member; see `resilian member list`")
+    run(run_alone("ingest", chosen, name=name or "", members=listed))
+
+
+@ingest_app.command("move")
+def move(
+    member: Annotated[str, typer.Argument(help="Slug of the member.")],
+    to: Annotated[
+        str | None, typer.Option("--to", help="Name of the collector; without it, the one that has no name.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Move a member to another collector while it publishes: nothing is lost, nothing is stored twice.
+
+    The new collector must run. The old one may: it keeps what came before the move, and stores it when it runs again.
+
+    Example: resilian ingest move zorn --to north
+    """
+    from accelerator.commands.kept import command
+    from accelerator.lifetime import run
+
+    _collector_name(to, "--to")
+    program = f"ingest-{to}" if to else "ingest"
+    outcome = run(command(settings.load(), {"do": "adopt", "member": member}, program))
+    if "error" in outcome:
+        raise Found(f"{program} could not: {outcome['error']}")
+    if as_json:
+        output.emit_json({"member": member, "to": program, "moved": bool(outcome["result"])})
+        return
+    typer.echo(f"{member} is collected by {program} " + ("now" if outcome["result"] else "already"))
+
+
+def _collector_name(name: str | None, option: str) -> None:
+    if name is not None and not SLUG.fullmatch(name):
+        raise Usage(f"{option} {name}: a-z, 0-9 and hyphens inside")
 
 
 def analytics(fleet: Fleet = None, data: Data = None, log: Log = None) -> None:
@@ -90,14 +149,17 @@ def _settings(*, port: int | None, data_dir: Path | None, log: str | None, fleet
     return chosen
 
 
-def _alone(name: str, chosen: Settings, members: frozenset[str] | None = None) -> None:
+def _alone(name: str, chosen: Settings) -> None:
     from accelerator.lifetime import run
     from accelerator.programs import run_alone
 
-    run(run_alone(name, chosen, members))
+    run(run_alone(name, chosen))
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this family."""
-    for command in (demo, up, ingest, analytics, gateway):
-        app.command(command.__name__)(command)
+    app.command("demo")(demo)
+    app.command("up")(up)
+    app.add_typer(ingest_app, name="ingest")
+    app.command("analytics")(analytics)
+    app.command("gateway")(gateway)

@@ -57,6 +57,14 @@ class Numbers:
                 )
         return index
 
+    def forget(self, member: str) -> None:
+        """Another collector follows this member from now on: what it sends next to us, if ever, begins afresh."""
+        for key, index in self._index.items():
+            if key.member == member:
+                self._sources[index] = Source()
+                self._boot[index] = self._top[index] = self._newest[index] = NO_INT
+                self._must_save = True
+
     def follow(self, batch: ReadingBatch, runs: Runs | None = None) -> None:
         """Take the numbers of a batch, in its order; ``runs`` are its rows by :meth:`index`, if they are known."""
         if batch.rows["seq"].max() >= 0:  # NO_INT is negative

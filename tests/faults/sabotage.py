@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-import bus.client
 import bus.link
+import bus.subscriptions
 import ingest.columns
 from accelerator import logs
 from bus.client import Burst, Session
@@ -107,7 +107,7 @@ def _subscribed_once() -> None:
         times += 1
         return subscribe_bytes(packet_id, patterns if times == 1 else ["net/v1/command/nobody"] * len(patterns))
 
-    replace(bus.client, "subscribe_bytes", subscribing)
+    replace(bus.subscriptions, "subscribe_bytes", subscribing)
 
 
 def _clean_start() -> None:
