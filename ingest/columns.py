@@ -13,6 +13,7 @@ from ingest.decoders import Decode
 from ingest.decoders.ahead import corrected
 
 _COLUMNS: Final = tuple(Reading._field_defaults.items())[:-1]  # name and "missing" of each number; metrics apart
+_PER_MS: Final = 1_000_000  # key times are nanoseconds
 
 
 class Target:
@@ -57,12 +58,32 @@ class Runs(NamedTuple):
         return cls(ordered[starts], order, starts, np.append(starts[1:], len(order)))
 
 
+class Stamps:
+    """Keys of readings without a time of their own: the millisecond of arrival, and a count instead of a hash.
+
+    A device's backlog comes in a few milliseconds. By a hash of the content two in a thousand readings of a machine
+    that arrive in one millisecond would share a key, and one of them be taken for the other; a count also keeps order.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def keys(self, arrived_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Key times of readings that arrived at these times, epoch ms, in this order; shape (n,), nanoseconds."""
+        if self._next + len(arrived_ms) > _PER_MS:
+            self._next = 0
+        counts = np.arange(self._next, self._next + len(arrived_ms)) % _PER_MS
+        self._next += len(arrived_ms)
+        return arrived_ms * _PER_MS + counts
+
+
 @dataclass(slots=True)
 class Columns:
     """Readings gathered row by row: the reading, its machine, its topic's checksum; and for runs of rows (the count of
-    rows so far) their arrival, epoch ms.
+    rows so far) their arrival, epoch ms. A reading without a time is stamped on arrival.
     """
 
+    stamps: Stamps
     readings: list[Reading] = field(default_factory=list)
     machine: list[int] = field(default_factory=list)
     crc: list[int] = field(default_factory=list)
@@ -92,5 +113,9 @@ class Columns:
         runs = Runs.of(np.array(self.machine, dtype=np.intp))
         rows["machine"][runs.order] = np.repeat(np.arange(len(runs.values)), runs.ends - runs.starts)
         metrics = {row: text for row, text in enumerate(texts) if text} if any(texts) else {}
-        rows["at_ns"] = key_ns(rows, np.array(at, dtype=np.int64), np.array(self.crc, dtype=np.uint32), metrics)
+        stamped = [row for row, time in enumerate(at) if time is None] if None in at else []
+        known = [time or 0 for time in at] if stamped else at
+        rows["at_ns"] = key_ns(rows, np.array(known, dtype=np.int64), np.array(self.crc, dtype=np.uint32), metrics)
+        if stamped:
+            rows["at_ns"][stamped] = self.stamps.keys(rows["arrived_ms"][stamped])
         return ReadingBatch(tuple([machines[index] for index in runs.values.tolist()]), rows, metrics), runs

@@ -13,7 +13,7 @@ from bus.client import Delivery
 from fleet.batch import Reading
 from fleet.registry import Registry, Route
 from fleet.topics import member_of
-from ingest.columns import Columns, Target
+from ingest.columns import Columns, Stamps, Target
 from ingest.decoders import Context, Decode, DecodeError, decoder, formats
 from ingest.decoders.base import SHOWN, Fault
 from ingest.gaps.numbers import Numbers, Refused
@@ -62,6 +62,7 @@ class Gathering:
         self.sparkplug = sparkplug or Host()
         self.numbers = numbers or Numbers()
         self._retained: dict[str, bytes] = {}
+        self._stamps = Stamps()
         self.use(registry)
         self._reset()
 
@@ -75,7 +76,7 @@ class Gathering:
         self._targets: dict[str, tuple[Target, ...]] = {}
 
     def _reset(self) -> None:
-        self._columns = Columns()
+        self._columns = Columns(self._stamps)
         self._rejects: list[Reject] = []
         self._unclaimed: list[Unclaimed] = []
         self._refused: list[Refused] = []
@@ -128,7 +129,7 @@ class Gathering:
                 add_machine(target.machine)
                 add_crc(target.crc)
             elif found:
-                self._add(delivery, target, found, arrived_ms)
+                self._add(delivery, target, found)
         columns.arrive(arrived_ms)
 
     def _unusual(
@@ -149,7 +150,7 @@ class Gathering:
             except Exception as error:  # noqa: BLE001 - see _wrong
                 repeated = self._refuse(delivery, target, _wrong(error), arrived_ms, repeated)
             else:
-                repeated = self._add(delivery, target, found, arrived_ms, repeated)
+                repeated = self._add(delivery, target, found, repeated)
             if context.notes:
                 self._heed(context.notes, delivery.topic, target)
 
@@ -158,7 +159,6 @@ class Gathering:
         delivery: Delivery,
         target: Target,
         found: Sequence[Reading],
-        arrived_ms: int,
         repeated: bool | None = None,
     ) -> bool | None:
         """Add readings; those without a time are stamped on arrival, once: see :mod:`ingest.seen`."""
@@ -169,11 +169,7 @@ class Gathering:
                 found = [reading for reading in found if reading.at_ms is not None]
             else:
                 repeated = self._is_repeat(delivery) if repeated is None else repeated
-                found = [
-                    reading if reading.at_ms is not None else reading._replace(at_ms=arrived_ms)
-                    for reading in found
-                    if reading.at_ms is not None or not repeated
-                ]
+                found = [reading for reading in found if reading.at_ms is not None or not repeated]
         self._columns.extend(found, target)
         return repeated
 
@@ -181,7 +177,7 @@ class Gathering:
         self, delivery: Delivery, target: Target, error: DecodeError, arrived_ms: int, repeated: bool | None = None
     ) -> bool:
         repeated = self._is_repeat(delivery) if repeated is None else repeated
-        self._add(delivery, target, error.readings, arrived_ms, repeated)
+        self._add(delivery, target, error.readings, repeated)
         if not repeated:
             self.counts["rejected"] += 1
             if error.numbers:
@@ -227,7 +223,7 @@ class Gathering:
             heard = Heard([], [(None, _wrong(error).faults)], claimed=True)
         for route, readings in heard.readings:
             target = Target(route, self.numbers.index(route.key), zlib.crc32(topic.encode()), decoder(FORMAT))
-            self._add(delivery, target, readings, arrived_ms, repeated=False)
+            self._add(delivery, target, readings, repeated=False)
         for key, faults in heard.refused if heard.claimed else ():
             self.counts["rejected"] += 1
             self._rejects.append(Reject(member, key.machine if key else "", topic, arrived_ms, faults, payload))

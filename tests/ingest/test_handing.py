@@ -178,8 +178,10 @@ async def test_members_to_begin_with_and_one_that_another_has(
         with pytest.raises(MemberClaimed, match=r"^acme is collected by ingest-north: "):
             async with collecting(named(config, "south", "acme"), store, others):
                 await others.until(lambda health: False)
+        others.session.publish("m/zeta/booth/reading", b'{"power_w": 1}')
         others.session.publish("m/acme/saw/power", b"7")
         await others.until(lambda health: health["ingest-north"]["stored"] == 1)
+        assert others.health["ingest-north"]["received"] == 1
     async with collecting(named(config, "south"), store, others):
         assert others.health["ingest-south"]["members"] == []
     assert await stored(store) == Counter([7])

@@ -72,6 +72,16 @@ def test_one_reading_has_one_key(gathering: Gathering) -> None:
     assert int(different.rows["at_ns"][0]) not in keys
 
 
+def test_readings_stamped_in_one_millisecond_are_all_kept_in_order(gathering: Gathering) -> None:
+    """A backlog of messages without a time comes at once: a hash of a millionth would give some the same key."""
+    first = [Message(BOOTH, json.dumps({"power_w": number}).encode()) for number in range(10_000)]
+    again = [Message(BOOTH, json.dumps({"power_w": number}).encode()) for number in range(10_000, 20_000)]
+    rows = [the_batch(taken(gathering, *messages)).rows for messages in (first, again)]
+    keys = np.concatenate([some["at_ns"] for some in rows])
+    assert (np.diff(keys) > 0).all()
+    assert set((keys // 1_000_000).tolist()) == {NOW}
+
+
 def test_two_channels_of_one_topic(gathering: Gathering) -> None:
     payload = b'{"Time":"2026-11-01T10:00:00","ENERGY":{"Power":[5,7]}}'
     batch = the_batch(taken(gathering, Message("m/acme/twin/SENSOR", payload)))

@@ -222,15 +222,6 @@ async def test_names_that_contradict_the_topic_are_an_event(config: IngestConfig
     assert await store.known_machines() == [KEY]
 
 
-async def test_members_only(config: IngestConfig, store: Store, ear: Ear) -> None:
-    async with collecting(replace(config, members=frozenset({"zeta"})), store):
-        await connected(ear)
-        await ear.send((BOOTH, {"at": now(), "power_w": 1}), ("m/zeta/booth/reading", {"at": now(), "power_w": 2}))
-        await until(lambda: ear.health.get("stored") == 1, "one")
-        assert ear.health["received"] == 1
-    assert await store.known_machines() == [MachineKey("zeta", "booth")]
-
-
 async def test_a_newer_spool_is_refused(config: IngestConfig, store: Store) -> None:
     config.data_dir.mkdir()
     with contextlib.closing(sqlite3.connect(config.data_dir / SPOOL_FILE)) as db:
