@@ -186,8 +186,8 @@ class Forwarder:
         return group
 
     def _linger_s(self, oldest: ReadingBatch) -> float:
-        """How long to gather more; beside a flood, what came during the last write has waited already."""
-        waited = (now_ms() - int(oldest.rows["arrived_ms"][0])) / 1000 if self.lanes.members else 0.0
+        """How long to gather more; what came during the last write has waited already."""
+        waited = (now_ms() - int(oldest.rows["arrived_ms"][0])) / 1000
         return min(self._pace.linger_s, max(0.0, self._pace.linger_s - waited))
 
     def _wake(self, deadline: float) -> float | None:
