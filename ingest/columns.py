@@ -11,6 +11,7 @@ from fleet.batch import READING, MachineKey, Reading, ReadingBatch, key_ns
 from fleet.registry import Route
 from ingest.decoders import Decode
 from ingest.decoders.ahead import corrected
+from ingest.keys import set_apart
 
 _COLUMNS: Final = tuple(Reading._field_defaults.items())[:-1]  # name and "missing" of each number; metrics apart
 _PER_MS: Final = 1_000_000  # key times are nanoseconds
@@ -115,7 +116,9 @@ class Columns:
         metrics = {row: text for row, text in enumerate(texts) if text} if any(texts) else {}
         stamped = [row for row, time in enumerate(at) if time is None] if None in at else []
         known = [time or 0 for time in at] if stamped else at
-        rows["at_ns"] = key_ns(rows, np.array(known, dtype=np.int64), np.array(self.crc, dtype=np.uint32), metrics)
+        crc = np.array(self.crc, dtype=np.uint32)
+        rows["at_ns"] = key_ns(rows, np.array(known, dtype=np.int64), crc, metrics)
         if stamped:
             rows["at_ns"][stamped] = self.stamps.keys(rows["arrived_ms"][stamped])
+        set_apart(rows, crc, metrics)
         return ReadingBatch(tuple([machines[index] for index in runs.values.tolist()]), rows, metrics), runs
