@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from accelerator import jobs, owner
 from accelerator.doctor_broker import device_steps, walk
-from accelerator.doctor_collectors import collectors, flood_steps
+from accelerator.doctor_collectors import claim_steps, collectors, flood_steps
 from accelerator.doctor_losses import losses_step
 from accelerator.doctor_machine import Step, judge_machine
 from accelerator.doctor_spool import spool_step
@@ -55,7 +55,7 @@ async def examine(
     steps += [_program_step(name, heard.retained, fleet) for name in (*collectors(heard.retained), "analytics")]
     for name in collectors(heard.retained):
         steps += spool_step(heard.retained, name) + losses_step(heard.retained, now_ms(), name)
-    steps += flood_steps(heard.retained)
+    steps += claim_steps(heard.retained, fleet.members) + flood_steps(heard.retained)
     try:
         newest = await jobs.execute("newest", settings, {"member": member})
     except Problem as problem:

@@ -1,6 +1,6 @@
 """The collectors as the doctor sees them: which there are, whose messages each takes, which member floods them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from accelerator.doctor_machine import Step
@@ -28,3 +28,33 @@ def flood_steps(retained: Mapping[str, Any]) -> list[Step]:
             todo = f"find the device of {one['member']} that publishes too often, and correct its interval"
             steps.append(Step("flood", "wrong", detail, todo))
     return steps
+
+
+def claim_steps(retained: Mapping[str, Any], members: Collection[str]) -> list[Step]:
+    """Whether each member is collected by exactly one of several collectors; nothing while there is only one."""
+    alive = {name: retained[f"{_HEALTH}{name}"] for name in collectors(retained) if _alive(retained, name)}
+    if list(alive) in ([], [ALONE]):
+        return []
+    steps = []
+    for member in sorted(members):
+        owners = [name for name, health in alive.items() if _has(health, member)]
+        if any(member in health.get("adopting", ()) for health in alive.values()):
+            todo = "wait: it goes on by itself as soon as the broker takes and delivers messages"
+            steps.append(Step("collectors", "wrong", f"{member} is on its way to another collector", todo))
+        elif not owners:
+            todo = f"start `resilian ingest` without a name, or `resilian ingest move {member} --to NAME`"
+            steps.append(Step("collectors", "wrong", f"{member} is collected by nobody", todo))
+        elif len(owners) > 1:
+            todo = f"`resilian ingest move {member}` to the one that shall have it"
+            steps.append(Step("collectors", "wrong", f"{member} is collected by {' and '.join(owners)}", todo))
+    return steps or [Step("collectors", "ok", f"each member is collected by one of {', '.join(alive)}")]
+
+
+def _alive(retained: Mapping[str, Any], name: str) -> bool:
+    health = retained.get(f"{_HEALTH}{name}")
+    return isinstance(health, dict) and bool(health.get("alive"))
+
+
+def _has(health: Mapping[str, Any], member: str) -> bool:
+    everyone = health.get("members") is None
+    return member not in health.get("elsewhere", {}) if everyone else member in health["members"]

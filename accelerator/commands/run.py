@@ -89,7 +89,8 @@ def ingest(
     _collector_name(name, "--name")
     listed = frozenset(slug.strip() for slug in (members or "").split(",") if slug.strip())
     chosen = _settings(data_dir=data, log=log, fleet=fleet, port=None)
-    for slug in sorted(listed - set(jobs.loaded(chosen.fleet).members)):
+    unknown = listed - jobs.loaded(chosen.fleet).members.keys() if listed else ()
+    for slug in sorted(unknown):
         raise Usage(f"--members {slug}: no such member; see `resilian member list`")
     run(run_alone("ingest", chosen, name=name or "", members=listed))
 
