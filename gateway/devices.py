@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from fleet.claim import Proposal, usual_interval
 from fleet.network import Machine, Trade
 from fleet.plausible import PowerDoubt, doubt
-from fleet.topics import reading_topic
+from fleet.topics import matches, reading_topic
 from fleet.trade_guess import TradeGuess, guess_trade
 from fleet.trades import TRADES
 from gateway import refusals, sheets
@@ -31,14 +31,16 @@ _READS: Final = {
     "energy_wh": later("l'énergie"),
     "count": later("le compteur"),
 }
+_METRICS: Final = later("d'autres mesures, mais rien qui dise l'état")
 _TIME: Final = later("l'heure de l'appareil")
 
 
 class Trouble(NamedTuple):
-    """What is wrong with a device, in one sentence, and what to do about it."""
+    """What is wrong with a device, in one sentence, and what to do about it; ``kilowatts`` has a button of its own."""
 
     text: str
     todo: str
+    kilowatts: bool = False
 
 
 @dataclass
@@ -79,7 +81,8 @@ def waiting(scope: Scope) -> tuple[list[Group], list[str]]:
     machines = [own.machine for own in scope.own_machines()]
     said = scope.live.unclaimed.get(scope.member, Unclaimed())
     feeds = [topic for machine in machines for topic in _feeds(scope.member, machine)]
-    return grouped(said.devices, feeds)
+    unclaimed = [device for device in said.devices if not any(matches(feed, device.topic) for feed in feeds)]
+    return grouped(unclaimed, feeds)  # what was claimed a moment ago is no longer said to wait
 
 
 def grouped(devices: Sequence[Device], feeds: Iterable[str]) -> tuple[list[Group], list[str]]:
@@ -156,9 +159,9 @@ def sureness(score: float, words: Words) -> str:
 
 
 def _why(guess: Guess, words: Words) -> str:
-    if not guess.reads:
+    if guess.fault is not None and not guess.reads:
         return words.say("ce format connaît cette forme de message, mais refuse ce qu'elle contient")
-    read = [words.say(_READS[name]) for name in guess.reads if name in _READS]
+    read = [words.say(_READS[name]) for name in guess.reads if name in _READS] or [words.say(_METRICS)]
     if guess.behind_s is not None:
         text = words.say("il y lit %(what)s", what=words.listed([*read, words.say(_TIME)]))
     else:
@@ -254,7 +257,8 @@ def power(doubted: PowerDoubt, words: Words, of: str) -> Trouble:
         "%(power)s au plus, quand %(usual)s sont attendus %(of)s : l'appareil envoie-t-il des kilowatts ?",
         power=drawn, of=of, usual=usual,
     )  # fmt: skip
-    return Trouble(text, words.say("Si la machine travaillait, dites que la puissance arrive en kW."))
+    todo = words.say("Si la machine travaillait, dites que la puissance arrive en kW.")
+    return Trouble(text, todo, kilowatts=True)
 
 
 def _of_trade(trade: Trade, words: Words) -> str:

@@ -67,7 +67,8 @@ class Guess:
     @property
     def reason(self) -> str:
         """Why, in one line."""
-        read = f"reads {', '.join(self.reads) or 'metrics'}" if self.score > _REFUSED_SCORE else "knows its shape"
+        refused = self.fault is not None and not self.reads
+        read = "knows its shape" if refused else f"reads {', '.join(self.reads) or 'metrics'}"
         text = f"{read}{' and the time' if self.behind_s is not None else '; no time'}"
         if self.fault is not None:
             field = f"{self.fault.field}: " if self.fault.field else ""

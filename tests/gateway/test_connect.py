@@ -144,6 +144,18 @@ async def test_what_is_wrong_stands_beside_its_field(gateway: Running) -> None:
     assert machines(gateway) == before
 
 
+async def test_kilowatts_are_said_with_one_button(gateway: Running) -> None:
+    await heard(gateway, device(BOOTH, plug(31)))
+    where = await gateway.post("/connect/claim", 303, None, **form(rated_kw="45"))
+    page = where.partition("#")[0]
+    await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-3", datetime.now(UTC), power_w=31.0))
+    html = await seen(gateway, page, "31\u202fW au plus, quand 45\u202fkW sont attendus pour cette machine")
+    assert "data-device=" not in html  # the collector still says that it waits, and the page knows better
+    assert await gateway.post("/connect/unit", member="alsalac", machine="cabine-3") == where
+    assert machines(gateway)[-1].feeds[0].scale_w == 1000
+    await gateway.as_visitor("coordinator").post("/connect/unit", 404, member="alsalac", machine="cabine-3")
+
+
 async def test_a_claim_can_be_taken_back(gateway: Running) -> None:
     await heard(gateway, device(BOOTH, plug()))
     await gateway.post("/connect/claim", 303, None, **form())

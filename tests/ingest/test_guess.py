@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from fleet.topics import matches, slugify
 from ingest.guess import Hint, guess, look_again, restored
 from ingest.own import own_decoders
 from tests.ingest.casefiles import folders
@@ -30,6 +31,10 @@ def test_the_format_is_guessed(folder: Path) -> None:
     found = guess((folder / "topic").read_text().strip(), (folder / "payload").read_bytes(), NOW)
     assert found is not None
     assert found.format == folder.parent.name
+    assert 0 < found.score <= 1
+    assert matches(found.topic, (folder / "topic").read_text().strip())
+    assert found.reason.startswith("reads ")
+    assert slugify(found.name)
 
 
 def test_what_is_refused_is_told_with_the_format_that_knows_it() -> None:
