@@ -66,10 +66,8 @@
       time.dateTime = said.at;
     }
     for (const power of document.querySelectorAll(`[data-power-of="${CSS.escape(said.machine)}"]`)) set(power, said.power);
-    if (document.querySelector("[data-devices]")) {
-      for (const power of document.querySelectorAll("#calibration [data-power]")) set(power, said.power);
-    }
-    if (body.dataset.strip) {
+    const claimed = document.querySelector("[data-claimed]");
+    if (body.dataset.strip || (claimed && claimed.dataset.claimedId === said.machine)) {
       set(document.querySelector("[data-since]"), said.since);
       for (const power of document.querySelectorAll("[data-power]")) set(power, said.power);
       const measured = document.querySelector("[data-power-at] time");

@@ -53,8 +53,16 @@ async def test_a_claim_is_live_at_its_first_reading(gateway: Running, chromium: 
     await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-3", datetime.now(UTC), power_w=3120.0))
     await expect(page.locator("[data-power-of]")).to_have_text("3,1\u202fkW")
     await expect(page.locator("#calibration .banner")).to_have_count(0)
+    await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-3", datetime.now(UTC), power_w=3220.0))
+    await expect(page.locator("#calibration [data-power]")).to_have_text("3,2\u202fkW")
+    # another machine's power is never shown as what would be marked here
+    at = datetime.now(UTC)
+    await gateway.publish("net/v1/touched/alsalac", world.touched("muette", at, power_w=777.0))
+    came = re.compile(re.escape(f"{at.astimezone(world.ZONE):%Y-%m-%dT%H:%M:%S}"))
+    await expect(page.locator('[data-age-of="alsalac.muette"] time')).to_have_attribute("datetime", came)
+    await expect(page.locator("#calibration [data-power]")).to_have_text("3,2\u202fkW")
     await page.get_by_role("button", name="au travail").click()
-    await expect(page.locator("#calibration [role=status]")).to_contain_text("3,1\u202fkW")
+    await expect(page.locator("#calibration [role=status]")).to_contain_text("3,2\u202fkW")
     await expect(page).to_have_url(re.compile(r"/connect\?member=alsalac"))
 
 
