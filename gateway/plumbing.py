@@ -74,6 +74,8 @@ async def metrics(site: Annotated[Site, Depends(site_of)]) -> Response:
     for name, health in site.live.health.items():
         own.alive.labels(name).set(status.alive(health, now))
         own.figures.labels(name, "errors").set(len(health.errors))
+        if name == "ingest":
+            own.figures.labels(name, "missing").set(health.gaps.missing)
         for figure in _TOLD:
             if (value := health.figure(figure)) is not None:
                 own.figures.labels(name, figure).set(value)

@@ -48,6 +48,13 @@ async def test_a_payload_that_names_another_member(
         assert f"{TOPIC} nomme «\u00a0&lt;b&gt;other&lt;/b&gt;" in html
         assert "Nachricht nennt ein anderes Mitglied" in await gateway.get("/network", language="de")
         assert "message names another member" in await gateway.get("/network", language="en")
+        for seq in (1, 5):
+            numbered = {"at": at + seq, "power_w": 1.0, "seq": seq, "boot": at}
+            await gateway.publish(TOPIC, json.dumps(numbered).encode())
+        html = await until_text(gateway, "/network", "relevés manquent")
+        assert "alsalac.cabine-1" in html
+        assert "2-4)." in html
+        await until_text(gateway, "/metrics", 'name="missing",program="ingest"} 3.0')
     finally:
         stop.set()
         await collector

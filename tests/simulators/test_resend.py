@@ -1,7 +1,7 @@
 """A device that keeps what it sent: bounds, and a broker that is killed with everything it had acknowledged."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from bus.client import BrokerAddress, Burst, Session
+from fleet.clock import now
 from fleet.registry import Registry
+from simulators import network
 from simulators.device import Device
 from simulators.imperfections import PERFECT
 from simulators.keeping import Keeping
 from simulators.plant import plants_of
 from simulators.resend import ResendBuffer
+from simulators.service import SimulateConfig, run
 from simulators.timeline import Timeline, counting_since
 from tests.faults.parts import DeployedMosquitto
 from tests.servers import find_mosquitto
@@ -72,8 +75,9 @@ def broker(tmp_path: Path) -> DeployedMosquitto:
 class Collector:
     """Takes and acknowledges what devices publish, under one client id."""
 
-    def __init__(self) -> None:
+    def __init__(self, client_id: str = "collector") -> None:
         self.taken: list[bytes] = []
+        self.client_id = client_id
         self.news = asyncio.Event()
 
     @asynccontextmanager
@@ -85,15 +89,18 @@ class Collector:
             session.acknowledge(burst)
             self.news.set()
 
-        session = Session(address, client_id="collector", subscriptions=("m/#",), on_burst=take)
+        session = Session(address, client_id=self.client_id, subscriptions=("m/#",), on_burst=take)
         async with running(session):
             yield
 
-    async def has(self, payloads: set[bytes]) -> None:
+    async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while not payloads <= set(self.taken):
+            while not condition():
                 self.news.clear()
                 await self.news.wait()
+
+    async def has(self, payloads: set[bytes]) -> None:
+        await self.until(lambda: payloads <= set(self.taken))
 
 
 @asynccontextmanager
@@ -162,3 +169,32 @@ async def test_without_keeping_it_is_all_gone(broker: DeployedMosquitto) -> None
             await collector.has({b"after"})
     assert collector.taken == [b"after"]
     broker.kill()
+
+
+@pytest.mark.mosquitto
+@pytest.mark.faults
+async def test_simulated_machines_lose_nothing_by_it(broker: DeployedMosquitto, tmp_path: Path) -> None:
+    network.write(tmp_path / "fleet", seed=1, now=now())
+    broker.start()
+    address, collector, watch = BrokerAddress("127.0.0.1", broker.port), Collector(), Collector("watch")
+    config = SimulateConfig(address, tmp_path / "fleet", live_every=(0.2, 0.4), imperfect=False, collector_s=0.0)
+    async with collector.there(address):
+        pass  # its session stays
+    stop = asyncio.Event()
+    simulating = asyncio.create_task(run(config, stop=stop))
+    async with watch.there(address):
+        await watch.until(lambda: len(numbered(watch.taken)) > 500)
+    broker.kill()
+    broker.start()
+    seen = numbered(watch.taken)
+    async with collector.there(address):
+        await collector.until(lambda: seen <= numbered(collector.taken))
+    stop.set()
+    counts = await simulating
+    assert (counts.lost_messages, counts.resent_messages > 500) == (0, True)
+    broker.kill()
+
+
+def numbered(payloads: list[bytes]) -> set[bytes]:
+    """The readings that carry a number of their device."""
+    return {payload for payload in payloads if b'"seq"' in payload}
