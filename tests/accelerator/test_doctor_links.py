@@ -21,7 +21,8 @@ PATIENCE_S = 90.0
 TOPIC = "m/zorn/cabine-1/reading"
 ONE = '[[machines]]\nid = "{}"\nname = "{}"\nevery = 60\nrated_w = 45_000\n'
 MEMBER = 'slug = "zorn"\nname = "Zorn"\nplace = { commune = "Brumath" }\n' + "".join(
-    ONE.format(name, name) for name in ("cabine-1", "mute", "silent", "late", "ahead", "kilo", "nan", "rare", "gaps")
+    ONE.format(name, name)
+    for name in ("cabine-1", "mute", "silent", "late", "ahead", "kilo", "nan", "rare", "gaps", "holes")
 )
 
 
@@ -137,6 +138,11 @@ def test_the_doctor_names_what_a_device_does_wrong(world: World) -> None:
     assert "--topic m/zorn/silnet/tele/SENSOR --format tasmota" in topic
     rare = world.tells("sends too rarely", world.until("is expected", "rare"))
     assert "it sends every 20 min, and every 1 min is expected" in rare
+    for seq in (811, 815):
+        world.send("holes", seq=seq, boot=now)
+    holes = world.tells("readings missing", world.until("are missing", "holes"))
+    assert "3 readings are missing between" in holes
+    assert "(seq 812-814). Do this: let the device send again what it kept" in holes
     gaps = world.tells("coverage", world.until("it was heard during", "gaps"))
     assert "of the last day. Do this: check its radio and power" in gaps
     walk_as_the_device(world)
