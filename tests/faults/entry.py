@@ -20,6 +20,7 @@ if __name__ == "__main__":
     parser.add_argument("--on-call", type=int, default=1)
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES))
     parser.add_argument("--keep-alive", type=int)
+    parser.add_argument("--name", help="of a collector beside others")
     parser.add_argument("--spool-fills-disk", action="store_true")
     options = parser.parse_args()
     if options.spool_fills_disk:
@@ -33,4 +34,4 @@ if __name__ == "__main__":
     if options.die_at is not None:
         die_at(options.die_at, options.on_call)
     sys.argv[1:] = []
-    main(["ingest"])
+    main(["ingest", *(["--name", options.name] if options.name else [])])

@@ -22,6 +22,7 @@ from ingest.decoders import times
 from ingest.errors import SpoolFull
 from ingest.forwarder import Forwarder
 from ingest.gaps.life import Life, Took
+from ingest.handing import Handing
 from ingest.report import Report
 from ingest.shares import Shares
 from ingest.spool import Spool
@@ -151,6 +152,11 @@ def _blind_to_gaps() -> None:
     replace(Life, "_forward", forward)
 
 
+def _moved_unsubscribed() -> None:
+    """A member is taken over before the broker was asked for its messages."""
+    replace(Handing, "_ask", lambda self, member: self._raise(member))
+
+
 def _clocks_believed() -> None:
     """What is declared of a device's clock counts for nothing."""
     replace(ingest.columns, "corrected", lambda decode, ahead_ms: decode)
@@ -233,6 +239,7 @@ SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "no-keep-alive": _no_keep_alive,
     "silent-overflow": _silent_overflow,
     "flood-dropped": _flood_dropped,
+    "moved-unsubscribed": _moved_unsubscribed,
     "blind-to-gaps": _blind_to_gaps,
     "clocks-believed": _clocks_believed,
     "local-as-utc": _local_as_utc,

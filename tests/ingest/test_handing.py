@@ -137,7 +137,7 @@ async def to_and_fro(config: IngestConfig, store: Store, others: Others, moves: 
 
 
 async def test_nothing_is_lost_or_doubled(config: IngestConfig, store: Store, others: Others) -> None:
-    await to_and_fro(config, store, others, 5)
+    await to_and_fro(config, store, others, 3)
     assert await stored(store) == Counter(range(others.sent))
 
 
