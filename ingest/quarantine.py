@@ -33,24 +33,21 @@ def put_aside(db: sqlite3.Connection, batch_id: int, reason: str) -> None:
     db.execute("DELETE FROM batch WHERE id = ?", (batch_id,))
 
 
-def missing(db: sqlite3.Connection, known: Sequence[Waiting]) -> list[Waiting]:
-    """Those of the batches that are neither in the spool nor in quarantine."""
-    there = {number for (number,) in db.execute("SELECT id FROM batch UNION ALL SELECT id FROM quarantine")}
-    return [batch for batch in known if batch.id not in there]
+def compared(db: sqlite3.Connection, known: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+    """Those of the batches that are neither in the spool nor in quarantine; and those whose row says something else.
 
-
-def altered(db: sqlite3.Connection, known: Sequence[Waiting]) -> list[Waiting]:
-    """Those of the batches whose row says something else: damage altered it beside its batch.
-
-    A batch that was stored a moment before the program was killed is among them.
+    Damage may have altered a row beside its batch; one that was stored a moment before the program was killed is among
+    the latter, too.
     """
-    by_id = {batch.id: batch for batch in known}
-    found = []
-    for number, readings, made_ms, stored_ms in db.execute("SELECT id, readings, made_ms, stored_ms FROM batch"):
-        batch = by_id.get(number)
-        if batch is not None and (readings, made_ms, stored_ms) != (batch.readings, batch.made_ms, None):
-            found.append(batch)
-    return found
+    missing, altered = [], []
+    for batch in known:
+        row = db.execute("SELECT readings, made_ms, stored_ms FROM batch WHERE id = ?", (batch.id,)).fetchone()
+        if row is None:
+            if not db.execute("SELECT 1 FROM quarantine WHERE id = ?", (batch.id,)).fetchone():
+                missing.append(batch)
+        elif row != (batch.readings, batch.made_ms, None):
+            altered.append(batch)
+    return missing, altered
 
 
 def put_right(db: sqlite3.Connection, batches: Iterable[Waiting]) -> None:

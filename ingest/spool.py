@@ -287,7 +287,7 @@ class Spool:
         """Measure what is there, and name what waited and is there no more."""
         known = self._inventory.waiting()
         self.bounds = Bounds(self._db)
-        gone, altered = quarantine.missing(self._db, known), quarantine.altered(self._db, known)
+        gone, altered = quarantine.compared(self._db, known)
         if altered:
             with self._transaction() as db:
                 quarantine.put_right(db, altered)
