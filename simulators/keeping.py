@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from bus.client import OutboxFull, Session, SessionClosed
+from bus.client import OutboxFull, PacketTooLarge, Session, SessionClosed
 from bus.outbox import Done
 from fleet.clock import now_ms
 from simulators.resend import Kept, ResendBuffer
 
 NOBODY: Final = 16
 """MQTT 5.0, 3.4.2.1: the broker took the message, and nobody had subscribed to it: it is gone."""
-_REFUSED: Final = 128
 _TOGETHER: Final = 500  # messages of one round trip: what is new need not wait behind all that is old
 _SOON_S: Final = 1.0
 _LATE_S: Final = 60.0
@@ -43,12 +42,19 @@ class Keeping:
         self._pause_s = _SOON_S
 
     def publish(self, topic: str, payload: bytes, *, done: Done | None = None) -> None:
-        """Keep a message and send it; ``done`` as in :meth:`bus.client.Session.publish`, for this first time."""
+        """Keep a message and send it; ``done`` as in :meth:`bus.client.Session.publish`, for this first time.
+
+        Raises:
+            PacketTooLarge, ValueError: it can never be sent; nothing is kept.
+        """
         kept = self.buffer.keep(topic, payload, now_ms())
         try:
             self._send(kept, done)
         except (OutboxFull, SessionClosed):
             self._again_soon()
+        except ValueError:
+            self.buffer.forget_newest()
+            raise
 
     def on_state(self, connected: bool, session_present: bool, reason: str) -> None:  # noqa: ARG002 - a session's
         """The connection changed.
@@ -109,6 +115,9 @@ class Keeping:
                 self._send(kept, done)
             except OutboxFull:
                 await self.session.flush()
+            except PacketTooLarge:  # for the broker of this connection
+                done(None)
+                return
             else:
                 return
 
@@ -117,7 +126,7 @@ class Keeping:
             if code == NOBODY:
                 kept.taken_ms = None
                 self._again_soon()
-            elif code is not None and code < _REFUSED:
+            elif code is not None:  # a refusal is the broker's last word, too
                 kept.taken_ms = now_ms()
             if done is not None:
                 done(code)

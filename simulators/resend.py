@@ -54,6 +54,10 @@ class ResendBuffer:
             self._messages.popleft()
         return kept
 
+    def forget_newest(self) -> None:
+        """What was kept last cannot be sent."""
+        self._messages.pop()
+
     def again(self, now_ms: int) -> Sequence[Kept]:
         """Everything that may have been lost, oldest first."""
         return [kept for kept in self._messages if not self._is_safe(kept, now_ms)]
