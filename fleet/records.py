@@ -137,7 +137,9 @@ class Outlook(BaseModel):
 
     @property
     def free_to_owner(self) -> list[FreeWindow]:
-        """``free`` with the better chances of ``near``, where there are any."""
+        """``free`` with the better chances of ``near``, where there are any and the state has not changed since."""
+        if self.state_since is not None and self.state_since > self.as_of:
+            return self.free
         better = {window.start: window for window in self.near}
         return [better.get(window.start, window) for window in self.free]
 

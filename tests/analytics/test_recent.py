@@ -53,6 +53,8 @@ def test_the_present_is_the_owners_alone(buckets: list[HourBucket]) -> None:
     assert idle.near[0].probability > working.near[0].probability + 0.2
     assert idle.free_to_owner[: len(idle.near)] == idle.near
     assert idle.free_to_owner[len(idle.near) :] == idle.free[len(idle.near) :]
+    changed = idle.model_copy(update={"state": "PRODUCING", "state_since": NOW + timedelta(minutes=5)})
+    assert changed.free_to_owner == idle.free  # what was told of a machine at rest does not hold for one at work
     assert all(window.start < NOW + timedelta(hours=NEAR_HOURS + 1) for window in idle.near)
     gap = [abs(a.probability - b.probability) for a, b in zip(idle.near, working.near, strict=True)]
     assert gap[-1] < gap[0] / 2
@@ -93,3 +95,15 @@ def test_machines_on_different_spans_are_refused() -> None:
     with pytest.raises(ValueError, match="do not reach"):
         recent.corrections([seen(moody(1))], NOW + timedelta(hours=3), 24)
     assert recent.corrections([], NOW, 24) == []
+
+
+def test_what_one_member_teaches_does_not_reach_another(buckets: list[HourBucket]) -> None:
+    """Whatever was made before, and for whom: an outlook follows from its own member's hours alone."""
+    alone = refreshed(buckets, "STANDBY")
+    one = machine(id="mill-4", minimum_hours=4.0)
+    seats, rival = [Seat(one, Live("STANDBY", NOW, NOW), True, True, {})], member(one, slug="rival")
+    theirs = [replace(bucket, member="rival") for bucket in moody(4)]
+    told = refresh(rival, NETWORK, seats, theirs, NOW)
+    assert refreshed(buckets, "STANDBY") == alone
+    recent._weights.cache_clear()
+    assert refresh(rival, NETWORK, seats, theirs, NOW) == told
