@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fleet.batch import Rows
+from fleet.records import Outlook
 from fleet.states import OFF, PRODUCING, STANDBY, UNKNOWN
 from store import Store, StoreUnavailable, connect
 from tests.analytics.floor_world import HOUR_MS, WEEK_S, complete, eventually, now_ms, rows, world, write_fleet
@@ -104,6 +105,12 @@ async def test_history_before_the_start_and_a_restart(mosquitto: Broker, tmp_pat
         mark = await one.body("worker", "", "")
         assert mark["watermark_ms"] == max(row.arrived_ms for row in await one.store.read_dirty(0))
         before = await one.body("finding", "press")
+        outlook = Outlook.model_validate(await one.body("outlook", "press"))
+        assert outlook.near
+        assert [window.start for window in outlook.near] == [window.start for window in outlook.free][
+            : len(outlook.near)
+        ]
+        assert outlook.near != outlook.free[: len(outlook.near)]  # the last days of the machine are in it
         async with one.worker():
             await eventually(derived)
         for machine, hours in found.items():
