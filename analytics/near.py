@@ -1,6 +1,6 @@
 """What recent days and the present change in P(free): a correction of the profile's log odds that fades with the lead.
 
-The weights are a logistic regression with the profile as its offset, drawn to :data:`NOTHING_KNOWN` by a ridge, learned
+The weights are a logistic regression with the profile as its offset, drawn to :data:`BUILT_IN` by a ridge, learned
 on windows that had ended. One set serves all leads, so the forecast of the next hour passes smoothly into that of the
 next week, and far away is the profile itself.
 """
@@ -29,9 +29,31 @@ LEAST_WEEKS: Final = 2
 """Weeks before the first window learned from: with fewer the profile is still finding itself."""
 
 NOTHING_KNOWN: Final = np.zeros(WIDTH)
+"""The prior of a forecast that is to stand on its own machines alone."""
+
+BUILT_IN: Final = np.array(
+    [
+        -0.47,  # busy
+        -0.25,  # free
+        0.37,  # busy_for
+        0.23,  # free_for
+        -0.81,  # surplus
+        -0.42,  # same_time
+        0.41,  # profile
+        0.97,  # if_free
+        1.75,  # if_busy
+        -0.08,  # busy, long
+        0.33,  # free, long
+        0.00,  # busy_for, long
+        0.01,  # free_for, long
+        -0.17,  # surplus, long
+        0.00,  # same_time, long
+    ]
+)
+"""The prior of all others: what the simulated network teaches (``tests/bench/builtin.py``), and no member's machine."""
 
 
-def learn(hours: Hours, state: States, window: int, prior: Floats = NOTHING_KNOWN) -> Floats:
+def learn(hours: Hours, state: States, window: int, prior: Floats = BUILT_IN) -> Floats:
     """The weights, shape (WIDTH,), learned from all windows of ``window`` hours that ended within the hours.
 
     Args:

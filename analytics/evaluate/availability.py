@@ -67,7 +67,7 @@ def resilian(past: Past) -> Floats:
         return profile
     hours, window, start = past.recent
     untold = Present(np.full(hours.busy.shape, UNKNOWN, np.int8), 1.0)
-    weights = near.learn(hours, untold.state, window)
+    weights = near.learn(hours, untold.state, window, near.NOTHING_KNOWN)
     return near.moved(profile, near.corrections(Profiles(hours), untold, window, start, weights))
 
 

@@ -12,6 +12,7 @@ from analytics.evaluate.grid import Grid
 from analytics.history import local_hours
 from analytics.profiles import Hours, Profiles
 from analytics.signals import BUSY, FREE, LASTING, SCALE, UNKNOWN, WIDTH, Present, Signals, States
+from tests.bench import builtin
 
 MONDAY = 1_772_409_600  # 2026-03-02
 NAMES = list(SCALE)
@@ -81,7 +82,7 @@ def test_silence_says_nothing() -> None:
     untold = np.full(hours.busy.shape, UNKNOWN, np.int8)
     told = Signals(Profiles(silent), Present(untold, 1.0), 4).of(np.array([600]), np.array([610]))
     assert not told.any()
-    assert not near.learn(silent, untold, 4).any()  # no window was observed: the prior
+    assert not near.learn(silent, untold, 4, near.NOTHING_KNOWN).any()  # no window was observed: the prior
 
 
 def test_what_persists_is_learned_and_fades_into_the_profile() -> None:
@@ -114,3 +115,15 @@ def test_hundreds_of_machines_teach_by_a_sample() -> None:
     many = Hours(np.tile(hours.busy, (70, 1)), np.tile(hours.observed, (70, 1)), hours.clock)
     few = Hours(many.busy[::4], many.observed[::4], hours.clock)
     np.testing.assert_array_equal(near.learn(many, ends(many), 4), near.learn(few, ends(few), 4))
+
+
+def test_what_is_built_in_is_what_the_simulated_network_teaches() -> None:
+    np.testing.assert_allclose(near.BUILT_IN, builtin.weights(), atol=0.021)
+
+
+def test_one_machine_with_three_weeks_leans_on_what_is_built_in() -> None:
+    hours = sticky(1, 3)
+    weights = near.learn(hours, ends(hours), 4)
+    assert not np.array_equal(weights, near.BUILT_IN)
+    alone = near.learn(hours, ends(hours), 4, near.NOTHING_KNOWN)
+    assert np.abs(weights - near.BUILT_IN).sum() < np.abs(alone - near.BUILT_IN).sum() / 2
