@@ -106,7 +106,16 @@ class Collector:
         return self.program.pid
 
     async def stored(self, count: int) -> None:
-        await self.announced.reach(self.load.newest(count))
+        reached = asyncio.create_task(self.announced.reach(self.load.newest(count)))
+        ended = asyncio.create_task(self.program.ends())
+        try:
+            await asyncio.wait({reached, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not reached.done():
+                raise Found(f"the collector ended with exit code {ended.result()} before all was stored; see its log")
+            reached.result()
+        finally:
+            for waiting in (reached, ended):
+                waiting.cancel()
 
     def buckets(self) -> list[str]:
         return sorted({key.member + RAW for key in self.load.keys})

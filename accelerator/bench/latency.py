@@ -5,7 +5,6 @@ has confirmed the write that holds its reading, after which every read of the st
 Broker, spool and the forwarder's linger are within. The announcement on ``net/v1/touched`` follows within 0.2 s.
 """
 
-import asyncio
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -41,14 +40,12 @@ async def latency(settings: Settings, size: Size, rate: int, progress: Progress)
             async with (
                 collecting(folder, address, load, url, settings.token, command) as collector,
                 publisher(address) as session,
-                asyncio.TaskGroup() as tasks,
             ):
                 cpu = processes.cpu_seconds(collector.pid)
-                publishing = tasks.create_task(paced.run(session))
-                for tenth in range(1, 11):
-                    await paced.reaches(size.count * tenth // 10)
-                    progress(size.count * tenth // 10, size.count)
-                await publishing
+                async with paced.beside(session):
+                    for tenth in range(1, 11):
+                        await paced.reaches(size.count * tenth // 10)
+                        progress(size.count * tenth // 10, size.count)
                 await collector.stored(size.count)
                 cpu = processes.cpu_seconds(collector.pid) - cpu
             took = waited_ms(load, paced.handed_ns, np.load(folder / "confirmed.npy"))

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import numpy as np
@@ -26,8 +28,18 @@ class Paced:
         self._sent = 0
         self._progress = asyncio.Condition()
 
-    async def run(self, session: Session) -> None:
-        """Publish all, and wait until the broker has acknowledged it."""
+    @asynccontextmanager
+    async def beside(self, session: Session) -> AsyncIterator[None]:
+        """Publish all while the body runs; at its end, wait until the broker has acknowledged it."""
+        running = asyncio.create_task(self._run(session))
+        try:
+            yield
+            await running
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
+    async def _run(self, session: Session) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         while self._sent < self._count:

@@ -118,6 +118,10 @@ class Program:
         except OSError as error:
             raise Missing(f"{self._command[0]}: cannot be run: {error.strerror}") from None
 
+    async def ends(self) -> int:
+        """Its exit code, once it has ended."""
+        return await self.process.wait() if self.process else 0
+
     async def kill(self) -> None:
         """kill -9."""
         if self.process is not None and self.process.returncode is None:

@@ -72,8 +72,7 @@ class Faulty:
 async def kills(found: Subject, load: Load, plan: Kills, patience_s: float) -> dict[str, Any]:
     """``sent``, ``stored`` and ``lost`` of messages that come while the bridge is killed; ``stalled``: see below."""
     program, paced = found.bridge.program, Paced(load, plan.count, plan.rate)
-    async with publisher(found.address) as session, asyncio.TaskGroup() as tasks:
-        tasks.create_task(paced.run(session))
+    async with publisher(found.address) as session, paced.beside(session):
         for turn in range(1, plan.times + 1):
             await paced.reaches(plan.count * turn // (plan.times + 1))
             await program.kill()
