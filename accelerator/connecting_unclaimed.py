@@ -55,9 +55,12 @@ async def _retained(url: str) -> tuple[dict[str, list[dict[str, Any]]] | None, s
 
 
 def _kept(settings: Settings, member: str | None) -> dict[tuple[str, str], list[tuple[int, bytes]]] | None:
+    spools = sorted(settings.data_dir.glob("ingest*/spool.sqlite"))  # a folder for each collector
     try:
-        rows = listed(settings.data_dir / "ingest" / "spool.sqlite", kind="unclaimed", member=member)
+        rows = [row for spool in spools for row in listed(spool, kind="unclaimed", member=member)]
     except (FileNotFoundError, sqlite3.DatabaseError):
+        return None
+    if not spools:
         return None
     found: dict[tuple[str, str], list[tuple[int, bytes]]] = {}
     for row in rows:

@@ -41,8 +41,8 @@ _DEVICE = (
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 DEVICE = re.compile(rf"({SLUG.pattern})\.({SLUG.pattern})")
-COLLECTOR = re.compile(rf"(?<=^ingest)-{SLUG.pattern}$")
-"""What a collector's login has behind the program's name."""
+COLLECTOR = re.compile(rf"(?:(?<=^ingest)|(?<=^health-ingest))-{SLUG.pattern}$")
+"""What the logins of a collector with a name have behind those of the one without."""
 _ITERATIONS = 20_000
 _PASSWORD_BYTES = 20
 
@@ -151,14 +151,17 @@ def rules(users: Iterable[str]) -> str:
     text = "# Written by deploy/secrets, deploy/devices and `resilian device`. An unlisted login may do nothing.\n"
     for name in sorted(set(users)):
         device = DEVICE.fullmatch(name)
-        granted = (
-            PROGRAMS.get(COLLECTOR.sub("", name))
-            or (device and tuple(rule.format(device[1]) for rule in _DEVICE))
-            or ()
-        )
+        granted = _program(name) or (device and tuple(rule.format(device[1]) for rule in _DEVICE)) or ()
         if granted:
             text += f"\nuser {name}\n" + "".join(f"topic {rule}\n" for rule in granted)
     return text
+
+
+def _program(name: str) -> tuple[str, ...]:
+    """The rules of a program's login; ``ingest-<name>`` has those of ingest, its health check reads its own health."""
+    plain = COLLECTOR.sub("", name)
+    own = name.removeprefix("health-")
+    return tuple(rule.replace("health/ingest", f"health/{own}") for rule in PROGRAMS.get(plain, ()))
 
 
 def replace(path: Path, text: str) -> None:

@@ -22,9 +22,12 @@ _SAID: Final[dict[Kind, tuple[str, Callable[[sqlite3.Connection, str], dict[str,
 
 
 class Announcer:
-    """Publishes both, retained, at most once a second a member."""
+    """Publishes both, retained, at most once a second a member; of a member that another collector has, nothing."""
 
-    def __init__(self, thread: SpoolThread, publish: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self, thread: SpoolThread, publish: Callable[[str, bytes], None], takes: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        self._takes = takes
         self._thread = thread
         self._publish = publish
         self._tasks = Background()
@@ -37,7 +40,7 @@ class Announcer:
 
     def changed(self, kind: Kind, members: Iterable[str]) -> None:
         """What is kept of these members changed; "" is what came below nobody's name."""
-        for member in members:
+        for member in filter(self._takes, members):
             self._trailing[kind].poke(member)
 
     async def close(self, patience_s: float) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from fleet.topics import DEVICES, SLUG
+from ingest.sparkplug import memory
 
 FENCES: Final = "net/v1/handover"
 _TABLE: Final = (
@@ -148,3 +149,4 @@ def remember(db: sqlite3.Connection, changed: Mapping[str, Holding] | Iterable[t
     if rows:
         db.execute(_TABLE)  # a file that replaced a damaged one has none
         db.executemany("INSERT OR REPLACE INTO handover VALUES (?, ?, ?, ?)", rows)
+        memory.forget(db, [member for member, state, *_ in rows if state == "gone"])

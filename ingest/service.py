@@ -90,7 +90,7 @@ class _Service:
         self._shares = Shares()
         self._collector = Collector(gathering, thread, self._on_batch, self._on_kept, self._complete)
         self._touched = Touched(self._publish)
-        self._announcer = Announcer(thread, self._retain)
+        self._announcer = Announcer(thread, self._retain, members.takes)
         self._losses = losses.Losses(config.program, thread, store, self._publish)
         self._forwarder = Forwarder(
             thread, store, on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
@@ -255,6 +255,7 @@ class _Service:
     def _handed_over(self, gone: str | None) -> None:
         if gone is not None:
             self._gathering.numbers.forget(gone)
+            self._gathering.sparkplug.forget(gone)
         self._gathering.use(self._watcher.current)
         self._changed()
 

@@ -22,6 +22,9 @@ rejects_app = typer.Typer(name="rejects", help="List refused messages, or try th
 MemberOption = Annotated[str | None, typer.Option("--member", help="Only this member's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _PATIENCE_S = 120.0
+CollectorOption = Annotated[
+    str | None, typer.Option("--collector", help="Name of the collector; without it, the one that has none.")
+]
 _SHOWN = ("at", "topic", "reason", "field", "value", "rule")
 
 
@@ -33,6 +36,7 @@ def rejects_list(
         bool, typer.Option("--quarantine", help="Batches that damage to the disk took, instead.")
     ] = False,
     data: Annotated[Path | None, typer.Option("--data", help="Data folder of the collector.")] = None,
+    collector: CollectorOption = None,
     as_json: Json = False,
 ) -> None:
     """List what was refused: reason, field, value, rule, payload prefix and hash. Works beside a running collector.
@@ -43,7 +47,7 @@ def rejects_list(
 
     if quarantine and (member or unclaimed):
         raise Usage("--quarantine: a batch that cannot be read belongs to nobody; leave --member and --unclaimed out")
-    spool = settings.load(data_dir=data).data_dir / "ingest" / "spool.sqlite"
+    spool = settings.load(data_dir=data).data_dir / _program(collector) / "spool.sqlite"
     kind: Literal["reject", "unclaimed"] = "unclaimed" if unclaimed else "reject"
     try:
         rows = quarantined(spool) if quarantine else listed(spool, kind=kind, member=member)
@@ -61,25 +65,28 @@ def rejects_list(
 
 
 @rejects_app.command("retry")
-def rejects_retry(member: MemberOption = None, as_json: Json = False) -> None:
+def rejects_retry(member: MemberOption = None, collector: CollectorOption = None, as_json: Json = False) -> None:
     """Decode refused messages again, after a profile or the registry was corrected; read what is in quarantine again.
 
     Example: resilian rejects retry --member zorn
     """
-    _obeyed({"do": "retry-rejects"} | ({"member": member} if member else {}), "messages tried again", as_json)
+    _obeyed(
+        {"do": "retry-rejects"} | ({"member": member} if member else {}), "messages tried again", collector, as_json
+    )
 
 
 @rejects_app.command("dismiss")
-def rejects_dismiss(as_json: Json = False) -> None:
+def rejects_dismiss(collector: CollectorOption = None, as_json: Json = False) -> None:
     """Give up what is in quarantine, once you have seen what was lost and when; nothing else is touched.
 
     Example: resilian rejects dismiss
     """
-    _obeyed({"do": "dismiss-quarantine"}, "readings given up", as_json)
+    _obeyed({"do": "dismiss-quarantine"}, "readings given up", collector, as_json)
 
 
 def repush(
     since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="ISO 8601; default all kept.")] = None,
+    collector: CollectorOption = None,
     as_json: Json = False,
 ) -> None:
     """Send what the spool still keeps to the store again: for a store that lost what it had confirmed.
@@ -92,11 +99,16 @@ def repush(
             order["since"] = round(datetime.fromisoformat(since).timestamp() * 1000)
         except ValueError:
             raise Usage(f"--since {since}: an ISO 8601 time such as 2026-11-23T06:00:00+01:00") from None
-    _obeyed(order, "batches sent again", as_json)
+    _obeyed(order, "batches sent again", collector, as_json)
 
 
-def _obeyed(order: dict[str, Any], what: str, as_json: bool) -> None:
-    outcome = run(command(settings.load(), order))
+def _program(collector: str | None) -> str:
+    """Of a collector's name: that of its folder and its topics."""
+    return f"ingest-{collector}" if collector else "ingest"
+
+
+def _obeyed(order: dict[str, Any], what: str, collector: str | None, as_json: bool) -> None:
+    outcome = run(command(settings.load(), order, _program(collector)))
     if "error" in outcome:
         raise Found(f"the collector could not: {outcome['error']}")
     if as_json:

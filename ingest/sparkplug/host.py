@@ -92,6 +92,14 @@ class Host:
         for _, source in self.sources():
             source.expire(now_ms)
 
+    def forget(self, member: str) -> None:
+        """Another collector follows this member from now on."""
+        gone = {key for key in self._nodes if key.member == member}
+        self._nodes = {key: node for key, node in self._nodes.items() if key not in gone}
+        self._touched, self._gaps, self._wanted = self._touched - gone, self._gaps - gone, self._wanted - gone
+        self._births = {place: birth for place, birth in self._births.items() if place[0].member != member}
+        del self._of_member[member]
+
     def figures(self) -> dict[str, int]:
         """For the collector's health."""
         names = ("births", "deaths", "stale_deaths", "missing", "late", "rebirths")

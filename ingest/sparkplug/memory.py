@@ -5,6 +5,7 @@ So data that come by alias after a restart of ours are read without a rebirth, a
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from ingest.gaps.source import Source
@@ -80,6 +81,15 @@ def remember(db: sqlite3.Connection, changes: Changes) -> None:
     db.executemany(
         "INSERT OR REPLACE INTO sparkplug_gap VALUES (?, ?, ?)", [(*key, body) for key, body in changes.gaps.items()]
     )
+
+
+def forget(db: sqlite3.Connection, members: Iterable[str]) -> None:
+    """The nodes of these members are another collector's now."""
+    for member in members:
+        for table in _TABLES:
+            db.execute(table)
+        for name in ("sparkplug_node", "sparkplug_birth", "sparkplug_gap"):
+            db.execute(f"DELETE FROM {name} WHERE member = ?", (member,))  # noqa: S608 - names of our own
 
 
 def _to_json(birth: Birth) -> str:
