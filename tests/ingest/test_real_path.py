@@ -14,8 +14,9 @@ from fleet.batch import MachineKey
 from ingest.rejects import MAX_BYTES, MAX_MESSAGES
 from ingest.unclaimed import MAX_DEVICES
 from tests.ingest.casefiles import ARRIVED, CASES, folders, payload_of
+from tests.ingest.conftest import Mosquitto
 from tests.ingest.real_path import Device, Outcome, device_of, trial
-from tests.servers import Broker, InfluxServer
+from tests.servers import InfluxServer
 
 pytestmark = pytest.mark.mosquitto
 
@@ -81,12 +82,12 @@ def differences(device: Device, outcome: Outcome) -> list[str]:
     return said
 
 
-async def test_every_case(store: tuple[str, str], mosquitto: Broker, tmp_path: Path) -> None:
+async def test_every_case(store: tuple[str, str], broker: Mosquitto, tmp_path: Path) -> None:
     """No payload ends the loop: the last message of all is stored after every one of them."""
     sent = devices()
     assert len(sent) > 200
     nobody = [("m/canonical/nobody/reading", b'{"power_w":1}'), ("m/stranger/x/reading", b'{"power_w":1}')]
-    outcome = await trial(tmp_path, mosquitto.url, store, sent, more=nobody)
+    outcome = await trial(tmp_path, broker.address.url, store, sent, more=nobody)
     assert [line for device in sent for line in differences(device, outcome)] == []
     assert outcome.unclaimed == ["m/canonical/nobody/reading"]
     assert [row["reason"] for row in outcome.rejects[MachineKey("", "")]] == ["topic"]
@@ -98,7 +99,7 @@ async def test_every_case(store: tuple[str, str], mosquitto: Broker, tmp_path: P
 
 
 async def test_a_firmware_update_costs_the_field_alone(
-    store: tuple[str, str], mosquitto: Broker, tmp_path: Path
+    store: tuple[str, str], broker: Mosquitto, tmp_path: Path
 ) -> None:
     """From one message to the next a number becomes text, in messages and in arrays: nothing else is lost."""
     device = device_of(CASES / "canonical" / "scalar")
@@ -106,7 +107,7 @@ async def test_a_firmware_update_costs_the_field_alone(
     before = [{"at": at + number, "power_w": 3120 + number, "count": number} for number in range(200)]
     after = [{"at": at + number, "power_w": f"{3120 + number}", "count": number} for number in range(200, 400)]
     more = [(device.topic, json.dumps(body).encode()) for body in (*before, *after[:100], after[100:])]
-    outcome = await trial(tmp_path, mosquitto.url, store, [device], more=more)
+    outcome = await trial(tmp_path, broker.address.url, store, [device], more=more)
     found = sorted(outcome.readings[device.key], key=lambda one: one["at"])
     assert [one["counter"] for one in found] == list(range(400))
     assert [one.get("power_w") for one in found] == [3120.0 + number for number in range(200)] + [None] * 200
@@ -115,11 +116,11 @@ async def test_a_firmware_update_costs_the_field_alone(
     assert sorted(len(row["indices"]) for row in refused) == [0] * 100 + [100]
 
 
-async def test_unclaimed_devices_are_bounded_in_number_and_bytes(mosquitto: Broker, tmp_path: Path) -> None:
+async def test_unclaimed_devices_are_bounded_in_number_and_bytes(broker: Mosquitto, tmp_path: Path) -> None:
     place = (f"duckdb:///{tmp_path / 'store.duckdb'}", "")
     flood = [(f"m/canonical/new-{number % 150}/reading", b'{"count":%d}' % number) for number in range(2_300)]
     large = [("m/canonical/large/x", b'{"note":"%s"}' % (b"a" * 60_000))] * 200
-    outcome = await trial(tmp_path, mosquitto.url, place, devices()[:1], more=[*flood, *large])
+    outcome = await trial(tmp_path, broker.address.url, place, devices()[:1], more=[*flood, *large])
     assert outcome.health["unclaimed"] == len(flood) + len(large)
     assert 100 < len(outcome.unclaimed) <= MAX_MESSAGES
     assert outcome.unclaimed.count("m/canonical/large/x") * 60_000 <= MAX_BYTES
@@ -129,8 +130,8 @@ async def test_unclaimed_devices_are_bounded_in_number_and_bytes(mosquitto: Brok
 
 
 @pytest.mark.parametrize("arrived", sorted({device_of(folder).arrived for folder in folders()} - {ARRIVED}))
-async def test_cases_of_another_day(arrived: str, mosquitto: Broker, tmp_path: Path) -> None:
+async def test_cases_of_another_day(arrived: str, broker: Mosquitto, tmp_path: Path) -> None:
     sent = devices(arrived)
     place = (f"duckdb:///{tmp_path / 'store.duckdb'}", "")
-    outcome = await trial(tmp_path, mosquitto.url, place, sent, clock=arrived)
+    outcome = await trial(tmp_path, broker.address.url, place, sent, clock=arrived)
     assert [line for device in sent for line in differences(device, outcome)] == []
