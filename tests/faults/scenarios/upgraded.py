@@ -80,6 +80,5 @@ def holds(world: World, outcome: dict[str, Any]) -> list[str]:
     return [] if found == expected else [f"kept are {found}, not {expected}"]
 
 
-SCENARIO: Final = Scenario(
-    fault=15, name="upgraded", strike=strike, sabotage="forgotten-spool", holds=holds, short_rounds=1
-)
+SCENARIO: Final = Scenario(fault=15, name="upgraded", strike=strike, sabotage="forgotten-spool", holds=holds)
+"""Its short form is ``tests/accelerator/test_upgrade.py``."""
