@@ -15,6 +15,7 @@ from ingest.decoders import formats
 from ingest.forwarder import Forwarder
 from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
+from ingest.shares import loudest
 from ingest.thread import SpoolThread
 from ingest.work import Work
 
@@ -89,7 +90,10 @@ class Report:
         self._loads.update(message.member for message in work.unclaimed)
 
     def beat(self, received: int, seconds: float, loud: Collection[str]) -> None:
-        """So many messages were received since the start; ``seconds`` since the last call; these members went apart."""
+        """So many messages were received since the start; ``seconds`` since the last call; these members went apart.
+
+        A flood of messages that are refused or nobody's is named, too; it makes no readings to set apart.
+        """
         self._rate = round((received - self._received) / seconds, 1)
         self._received = received
         loads, self._loads = self._loads, Counter()
@@ -98,8 +102,9 @@ class Report:
             for member, count in loads.most_common()
         ]
         self._loudest = told[0] if told else None
+        named = {*loud, *loudest({member: count / seconds for member, count in loads.items()})}
         self._floods = {member: (one, left - 1) for member, (one, left) in self._floods.items() if left > 1}
-        self._floods |= {one["member"]: (one, _BEATS_NAMED) for one in told if one["member"] in loud}
+        self._floods |= {one["member"]: (one, _BEATS_NAMED) for one in told if one["member"] in named}
 
     def figures(
         self, gathering: Gathering, thread: SpoolThread, collector: Collector, forwarder: Forwarder, watcher: Watcher

@@ -1,7 +1,7 @@
 """Who sends so much more than the others that its readings must not make theirs wait. Pure."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -74,7 +74,7 @@ class Shares:
         total, others = sum(self._rates.values()), len(self._rates) - 1
         loud = set(waiting)
         for member, rate in self._rates.items():
-            bound = max(FLOOR, TIMES * (total - rate) / others) if others else math.inf
+            bound = _bound(rate, total, others)
             if rate > bound or (member in self.loud and rate > _CALM * bound):
                 loud.add(member)
         self.loud = loud
@@ -84,6 +84,16 @@ class Shares:
         """Who was loud at any time since the last call."""
         heard, self._heard = self._heard, set(self.loud)
         return heard
+
+
+def loudest(rates: Mapping[str, float]) -> set[str]:
+    """Who is loud among members that send so many messages a second, of whatever kind."""
+    total, others = sum(rates.values()), len(rates) - 1
+    return {member for member, rate in rates.items() if rate > _bound(rate, total, others)}
+
+
+def _bound(rate: float, total: float, others: int) -> float:
+    return max(FLOOR, TIMES * (total - rate) / others) if others else math.inf
 
 
 def _part(batch: ReadingBatch, rows: NDArray[np.intp]) -> ReadingBatch:

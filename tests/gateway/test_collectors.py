@@ -1,12 +1,22 @@
 """Several collectors on the operator's page: each is seen, their figures stand together, the flooder is named."""
 
+import asyncio
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from bus.client import BrokerAddress
 from gateway import collectors
 from gateway.live import Live
 from gateway.words import words
+from ingest.level import Limits
+from ingest.service import IngestConfig, run
+from store.base import Store
 from tests.gateway import world
+from tests.gateway.running import Running
+from tests.gateway.test_events_of_ingest import until_text
+from tests.servers import Broker
 
 
 def heard(*programs: tuple[str, dict[str, Any]]) -> Live:
@@ -45,3 +55,28 @@ def test_the_flooder_is_named_the_worst_first() -> None:
 def test_what_an_older_collector_says_is_read() -> None:
     live = heard(("ingest", {}))
     assert (collectors.floods(live, words("fr", "Europe/Paris")), live.malformed) == ([], 0)
+
+
+async def test_a_flood_is_named_on_the_page(gateway: Running, mosquitto: Broker, store: Store, tmp_path: Path) -> None:
+    """From real messages through a real collector: readings of one member, and what belongs to no machine."""
+    config = IngestConfig(
+        BrokerAddress.parse(mosquitto.url), gateway.fleet.folder, tmp_path / "data", limits=Limits(min_free_bytes=0)
+    )
+    stop = asyncio.Event()
+    collector = asyncio.create_task(run(config, store, stop=stop))
+    try:
+        await until_text(gateway, "/metrics", 'resilian_program_alive{program="ingest"} 1.0')
+        assert "inonde" not in await gateway.get("/network")
+        at = int(datetime.now(UTC).timestamp() * 1000)
+        quiet, loud = sorted(gateway.fleet.members)[:2]
+        flood = [
+            (f"m/{loud}/nowhere/reading", json.dumps({"at": at + number, "power_w": 1}).encode())
+            for number in range(3000)
+        ]
+        await gateway.talk.publish_all([(f"m/{quiet}/nowhere/reading", flood[0][1]), *flood])
+        page = await until_text(gateway, "/network", "inonde la collecte")
+        assert f"{loud} inonde la collecte" in page
+        assert f"{quiet} inonde" not in page
+    finally:
+        stop.set()
+        await collector
