@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fleet.batch import Reading
+from fleet.batch import NO_INT, Reading
 from ingest.decoders import values
 from ingest.decoders.base import MAX_METRICS, Context, DecodeError, Fault, metrics_json, refuse_unreadable
 from ingest.decoders.bodies import BODIES
@@ -52,12 +52,16 @@ class Profile:
         if not documents:
             context.note("quiet")
         readings, faults = [], []
+        numbers: list[tuple[int, int]] = []
         for index, element in enumerate(documents):
             reading, wrong = _read(message, topic, element, context)
             readings += [reading] if reading else []
+            numbers += _numbers(message, topic, element, context) if wrong and not reading else []
             faults += [fault._replace(element=index) for fault in wrong] if many else wrong
         if faults:
-            raise DecodeError.of(faults, readings)
+            error = DecodeError.of(faults, readings)
+            error.numbers = numbers
+            raise error
         return readings
 
     def _find_message(self, topic: str) -> Message | None:
@@ -96,6 +100,20 @@ def _read(message: Message, topic: str, document: Any, context: Context) -> tupl
             faults = [Fault("empty", "", "", f"one of {', '.join(_wanted(message))}")]
         return None, faults
     return Reading(at_ms, metrics=metrics_json(metrics) if metrics else "", **found), faults
+
+
+def _numbers(message: Message, topic: str, document: Any, context: Context) -> list[tuple[int, int]]:
+    """(boot, seq) of a refused element, if it has a number."""
+    if message.seq is None or isinstance(document, DecodeError):
+        return []
+    try:
+        _, parts = parts_of(message, topic, named_by_topic(message, topic, document), context.channel)
+        source = values.source_of(message, parts, context.channel)
+        seq = values.count(message.seq, source)
+        boot = values.count(message.boot, source) if message.boot else None
+    except DecodeError:
+        return []
+    return [] if seq is None else [(NO_INT if boot is None else boot, seq)]
 
 
 def _collected(readers: list[tuple[str, Callable[[], Any]]]) -> tuple[dict[str, Any], list[Fault]]:

@@ -1,15 +1,19 @@
 """Which numbered readings are missing: by hand, and against sets of numbers."""
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.batch import NO_INT, MachineKey, ReadingBatch, empty_rows
+from ingest.decoders import Context, DecodeError, decoder
 from ingest.gaps import memory
 from ingest.gaps.life import MAX_GAPS, Gap, Life, Took
 from ingest.gaps.numbers import Numbers, Refused
@@ -119,6 +123,26 @@ def test_numbers_of_refused_readings_are_not_missing() -> None:
     numbers.refused([Refused(PRESS, [(1, 3), (1, 4), (9, 1)], NOW)])
     assert missing(numbers) == []
     assert numbers.to_save(NOW) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "topic", "elements", "numbers"),
+    [
+        ("canonical", "m/acme/press/reading", [{"seq": 3, "boot": 9, "at": 1}, {"seq": 4, "power_w": "x"}],
+         [(9, 3), (NO_INT, 4)]),
+        ("canonical", "m/acme/press/reading", [{"seq": 2**64, "at": 1}, {"seq": "5", "at": 1}, {"at": 1}, 7], []),
+        ("generic", "m/acme/plc/press", [{"power": "low", "seq": 3, "boot": 9}, {"ts": "soon", "power": 1, "seq": 4}],
+         [(9, 3), (NO_INT, 4)]),
+        ("generic", "m/acme/plc/press", [{"power": "low", "seq": "x"}, {"power": "low"}, 7], []),
+    ],
+)  # fmt: skip
+def test_decoders_tell_the_numbers_of_what_they_refuse(
+    name: str, topic: str, elements: list[object], numbers: list[tuple[int, int]]
+) -> None:
+    with pytest.raises(DecodeError) as caught:
+        decoder(name)(topic, json.dumps(elements).encode(), Context(NOW, ZoneInfo("UTC"), None, 1.0))
+    assert caught.value.numbers == numbers
+    assert caught.value.readings == []
 
 
 def test_memory_is_bounded() -> None:
