@@ -15,8 +15,9 @@ from bus.client import Session
 from fleet.batch import MachineKey
 from ingest.config import IngestConfig
 from ingest.errors import MemberClaimed
-from ingest.handover import Members
-from ingest.service import run
+from ingest.handover import Holding, Members, remember
+from ingest.service import SPOOL_FILE, run
+from ingest.thread import SpoolThread
 from store import Store
 from tests.ingest.conftest import Mosquitto
 
@@ -197,5 +198,20 @@ async def test_who_lost_its_spool_leaves_the_others_theirs(
         await others.until(lambda health: health["ingest"].get("elsewhere") == {"acme": "ingest-north"})
         others.session.publish("m/acme/saw/power", b"7")
         await others.session.flush()
+        await others.until(lambda health: health["ingest-north"]["stored"] == 1)
+    assert await stored(store) == Counter([7])
+
+
+async def test_a_move_that_a_kill_cut_off_is_finished(config: IngestConfig, store: Store, others: Others) -> None:
+    """Killed after it had asked for the member and before the fence came: the fence is published anew."""
+    north = named(config, "north")
+    thread = SpoolThread(north.data_dir / SPOOL_FILE, north.limits, lambda report: pytest.fail(report))
+    await thread.open()
+    await thread.query(lambda db: remember(db, {"acme": Holding("adopting", "f1")}))
+    await thread.close()
+    async with collecting(config, store, others), collecting(north, store, others):
+        await others.until(lambda health: health["ingest-north"]["members"] == ["acme"])
+        await others.until(lambda health: health["ingest"]["elsewhere"] == {"acme": "ingest-north"})
+        others.session.publish("m/acme/saw/power", b"7")
         await others.until(lambda health: health["ingest-north"]["stored"] == 1)
     assert await stored(store) == Counter([7])
