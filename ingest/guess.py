@@ -5,7 +5,7 @@ guessed to be of it too, with the least score: so the device's owner is told whi
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Final, NamedTuple
@@ -16,6 +16,7 @@ from fleet.topics import canonical_machine
 from ingest.decoders import DECODERS, Context, Decode, DecodeError, decoder, formats
 from ingest.decoders.base import Fault
 from ingest.decoders.profile import profiles
+from ingest.rejects import clean
 
 LENIENT_MS: Final = 129_600_000
 """A guess looks at form alone: local times of any zone, and of a clock a day ahead, are times (36 hours)."""
@@ -76,8 +77,11 @@ class Guess:
         return text + (f"; channel {self.channel} of {', '.join(self.channels)}" if self.channels else "")
 
     def body(self) -> dict[str, Any]:
-        """As ``net/v1/unclaimed`` carries it."""
-        return {**asdict(self), "fault": self.fault and self.fault._asdict(), "reason": self.reason}
+        """As ``net/v1/unclaimed`` carries it: text that any JSON reader takes, whatever a device wrote."""
+        said = {**asdict(self), "fault": self.fault and self.fault._asdict(), "reason": self.reason}
+        fault = said["fault"] and {name: _clean(value) for name, value in said["fault"].items()}
+        channels = tuple(_clean(name) for name in self.channels)
+        return {**{name: _clean(value) for name, value in said.items()}, "fault": fault, "channels": channels}
 
 
 def guess(topic: str, payload: bytes, arrived_ms: int, hint: Hint = Hint()) -> Guess | None:  # noqa: B008 - immutable
@@ -116,12 +120,25 @@ def powers(name: str, channel: str | None, topic: str, payload: bytes, arrived_m
     Raises:
         KeyError: no such format.
     """
-    decode = decoder(name)
-    try:
-        readings = decode(topic, payload, Context(arrived_ms + LENIENT_MS, channel=channel))
-    except DecodeError as error:
-        readings = error.readings
+    context = Context(arrived_ms + LENIENT_MS, channel=channel)
+    readings, _ = _decoded(decoder(name), topic, payload, context)
     return [reading.power_w for reading in readings if not math.isnan(reading.power_w)]
+
+
+def _clean(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
+def _decoded(
+    decode: Decode, topic: str, payload: bytes, context: Context
+) -> tuple[Sequence[Reading], tuple[Fault, ...]]:
+    """What a decoder makes of a payload: readings, and what is wrong."""
+    try:
+        return decode(topic, payload, context), ()
+    except DecodeError as error:
+        return error.readings, error.faults
+    except Exception:  # noqa: BLE001 - a guess is no reason for a collector to stop: this format does not read it
+        return (), ()
 
 
 def _names(hint: Hint) -> list[str]:
@@ -145,11 +162,8 @@ def _of_format(name: str, topic: str, payload: bytes, at_ms: int, hint: Hint) ->
 
 
 def _scored(name: str, decode: Decode, topic: str, payload: bytes, context: Context) -> Guess | None:
-    fault: Fault | None = None
-    try:
-        readings = decode(topic, payload, context)
-    except DecodeError as error:
-        readings, fault = error.readings, error.faults[0]
+    readings, faults = _decoded(decode, topic, payload, context)
+    fault = faults[0] if faults else None
     feed, device = feed_topic(topic, name), device_name(topic, name)
     if not readings:
         known = fault is not None and fault.field and fault.value not in ("", "null") and fault.reason in _VALUES
@@ -177,12 +191,9 @@ def _quantities(reading: Reading) -> list[str]:
 
 def _channels(decode: Decode, topic: str, payload: bytes, at_ms: int) -> tuple[str, ...]:
     """The channels a payload has, the likeliest first; empty when it has one: ``sum`` of a list, else as named."""
-    try:
-        decode(topic, payload, Context(at_ms + LENIENT_MS))
-    except DecodeError as error:
-        fault = next((fault for fault in error.faults if fault.reason == "channel"), None)
-        return _named(fault) if fault else ()
-    return ()
+    _, faults = _decoded(decode, topic, payload, Context(at_ms + LENIENT_MS))
+    fault = next((fault for fault in faults if fault.reason == "channel"), None)
+    return _named(fault) if fault else ()
 
 
 def _named(fault: Fault) -> tuple[str, ...]:

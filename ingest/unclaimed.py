@@ -15,7 +15,9 @@ from ingest.guess import Hint, guess, look_again, restored
 MAX_DEVICES: Final = 100
 """Topics a member; further ones are counted with their member, and their messages kept within its bound."""
 LOOK_MS: Final = 10_000
-"""A device is guessed anew at its first message in each span of that length: a guess decodes a payload many times."""
+"""A device is guessed anew at its first message in each span of that length, and of as much again for every
+:data:`LOOK_BYTES`: a guess decodes a payload many times, and nobody shall keep the collector busy by that."""
+LOOK_BYTES: Final = 4_096
 _NO_ROUTE: Final = Fault("unclaimed", "", "", "a topic that a machine of the registry has")
 
 
@@ -45,7 +47,8 @@ def add_unclaimed(db: sqlite3.Connection, bounds: rejects.Bounds, messages: list
 
 
 def _heard_again(db: sqlite3.Connection, message: Unclaimed, last_ms: int, found: str) -> None:
-    if message.at_ms // LOOK_MS != last_ms // LOOK_MS:
+    span_ms = LOOK_MS * (1 + len(message.payload) // LOOK_BYTES)
+    if message.at_ms // span_ms != last_ms // span_ms and len(message.payload) <= rejects.WHOLE_BYTES:
         before = restored(json.loads(found))
         after = look_again(before, message.topic, message.payload, message.at_ms, message.hint)
         found = json.dumps(after and after.body())
@@ -59,7 +62,8 @@ def _new_device(db: sqlite3.Connection, message: Unclaimed) -> None:
     (devices,) = db.execute("SELECT count(*) FROM device WHERE member = ?", (message.member,)).fetchone()
     if devices >= MAX_DEVICES:
         return
-    found = guess(message.topic, message.payload, message.at_ms, message.hint)
+    whole = len(message.payload) <= rejects.WHOLE_BYTES
+    found = guess(message.topic, message.payload, message.at_ms, message.hint) if whole else None
     db.execute(
         "INSERT INTO device VALUES (?, ?, ?, ?, 1, ?, ?)",
         (

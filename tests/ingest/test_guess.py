@@ -6,7 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from fleet.batch import Reading
 from fleet.topics import matches, slugify
+from ingest.decoders import Context
 from ingest.guess import Hint, guess, look_again, restored
 from ingest.own import own_decoders
 from tests.ingest.casefiles import folders
@@ -97,3 +99,23 @@ units = { W = 1, kW = 1000 }
     found = guess("m/acme/p/puissance", b"12.5 kW", NOW, hint)
     assert found is not None
     assert (found.format, found.power_w, found.topic) == ("presse", 12_500.0, "m/acme/p/puissance")
+
+
+def test_what_a_device_wrote_is_made_readable_for_any_reader() -> None:
+    found = guess("m/acme/x/tele/SENSOR", b'{"ENERGY": {"Power": "a\\u0000b", "Total": 2}}', NOW)
+    assert found is not None
+    assert found.fault is not None
+    assert found.fault.value == "a\0b"
+    assert found.body()["fault"]["value"] == "a\ufffdb"
+    assert "\0" not in found.body()["reason"]
+
+
+def test_a_decoder_that_fails_reads_nothing() -> None:
+    def broken(topic: str, payload: bytes, context: Context) -> list[Reading]:
+        raise RuntimeError("a fault of its own")
+
+    hint = Hint(own={"broken": broken})
+    found = guess("m/acme/x/reading", b'{"power_w": 3120}', NOW, hint)
+    assert found is not None
+    assert found.format == "canonical"
+    assert look_again(found, "m/acme/x/reading", b'{"power_w": 3}', NOW, hint) is not None
