@@ -98,7 +98,7 @@ def _regress(signals: Floats, offset: Floats, free: Floats, weight: float, prior
         chance = expit(offset + signals @ found)
         slope = signals.T @ (weight * (free - chance)) - RIDGE * (found - prior)
         bend = (signals * (weight * chance * (1.0 - chance))[:, None]).T @ signals + RIDGE * np.eye(len(found))
-        step = np.linalg.solve(bend, slope)
+        step = np.clip(np.linalg.solve(bend, slope), -2.0, 2.0)  # far off, a whole step may overshoot
         found = found + step
         if float(np.abs(step).max()) < 1e-4:
             break

@@ -33,11 +33,11 @@ WINDOW_H: Final = 6
 ZONE: Final = "Europe/Paris"
 
 
-def simulated() -> Grid:
+def simulated(seed: int = SEED) -> Grid:
     """The true hours of the network's machines over the weeks before :data:`END`."""
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder), SEED, END)
-        plants = plants_of(SEED, load(Path(folder)))
+        write(Path(folder), seed, END)
+        plants = plants_of(seed, load(Path(folder)))
     return Grid.of({plant.name: recorded(plant) for plant in plants}, ZONE)
 
 

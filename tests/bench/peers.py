@@ -84,32 +84,25 @@ def main() -> None:
     rounds = list(folds(grid, asked.window, 0, asked.first_weeks))
     free, known = windows(grid.busy > 0, grid.observed, asked.window)
     outcome = np.concatenate([fold.free[fold.scored] for fold in rounds])
-    casts: dict[str, list[Floats]] = {}
-    seconds: dict[str, float] = {}
-    for name, model in MODELS.items():
-        began = time.process_time()
-        casts[name] = [model(fold.past)[:, fold.hour_of_week] for fold in rounds]
-        seconds[name] = time.process_time() - began
-    for name in asked.peers.split(","):
-        began = time.process_time()
-        casts[name] = [
-            cast(
-                known_makers[name],
-                free.astype(np.float64),
-                known,
-                fold,
-                asked.window,
-                int(np.searchsorted(grid.clock.week, fold.week)),
-            )
-            for fold in rounds
+
+    def told(name: str) -> list[Floats]:
+        if name in MODELS:
+            return [MODELS[name](fold.past)[:, fold.hour_of_week] for fold in rounds]
+        origins = [int(np.searchsorted(grid.clock.week, fold.week)) for fold in rounds]
+        return [
+            cast(known_makers[name], free.astype(np.float64), known, fold, asked.window, origin)
+            for fold, origin in zip(rounds, origins, strict=True)
         ]
-        seconds[name] = time.process_time() - began
-    ours = summed_losses(casts[OURS], rounds)
-    for name, told in casts.items():
-        flat = np.concatenate([one[fold.scored] for one, fold in zip(told, rounds, strict=True)])
-        gain = scores.gain(ours, summed_losses(told, rounds))
+
+    ours = summed_losses(told(OURS), rounds)
+    for name in [*MODELS, *asked.peers.split(",")]:
+        began = time.process_time()
+        casts = told(name)
+        seconds = round(time.process_time() - began, 2)
+        flat = np.concatenate([one[fold.scored] for one, fold in zip(casts, rounds, strict=True)])
+        gain = scores.gain(ours, summed_losses(casts, rounds))
         row = {"forecast": name, **scores.of(flat, outcome), "ours_better_percent": [gain.value, gain.low, gain.high]}
-        sys.stdout.write(json.dumps({**row, "cpu_s": round(seconds[name], 2)}) + "\n")
+        sys.stdout.write(json.dumps({**row, "cpu_s": seconds}) + "\n")
         sys.stdout.flush()
 
 
