@@ -105,9 +105,10 @@ def evaluate(
     Raises:
         ValueError: an argument out of range, nothing observed, or too few weeks to score a window.
     """
-    for name, value, low, high in (("window", window_h, 1, WEEK_HOURS), ("lead", lead_h, 0, 4 * WEEK_HOURS)):
-        if not low <= value <= high:
-            raise ValueError(f"{name} of {value} h: whole hours from {low} to {high}")
+    if not 1 <= window_h <= WEEK_HOURS:
+        raise ValueError(f"window of {window_h} h: whole hours from 1 to {WEEK_HOURS}")
+    if not 0 <= lead_h <= 4 * WEEK_HOURS:
+        raise ValueError(f"lead of {lead_h:g} h: from 0 to {4 * WEEK_HOURS} h")
     if first_weeks < 1:
         raise ValueError(f"first weeks {first_weeks}: at least 1 week must be left to learn from")
     grid = Grid.of(timelines(intervals, observed), timezone)
