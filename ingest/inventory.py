@@ -1,4 +1,4 @@
-"""Which batches wait in the spool, kept beside its file: what is missing from a damaged file can be named.
+"""Which batches wait in the spool or are in quarantine, beside its file: what a damaged file lacks can be named.
 
 Written after the commit and before the acknowledgement, without waiting for the disk: a killed program leaves it whole;
 a machine without power may leave it some seconds old, and what was lost since is then not named.
@@ -14,7 +14,7 @@ from ingest import schema
 
 
 class Waiting(NamedTuple):
-    """A batch that the store has not confirmed."""
+    """A batch that the store has not confirmed, and that nobody has given up."""
 
     id: int
     readings: int

@@ -1,14 +1,19 @@
 """How much the spool may hold, and how much it holds."""
 
+import shutil
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from ingest import apart
 from ingest.quarantine import NOTHING, Figures, figures
 
 DAY_MS: Final = 86_400_000
+_PAGES: Final = 16 * 16_384
+"""For indexes and half-filled pages."""
+_UNUSED: Final = "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +65,15 @@ def oldest_ms(db: sqlite3.Connection) -> int:
     """When the oldest waiting batch that is in no lane was made; 0 without one."""
     row = db.execute(apart.OLDEST).fetchone()
     return int(row[0]) if row else 0
+
+
+def is_short(db: sqlite3.Connection, path: Path, size: int, limits: Limits) -> int:
+    """0 when ``size`` bytes of batches may be written; else how much has to be free inside the file before.
+
+    Where the disk has no room, the pages of what was deleted are written again, and the file does not grow.
+    """
+    if shutil.disk_usage(path.parent).free - size >= limits.min_free_bytes:
+        return 0
+    need = size + size // 8 + _PAGES
+    unused: int = db.execute(_UNUSED).fetchone()[0]
+    return 0 if unused >= need else need

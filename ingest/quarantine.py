@@ -67,9 +67,13 @@ def add_gone(db: sqlite3.Connection, batches: Sequence[Waiting]) -> None:
         db.execute("INSERT INTO sqlite_sequence VALUES ('batch', ?)", (last,))
 
 
-def waiting(db: sqlite3.Connection) -> list[Waiting]:
-    """Every batch that the store has not confirmed."""
-    return [Waiting(*row) for row in db.execute("SELECT id, readings, made_ms FROM batch WHERE stored_ms IS NULL")]
+def known(db: sqlite3.Connection) -> list[Waiting]:
+    """Every batch that waits for the store or is in quarantine: what the inventory shall name."""
+    query = (
+        "SELECT id, readings, made_ms FROM batch WHERE stored_ms IS NULL"
+        " UNION ALL SELECT id, readings, made_ms FROM quarantine"
+    )
+    return [Waiting(*row) for row in db.execute(query)]
 
 
 def figures(db: sqlite3.Connection) -> Figures:

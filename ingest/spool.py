@@ -18,7 +18,7 @@ from ingest import apart, damage, handover, quarantine, schema
 from ingest.errors import SpoolFull
 from ingest.gaps import memory as gaps
 from ingest.inventory import Inventory, Waiting
-from ingest.level import Level, Limits, measured, oldest_ms
+from ingest.level import Level, Limits, is_short, measured, oldest_ms
 from ingest.merge import take_out
 from ingest.rejects import Bounds, Reject, add_rejects, repair
 from ingest.seen import remember
@@ -107,12 +107,15 @@ class Spool:
     def _make_room(self, size: int, now_ms: int) -> None:
         if self.level.bytes and self.level.bytes + size > self.limits.quota_bytes:  # an empty spool takes any batch
             raise SpoolFull(f"{self.level.bytes} bytes wait for the store; the quota is {self.limits.quota_bytes}")
-        free = shutil.disk_usage(self.path.parent).free
-        if free - size < self.limits.min_free_bytes:
-            raise SpoolFull(f"{free} bytes are free on the disk; {self.limits.min_free_bytes} must remain")
         excess = self.level.bytes + self.level.stored_bytes + size - self.limits.quota_bytes
         if excess > 0:
             self._delete_stored(now_ms, excess)
+        need = is_short(self._db, self.path, size, self.limits)
+        if need:
+            self._delete_stored(now_ms, need)  # the store has it; its pages are written again
+            if is_short(self._db, self.path, size, self.limits):
+                free = shutil.disk_usage(self.path.parent).free
+                raise SpoolFull(f"{free} bytes are free on the disk; {self.limits.min_free_bytes} must remain")
 
     # --- out
 
@@ -121,9 +124,7 @@ class Spool:
     ) -> list[tuple[int, ReadingBatch]]:
         """The oldest waiting batches with ``after`` < id <= ``upto``: at least one, then up to ``max_bytes``.
 
-        Of the lane of a loud member, or of none.
-
-        A batch whose bytes are not what was written is put aside and reported, and the next ones are read.
+        Of the lane of a loud member, or of none. A batch that is not what was written is put aside and reported.
         """
         return self._guarded(lambda: self._waiting(after, max_bytes, lane, upto))
 
@@ -149,7 +150,6 @@ class Spool:
         with self._transaction() as db:
             quarantine.put_aside(db, batch_id, reason)
             apart.forget(db, [batch_id])
-        self._inventory.remove([batch_id])
         self.level = measured(self._db)
         self._on_damage(f"batch {batch_id} of the spool with {readings} readings is put aside: {reason}")
 
@@ -185,7 +185,7 @@ class Spool:
                 take_out(db, ids, rows)
         self._inventory.remove(ids)
         if self._inventory.stale:
-            self._inventory.restart(quarantine.waiting(self._db))
+            self._inventory.restart(quarantine.known(self._db))
         self.level.oldest_ms = oldest_ms(self._db)
 
     def forget_stored(self, now_ms: int) -> None:
@@ -229,7 +229,7 @@ class Spool:
             with self._transaction() as db:
                 result = function(db, self.bounds)
             if changes_batches:
-                self._inventory.restart(quarantine.waiting(db))
+                self._inventory.restart(quarantine.known(db))
                 self.level = measured(db)
             return result
 
@@ -296,5 +296,5 @@ class Spool:
                 quarantine.add_gone(db, gone)
             readings = sum(batch.readings for batch in gone)
             self._on_damage(f"{len(gone)} batches of {self.path} with {readings} readings are gone with the damage")
-        self._inventory.restart(quarantine.waiting(self._db))
+        self._inventory.restart(quarantine.known(self._db))
         self.level = measured(self._db)

@@ -123,6 +123,24 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     spool.close()
 
 
+def test_what_is_in_quarantine_is_not_forgotten_with_the_file(tmp_path: Path) -> None:
+    killed(tmp_path / "s", 10, checkpoint=5)
+    os.truncate(tmp_path / "s-wal", 40_000)
+    spool, _ = opened(tmp_path / "s")
+    lost = spool.level.quarantine
+    assert lost.readings == 5 * ROWS
+    spool.close()
+    (tmp_path / "s").unlink()
+    spool, _ = opened(tmp_path / "s")
+    assert spool.level.quarantine == (10, 10 * ROWS)
+    assert spool.call(lambda db, _: quarantine.dismiss(db), changes_batches=True) == 10 * ROWS
+    spool.close()
+    (tmp_path / "s").unlink()
+    spool, told = opened(tmp_path / "s")
+    assert (spool.level.quarantine.batches, told) == (0, [])
+    spool.close()
+
+
 def test_a_replacement_that_was_cut_off_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "s"
     killed(path, 20, checkpoint=20)

@@ -107,6 +107,23 @@ def test_free_space_is_left(tmp_path: Path) -> None:
     spool.close()
 
 
+def test_what_the_store_has_gives_way_on_a_disk_that_is_short(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", NO_LIMIT)
+    large = batch(*[1.0] * 5_000)
+    ids = [spool.commit(Work(large), number) for number in range(6)]
+    spool.mark_stored([number for number in ids[:4] if number], 10)
+    spool.limits = Limits(min_free_bytes=2**62)
+    taken = 0
+    with contextlib.suppress(SpoolFull):
+        while spool.commit(Work(large), 20 + taken):
+            taken += 1
+    assert 2 <= taken <= 4
+    assert spool.level.batches == 2 + taken
+    assert spool.level.stored_bytes == 0
+    assert all(len(one) == 5_000 for one in powers(spool))
+    spool.close()
+
+
 def test_a_full_disk_keeps_nothing_and_recovers(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", NO_LIMIT)
     spool.commit(Work(batch(1.0)), 1)

@@ -82,7 +82,7 @@ LAST_BYTE: Final = Scenario(
     name="disk-full-in-a-commit",
     strike=under_the_spool,
     sabotage="acknowledged-when-full",
-    setting=Setting(small_disk="spool", spool_fills_disk=True),
+    setting=Setting(small_disk="spool", small_disk_mb=256, spool_fills_disk=True),
     short_rounds=2,
 )
 """The spool finds no room in the midst of a commit, for it does not look before."""
