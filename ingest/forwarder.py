@@ -142,7 +142,7 @@ class Forwarder:
         while True:
             slices = self._slices
             await self._forward(await self._next_group())
-            if self._slices == slices:  # the others alone keep the store busy
+            if self._slices == slices and self.lanes.rested:  # the others alone keep the store busy
                 await self._slice(self._cursor + 1 if self._behind else self._memory[0][0] if self._memory else None)
 
     async def _slice(self, before: int | None) -> bool:

@@ -10,6 +10,7 @@ from ingest.thread import SpoolThread
 
 _FIRST_BYTES: Final = 2**16
 _BYTES: Final = (2**15, 8 * 2**20)
+_REST: Final = 3
 SLICE_S: Final = 0.1
 """How long the others may have to wait for the write of a slice."""
 
@@ -23,6 +24,7 @@ class Lanes:
         self._newest: dict[str, int] = {}
         self._asked: str | None = None
         self._bytes = _FIRST_BYTES
+        self._rests_until = 0.0
 
     @property
     def members(self) -> Collection[str]:
@@ -33,6 +35,11 @@ class Lanes:
     def due(self) -> float | None:
         """Time of the event loop at which the next slice may go; None when nothing waits."""
         return min(self._due.values(), default=None)
+
+    @property
+    def rested(self) -> bool:
+        """Whether the others, who keep the store busy, had three times as long as the last slice."""
+        return asyncio.get_running_loop().time() >= self._rests_until
 
     async def load(self) -> None:
         """Find what an earlier run left; before anything new is taken, for that must follow it."""
@@ -65,6 +72,7 @@ class Lanes:
 
     def took(self, seconds: float) -> None:
         """So long was the write of the last slice."""
+        self._rests_until = asyncio.get_running_loop().time() + _REST * seconds
         smallest, largest = _BYTES
         factor = min(2.0, max(0.5, SLICE_S / max(seconds, 0.001)))
         self._bytes = int(min(largest, max(smallest, self._bytes * factor)))
