@@ -15,7 +15,7 @@ from ingest.decoders import formats
 from ingest.forwarder import Forwarder
 from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
-from ingest.shares import loudest
+from ingest.shares import flooding
 from ingest.thread import SpoolThread
 from ingest.work import Work
 
@@ -102,14 +102,14 @@ class Report:
             for member, count in loads.most_common()
         ]
         self._loudest = told[0] if told else None
-        named = {*loud, *loudest({member: count / seconds for member, count in loads.items()})}
+        named = {*loud, *flooding({member: count / seconds for member, count in loads.items()})}
         self._floods = {member: (one, left - 1) for member, (one, left) in self._floods.items() if left > 1}
         self._floods |= {one["member"]: (one, _BEATS_NAMED) for one in told if one["member"] in named}
 
     def figures(
         self, gathering: Gathering, thread: SpoolThread, collector: Collector, forwarder: Forwarder, watcher: Watcher
     ) -> dict[str, Any]:
-        """The figures now; ``loudest`` sends most, the readings of those in ``loud`` went apart lately."""
+        """The figures now; ``loudest`` sends most, those in ``loud`` flooded lately, with readings or anything else."""
         level, state = thread.level, forwarder.state
         errors = list(self.errors)
         errors += [f"the spool takes nothing: {collector.full}"] if collector.full else []

@@ -86,7 +86,7 @@ class Shares:
         return heard
 
 
-def loudest(rates: Mapping[str, float]) -> set[str]:
+def flooding(rates: Mapping[str, float]) -> set[str]:
     """Who is loud among members that send so many messages a second, of whatever kind."""
     total, others = sum(rates.values()), len(rates) - 1
     return {member for member, rate in rates.items() if rate > _bound(rate, total, others)}

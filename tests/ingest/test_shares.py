@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
-from ingest.shares import FLOOR, ROWS, TIMES, Shares, loudest
+from ingest.shares import FLOOR, ROWS, TIMES, Shares, flooding
 
 MEMBERS = ("ash", "beech", "cedar", "dogwood")
 
@@ -44,9 +44,9 @@ def test_equal_shares_are_never_loud_however_much_they_are() -> None:
 
 
 def test_a_flood_of_whatever_kind_is_named_by_its_rate() -> None:
-    assert loudest({"ash": 1000.0, "beech": 50.0, "cedar": 40.0}) == {"ash"}
-    assert loudest({"ash": FLOOR - 1, "beech": 0.1}) == set()
-    assert loudest({"ash": 5000.0}) == loudest({}) == set()
+    assert flooding({"ash": 1000.0, "beech": 50.0, "cedar": 40.0}) == {"ash"}
+    assert flooding({"ash": FLOOR - 1, "beech": 0.1}) == set()
+    assert flooding({"ash": 5000.0}) == flooding({}) == set()
 
 
 def test_who_is_alone_delays_nobody() -> None:
