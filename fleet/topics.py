@@ -13,6 +13,7 @@ FINDING: Final = "net/v1/findings/{member}/{machine}/{rule}"
 HEALTH: Final = "net/v1/health/{program}"
 COMMAND: Final = "net/v1/command/{program}"
 SESSION: Final = "net/v1/session/{program}"
+HANDOVER: Final = "net/v1/handover"
 DEVICES: Final = ("m/+/#", "spBv1.0/+/#")
 """What a collector of all members subscribes to."""
 

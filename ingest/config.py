@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from bus.client import BrokerAddress
-from fleet.topics import COMMAND, HEALTH
+from fleet.topics import COMMAND, HANDOVER, HEALTH
 from ingest.forwarder import Pace
-from ingest.handover import FENCES, Members
+from ingest.handover import Members
 from ingest.level import Limits
 
 DROPPED: Final = "$SYS/broker/publish/messages/dropped"
@@ -55,6 +55,6 @@ class IngestConfig:
 
     def subscriptions(self, members: Members) -> tuple[str, ...]:
         """Topic filters at the start: other collectors and commands first, then devices, then the broker's own word."""
-        others = (HEALTH.format(program="+"), FENCES, COMMAND.format(program=self.program))
+        others = (HEALTH.format(program="+"), HANDOVER, COMMAND.format(program=self.program))
         devices = members.filters(*members.of("own", "adopting"))
         return (*others, *devices, *((DROPPED,) if self.system_topics else ()))

@@ -10,9 +10,9 @@ from typing import Any, Final
 import structlog
 
 from bus.client import Session
-from fleet.topics import COMMAND, HEALTH
+from fleet.topics import COMMAND, HANDOVER, HEALTH
 from ingest.errors import MemberClaimed
-from ingest.handover import FENCES, Fence, Members, claims, fence_bytes, read_fence, remember
+from ingest.handover import Fence, Members, claims, fence_bytes, read_fence, remember
 from ingest.thread import SpoolThread
 
 _log = structlog.get_logger(__name__)
@@ -96,11 +96,11 @@ class Handing:
     def _raise(self, member: str) -> None:
         holding = self._members.known[member]
         if holding.state == "adopting":
-            self._publish(FENCES, fence_bytes(Fence(member, self._members.program, holding.fence)))
+            self._publish(HANDOVER, fence_bytes(Fence(member, self._members.program, holding.fence)))
 
     def hear(self, topic: str, payload: bytes) -> bool:
         """Hear a fence or a collector's health; whether it was one."""
-        if topic == FENCES:
+        if topic == HANDOVER:
             self._pass(read_fence(payload))
         elif topic.startswith(_HEALTH):
             self._health(topic.removeprefix(_HEALTH), payload)

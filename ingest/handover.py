@@ -14,7 +14,6 @@ from typing import Any, Final, Literal, NamedTuple
 from fleet.topics import DEVICES, SLUG
 from ingest.sparkplug import memory
 
-FENCES: Final = "net/v1/handover"
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS handover (member TEXT PRIMARY KEY, state TEXT NOT NULL, fence TEXT NOT NULL,"
     " other TEXT NOT NULL) WITHOUT ROWID"
@@ -36,7 +35,7 @@ class Holding(NamedTuple):
 
 
 class Fence(NamedTuple):
-    """A message on :data:`FENCES`: from here on ``member`` belongs to the collector ``to``."""
+    """A message on :data:`fleet.topics.HANDOVER`: from here on ``member`` belongs to the collector ``to``."""
 
     member: str
     to: str
