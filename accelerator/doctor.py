@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from accelerator import jobs, owner
 from accelerator.doctor_broker import device_steps, walk
-from accelerator.doctor_collectors import claim_steps, collectors, flood_steps
+from accelerator.doctor_collectors import claim_steps, flood_steps
+from accelerator.doctor_health import collectors, health_of
 from accelerator.doctor_losses import losses_step
 from accelerator.doctor_machine import Step, judge_machine
 from accelerator.doctor_spool import spool_step
@@ -96,8 +97,8 @@ def _registry_steps(fleet: Registry) -> list[Step]:
 
 
 def _program_step(name: str, retained: Mapping[str, Any], fleet: Registry) -> Step:
-    health = retained.get(f"net/v1/health/{name}")
-    if not isinstance(health, dict) or not health.get("alive"):
+    health = health_of(retained, name)
+    if not health.get("alive"):
         return Step(name, "wrong", "does not run", f"start `resilian {name}`, or `resilian up`")
     if now_ms() - health.get("at", 0) > _STALE_MS:
         return Step(name, "wrong", "has not spoken for a minute", f"look at its log and start `resilian {name}` again")

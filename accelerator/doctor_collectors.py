@@ -1,26 +1,19 @@
 """The collectors as the doctor sees them: which there are, whose messages each takes, which member floods them."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any
 
+from accelerator.doctor_health import collectors, health_of
 from accelerator.doctor_machine import Step
-
-_HEALTH: Final = "net/v1/health/"
-ALONE: Final = "ingest"
-
-
-def collectors(retained: Mapping[str, Any]) -> list[str]:
-    """Every collector that was heard of; the one without a name of its own while there is no other."""
-    heard = sorted(topic.removeprefix(_HEALTH) for topic in retained if topic.startswith(f"{_HEALTH}{ALONE}"))
-    return [name for name in heard if name == ALONE or name.startswith(f"{ALONE}-")] or [ALONE]
+from fleet.topics import COLLECTOR
 
 
 def flood_steps(retained: Mapping[str, Any]) -> list[Step]:
     """One step for each member that sends so much more than the others that its readings go apart."""
     steps = []
     for name in collectors(retained):
-        health = retained.get(f"{_HEALTH}{name}")
-        for one in health.get("loud", []) if isinstance(health, dict) and health.get("alive") else []:
+        health = health_of(retained, name)
+        for one in health.get("loud", []) if health.get("alive") else []:
             detail = (
                 f"{one['member']} floods {name}: {one['rate']:g} messages a second, {one['share']:.0%} of all; its "
                 f"readings go apart ({one['waiting']} wait), so that the others do not wait"
@@ -32,8 +25,9 @@ def flood_steps(retained: Mapping[str, Any]) -> list[Step]:
 
 def claim_steps(retained: Mapping[str, Any], members: Collection[str]) -> list[Step]:
     """Whether each member is collected by exactly one of several collectors; nothing while there is only one."""
-    alive = {name: retained[f"{_HEALTH}{name}"] for name in collectors(retained) if _alive(retained, name)}
-    if list(alive) in ([], [ALONE]):
+    heard = {name: health_of(retained, name) for name in collectors(retained)}
+    alive = {name: health for name, health in heard.items() if health.get("alive")}
+    if list(alive) in ([], [COLLECTOR]):
         return []
     steps = []
     for member in sorted(members):
@@ -48,11 +42,6 @@ def claim_steps(retained: Mapping[str, Any], members: Collection[str]) -> list[S
             todo = f"`resilian ingest move {member}` to the one that shall have it"
             steps.append(Step("collectors", "wrong", f"{member} is collected by {' and '.join(owners)}", todo))
     return steps or [Step("collectors", "ok", f"each member is collected by one of {', '.join(alive)}")]
-
-
-def _alive(retained: Mapping[str, Any], name: str) -> bool:
-    health = retained.get(f"{_HEALTH}{name}")
-    return isinstance(health, dict) and bool(health.get("alive"))
 
 
 def _has(health: Mapping[str, Any], member: str) -> bool:

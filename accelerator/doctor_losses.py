@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from accelerator.doctor_health import health_of
 from accelerator.doctor_machine import Step
 
 _RECENT_MS: Final = 86_400_000
@@ -14,8 +15,7 @@ _QUEUE: Final = "raise max_queued_messages and max_queued_bytes of the broker, o
 
 def losses_step(retained: Mapping[str, Any], now_ms: int, name: str = "ingest") -> list[Step]:
     """By the health of a collector: the newest loss of the last day; no step without one."""
-    health = retained.get(f"net/v1/health/{name}")
-    losses = health.get("losses") if isinstance(health, dict) else None
+    losses = health_of(retained, name).get("losses")
     recent = [loss for loss in losses or () if loss.get("at", 0) > now_ms - _RECENT_MS]
     if not recent:
         return []

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from accelerator.doctor_health import health_of
 from accelerator.doctor_machine import Step
 
 
 def spool_step(retained: Mapping[str, Any], name: str = "ingest") -> list[Step]:
     """By the health of a collector; no step when that does not run, which another step says."""
-    health = retained.get(f"net/v1/health/{name}")
-    if not isinstance(health, dict) or not health.get("alive"):
+    health = health_of(retained, name)
+    if not health.get("alive"):
         return []
     if health.get("full"):
         todo = "make room on the disk of RESILIAN_DATA_DIR; it goes on by itself, and nothing is lost meanwhile"

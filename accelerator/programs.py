@@ -17,6 +17,7 @@ from accelerator.settings import Settings
 from bus.client import BrokerAddress
 from bus.embedded import BrokerUnavailable, EmbeddedBroker
 from fleet.registry import RegistryMissing
+from fleet.topics import collector_program
 from store import Store
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def ingest_part(parts: Parts, name: str = "", members: frozenset[str] = frozense
     config = IngestConfig(
         broker=parts.broker,
         fleet_dir=parts.settings.fleet,
-        data_dir=parts.settings.data_dir / (f"ingest-{name}" if name else "ingest"),
+        data_dir=parts.settings.data_dir / collector_program(name),
         name=name,
         members=members,
         system_topics=parts.settings.broker is not None,

@@ -16,6 +16,18 @@ SESSION: Final = "net/v1/session/{program}"
 HANDOVER: Final = "net/v1/handover"
 DEVICES: Final = ("m/+/#", "spBv1.0/+/#")
 """What a collector of all members subscribes to."""
+COLLECTOR: Final = "ingest"
+"""The program of the collector that has no name; see :func:`collector_program`."""
+
+
+def collector_program(name: str | None) -> str:
+    """What a collector is called in topics and among the folders of data: ``ingest-<name>``, or ``ingest``."""
+    return f"{COLLECTOR}-{name}" if name else COLLECTOR
+
+
+def is_collector(program: str) -> bool:
+    """Whether a program is a collector, with or without a name."""
+    return program == COLLECTOR or program.startswith(f"{COLLECTOR}-")
 
 
 def reading_topic(member: str, machine: str) -> str:

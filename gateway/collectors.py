@@ -3,19 +3,18 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from fleet.topics import COLLECTOR, is_collector
 from gateway.live import Live
 from gateway.messages import Health
 from gateway.words import Words
 
-ALONE: Final = "ingest"
-_PREFIX: Final = "ingest-"
 _SHOWN: Final = 5
 
 
 def names(live: Live) -> list[str]:
     """Every collector that was heard of; the one without a name of its own, too, while there is no other."""
-    heard = sorted(name for name in live.health if name == ALONE or name.startswith(_PREFIX))
-    return heard or [ALONE]
+    heard = sorted(name for name in live.health if is_collector(name))
+    return heard or [COLLECTOR]
 
 
 def all_health(live: Live) -> list[Health]:

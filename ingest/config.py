@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from bus.client import BrokerAddress
-from fleet.topics import COMMAND, HANDOVER, HEALTH
+from fleet.topics import COMMAND, HANDOVER, HEALTH, collector_program
 from ingest.forwarder import Pace
 from ingest.handover import Members
 from ingest.level import Limits
@@ -46,7 +46,7 @@ class IngestConfig:
     @property
     def program(self) -> str:
         """Name in ``net/v1/health/<program>``, and of the folder below the data folder."""
-        return f"ingest-{self.name}" if self.name else "ingest"
+        return collector_program(self.name)
 
     @property
     def session_id(self) -> str:

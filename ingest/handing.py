@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from bus.client import Session
-from fleet.topics import COMMAND, HANDOVER, HEALTH
+from fleet.topics import COMMAND, HANDOVER, HEALTH, is_collector
 from ingest.errors import MemberClaimed
 from ingest.handover import Fence, Members, claims, fence_bytes, read_fence, remember
 from ingest.thread import SpoolThread
@@ -122,7 +122,7 @@ class Handing:
 
     def _health(self, program: str, payload: bytes) -> None:
         """Who has lost its spool takes everyone, but those that another collector has."""
-        if program == self._members.program or not (program == "ingest" or program.startswith("ingest-")):
+        if program == self._members.program or not is_collector(program):
             return
         try:
             health = json.loads(payload or b"{}")

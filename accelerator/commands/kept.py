@@ -15,7 +15,7 @@ from accelerator.problems import Found, Missing, Usage
 from accelerator.settings import Settings
 from bus.client import BrokerAddress
 from bus.comfort import BrokerUnreachable, Message, request
-from fleet.topics import COMMAND, HEALTH
+from fleet.topics import COLLECTOR, COMMAND, HEALTH, collector_program
 
 rejects_app = typer.Typer(name="rejects", help="List refused messages, or try them again.", no_args_is_help=True)
 
@@ -47,7 +47,7 @@ def rejects_list(
 
     if quarantine and (member or unclaimed):
         raise Usage("--quarantine: a batch that cannot be read belongs to nobody; leave --member and --unclaimed out")
-    spool = settings.load(data_dir=data).data_dir / _program(collector) / "spool.sqlite"
+    spool = settings.load(data_dir=data).data_dir / collector_program(collector) / "spool.sqlite"
     kind: Literal["reject", "unclaimed"] = "unclaimed" if unclaimed else "reject"
     try:
         rows = quarantined(spool) if quarantine else listed(spool, kind=kind, member=member)
@@ -102,13 +102,8 @@ def repush(
     _obeyed(order, "batches sent again", collector, as_json)
 
 
-def _program(collector: str | None) -> str:
-    """Of a collector's name: that of its folder and its topics."""
-    return f"ingest-{collector}" if collector else "ingest"
-
-
 def _obeyed(order: dict[str, Any], what: str, collector: str | None, as_json: bool) -> None:
-    outcome = run(command(settings.load(), order, _program(collector)))
+    outcome = run(command(settings.load(), order, collector_program(collector)))
     if "error" in outcome:
         raise Found(f"the collector could not: {outcome['error']}")
     if as_json:
@@ -117,7 +112,7 @@ def _obeyed(order: dict[str, Any], what: str, collector: str | None, as_json: bo
     typer.echo(f"{outcome['result']} {what}")
 
 
-async def command(chosen: Settings, order: dict[str, Any], program: str = "ingest") -> dict[str, Any]:
+async def command(chosen: Settings, order: dict[str, Any], program: str = COLLECTOR) -> dict[str, Any]:
     """Give a collector an order, and wait until its health says what it came to: ``last_command`` of it.
 
     Raises:

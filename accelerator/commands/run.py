@@ -8,7 +8,7 @@ import typer
 from accelerator import jobs, logs, output, settings
 from accelerator.problems import Found, Usage
 from accelerator.settings import Settings
-from fleet.topics import SLUG
+from fleet.topics import SLUG, collector_program
 
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the pages; 0 takes a free one.")]
 Fleet = Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")]
@@ -113,7 +113,7 @@ def move(
     from accelerator.lifetime import run
 
     _collector_name(to, "--to")
-    program = f"ingest-{to}" if to else "ingest"
+    program = collector_program(to)
     outcome = run(command(settings.load(), {"do": "adopt", "member": member}, program))
     if "error" in outcome:
         raise Found(f"{program} could not: {outcome['error']}")

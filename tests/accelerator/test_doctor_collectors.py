@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from accelerator.doctor_collectors import claim_steps, collectors, flood_steps
+from accelerator.doctor_collectors import claim_steps, flood_steps
+from accelerator.doctor_health import collectors
 
 
 def said(**programs: dict[str, Any]) -> dict[str, Any]:
