@@ -7,6 +7,7 @@ from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
+from accelerator.doctor_health import collectors, health_of
 from fleet.batch import MachineKey
 from fleet.network import Machine
 from fleet.plausible import doubt
@@ -136,8 +137,8 @@ def _clock(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, An
 
 def _gaps(name: str, key: MachineKey, retained: Mapping[str, Any], at: datetime) -> Step | None:
     """Numbered readings that never came, in the time zone of ``at``."""
-    health = retained.get("net/v1/health/ingest")
-    told = (health.get("gaps") or {}).get("machines", []) if isinstance(health, dict) else []
+    gaps = [health_of(retained, collector).get("gaps") or {} for collector in collectors(retained)]
+    told = [each for one in gaps for each in one.get("machines", [])]
     mine = [each for each in told if (each["member"], each.get("machine")) == key]
     if not mine:
         return None

@@ -22,6 +22,12 @@ def all_health(live: Live) -> list[Health]:
     return [live.health[name] for name in names(live) if name in live.health]
 
 
+def formats(live: Live) -> list[str]:
+    """The formats that any collector says it reads."""
+    told = ((health.model_extra or {}).get("formats") for health in all_health(live))
+    return sorted({str(name) for some in told if isinstance(some, list) for name in some})
+
+
 def figure(live: Live, name: str, together: Callable[[Iterable[float]], float] = sum) -> float | None:
     """A figure of all collectors that are alive; None when none tells it."""
     told = [value for health in all_health(live) if health.alive and (value := health.figure(name)) is not None]

@@ -1,7 +1,7 @@
 """Devices that speak but belong to no machine, for the engineer of their member: what each is taken for, and why."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -272,10 +272,9 @@ def own_power(machine: Machine, highest_w: float | None, words: Words) -> Troubl
     return power(found, words, of) if found else None
 
 
-def known_formats(health: Mapping[str, Any], groups: Iterable[Group], words: Words) -> list[tuple[str, str]]:
-    """The formats to choose from: those the collector says it reads, else those this program has a name for."""
-    said = health.get("formats")
-    names = [str(name) for name in said] if isinstance(said, list) else [*sheets.NAMES, *sheets.FORMATS]
+def known_formats(said: Collection[str], groups: Iterable[Group], words: Words) -> list[tuple[str, str]]:
+    """The formats to choose from: those the collectors say they read, else those this program has a name for."""
+    names = [*said] if said else [*sheets.NAMES, *sheets.FORMATS]
     names = [name for name in names if name != "zigbee2mqtt"]
     names += [group.guess.format for group in groups if group.guess and group.guess.format not in names]
     return sorted(((name, sheets.name_of(name, words)) for name in names), key=lambda pair: words.order(pair[1]))

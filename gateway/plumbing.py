@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict
 
+from fleet.topics import is_collector
 from gateway import status
 from gateway.problems import STORE_AWAY
 from gateway.web import Site, site_of, told_causes
@@ -74,7 +75,7 @@ async def metrics(site: Annotated[Site, Depends(site_of)]) -> Response:
     for name, health in site.live.health.items():
         own.alive.labels(name).set(status.alive(health, now))
         own.figures.labels(name, "errors").set(len(health.errors))
-        if name == "ingest":
+        if is_collector(name):
             own.figures.labels(name, "missing").set(health.gaps.missing)
         for figure in _TOLD:
             if (value := health.figure(figure)) is not None:

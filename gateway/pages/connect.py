@@ -12,7 +12,7 @@ from fleet.batch import MachineKey
 from fleet.edit import EditRefused
 from fleet.network import Member, Trade
 from fleet.topics import reading_topic
-from gateway import attributes, devices, refusals, sheets
+from gateway import attributes, collectors, devices, refusals, sheets
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.catalog import later
 from gateway.devices import Group
@@ -225,8 +225,7 @@ def _form(group: Group, asked: Asked) -> dict[str, Any]:
 
 
 def _formats(page: Page, groups: list[Group]) -> list[tuple[str, str]]:
-    health = page.site.live.health.get("ingest")
-    return devices.known_formats((health.model_extra or {}) if health else {}, groups, page.words)
+    return devices.known_formats(collectors.formats(page.site.live), groups, page.words)
 
 
 def _just(page: Page, scope: Scope, own: OwnMachine) -> dict[str, Any]:

@@ -76,6 +76,7 @@ GAPS = {
         }
     }
 }
+NORTHERN = {"net/v1/health/ingest-north": GAPS["net/v1/health/ingest"]}
 RESTART = {
     "net/v1/health/ingest": {
         "gaps": {
@@ -108,6 +109,7 @@ UNCLAIMED = {"net/v1/unclaimed/zorn": {"devices": [{"topic": "m/zorn/both1/tele/
         (newest(10, offset_s=3600) | {"ahead_ms": -900}, {}, "ok", "newest reading"),
         (None, FUTURE, "wrong", "the device's clock is 1 h ahead"),
         (newest(10), GAPS, "unknown", "12 readings are missing between 10:02 and 10:05 (seq 811-821, 830)"),
+        (newest(10), NORTHERN, "unknown", "12 readings are missing"),
         (newest(10), RESTART, "unknown", "its seq began again at 0 after 822, with the same boot"),
         (newest(10, power_w=12.0), {}, "wrong", "kW sent for W?"),
         (newest(10, power_w=None), {}, "ok", "newest reading"),

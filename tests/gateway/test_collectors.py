@@ -43,6 +43,14 @@ def test_figures_stand_together() -> None:
     assert collectors.figure(live, "spool_bytes") is None
 
 
+def test_the_formats_of_each_can_be_chosen() -> None:
+    live = heard(
+        ("ingest-a", {"formats": ["tasmota"]}), ("ingest-b", {"formats": ["tasmota", "umh"]}), ("ingest-c", {})
+    )
+    assert collectors.formats(live) == ["tasmota", "umh"]
+    assert collectors.formats(heard()) == []
+
+
 def test_the_flooder_is_named_the_worst_first() -> None:
     live = heard(("ingest", {"loud": [loud("ash", 900.0)]}), ("ingest-b", {"loud": [loud("<b>oak</b>", 2000.0)]}))
     found = collectors.floods(live, words("en", "Europe/Paris"))
@@ -55,6 +63,12 @@ def test_the_flooder_is_named_the_worst_first() -> None:
 def test_what_an_older_collector_says_is_read() -> None:
     live = heard(("ingest", {}))
     assert (collectors.floods(live, words("fr", "Europe/Paris")), live.malformed) == ([], 0)
+
+
+async def test_what_a_collector_with_a_name_misses_is_among_the_metrics(gateway: Running) -> None:
+    health = world.health("ingest-north", datetime.now(UTC), gaps={"missing": 3})
+    await gateway.publish("net/v1/health/ingest-north", health, retain=True)
+    await until_text(gateway, "/metrics", 'name="missing",program="ingest-north"} 3.0')
 
 
 async def test_a_flood_is_named_on_the_page(gateway: Running, mosquitto: Broker, store: Store, tmp_path: Path) -> None:
