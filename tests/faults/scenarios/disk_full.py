@@ -2,13 +2,16 @@
 
 import asyncio
 import random
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from fleet.clock import now_ms
 from tests.faults.scenario import Scenario
+from tests.faults.watch import PATIENCE_S
 from tests.faults.world import Setting, World
 
-SAID_S: Final = 15.0
+AGAIN_S: Final = 2.0
 SPOOL_MB: Final = 400
 """More than the 256 MB that the spool leaves free."""
 
@@ -17,9 +20,7 @@ async def under_the_spool(world: World, chance: random.Random) -> None:
     """Said in its health; every other time it is killed meanwhile, and started when there is room."""
     assert world.disk is not None
     rounds = world.notes["rounds"] = world.notes.get("rounds", 0) + 1
-    world.disk.fill()
-    async with asyncio.timeout(SAID_S):
-        await world.watch.until(lambda: world.watch.health.get("full"))
+    await _filled_until(world, lambda: bool(world.watch.health.get("full")))
     await world.publisher.sends(int(world.publisher.rate * chance.uniform(0.3, 1.0)))
     world.disk.fill()
     if rounds % 2 == 0:
@@ -34,9 +35,7 @@ async def under_the_store(world: World, chance: random.Random) -> None:
     """Said in its health while the spool takes what comes; every other time it is killed meanwhile."""
     assert world.disk is not None
     rounds = world.notes["rounds"] = world.notes.get("rounds", 0) + 1
-    world.disk.fill()
-    async with asyncio.timeout(SAID_S):
-        await world.watch.until(lambda: not world.watch.health["store"]["ok"])
+    await _filled_until(world, lambda: not world.watch.health["store"]["ok"])
     await world.publisher.sends(int(world.publisher.rate * chance.uniform(0.3, 1.0)))
     if rounds % 2 == 0:
         await world.collector.kill()
@@ -44,6 +43,17 @@ async def under_the_store(world: World, chance: random.Random) -> None:
     if rounds % 2 == 0:
         await world.restart_collector()
     await world.watch.until(lambda: world.watch.health["store"]["ok"])
+
+
+async def _filled_until(world: World, said: Callable[[], bool]) -> None:
+    """Filled again and again, for a checkpoint gives room back, and a log has room in itself for some time."""
+    assert world.disk is not None
+    async with asyncio.timeout(PATIENCE_S):
+        while not said():
+            world.disk.fill()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_S):
+                    await world.watch.until(said)
 
 
 async def under_the_log(world: World, chance: random.Random) -> None:
