@@ -1,5 +1,6 @@
 """A new program on what an earlier one left; and what a later one left is refused."""
 
+import asyncio
 import random
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any, Final
 from ingest.listing import listed
 from tests.faults import upgrade_cases as cases
 from tests.faults.scenario import Scenario
+from tests.faults.watch import PATIENCE_S
 from tests.faults.world import World
 
 MISSING_EXIT: Final = 3
@@ -59,7 +61,9 @@ async def _refused(world: World, path: Path, make_newer: Callable[[Path], None])
     make_newer(path)
     newer = _content(path)
     await world.collector.start()
-    code, said = await world.collector.ended(), _log(world)[len(before) :]
+    async with asyncio.timeout(PATIENCE_S):
+        code = await world.collector.ended()
+    said = _log(world)[len(before) :]
     assert (code, "newer" in cases.refusal(said)) == (MISSING_EXIT, True), f"exit code {code}: {said}"
     assert _content(path) == newer
     shutil.move(kept, path)
