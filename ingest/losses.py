@@ -143,12 +143,15 @@ class Before(NamedTuple):
     Attributes:
         had_session: the broker kept a session for them.
         safe_ms: when their newest readings were put on disk, epoch ms; None without any.
+        long_safe_ms: the same of what was there :data:`WORD_S` before that: of the time since then they may not have
+            heard whether the broker threw something away.
         dropped: the broker's count of messages that it threw away, as they last heard it.
         losses: the newest, oldest first.
     """
 
     had_session: bool
     safe_ms: int | None
+    long_safe_ms: int | None
     dropped: int | None
     losses: tuple[Loss, ...]
 
@@ -156,8 +159,23 @@ class Before(NamedTuple):
 def before(db: sqlite3.Connection) -> Before:
     """Read what earlier runs left in the spool."""
     known = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('session', 'dropped')").fetchall())
-    newest = db.execute("SELECT max(made_ms) FROM batch").fetchone()
-    return Before("session" in known, newest[0], known.get("dropped"), tuple(_all(db)[-TOLD:]))
+    newest = _made_ms(db, 2**62)
+    long_safe = None if newest is None else _made_ms(db, newest - round(1000 * WORD_S))
+    return Before("session" in known, newest, long_safe, known.get("dropped"), tuple(_all(db)[-TOLD:]))
+
+
+def _made_ms(db: sqlite3.Connection, until_ms: int) -> int | None:
+    """When the newest batch of that time or earlier was put on disk; by bisection: to read every row takes long."""
+    (low,), (high,) = (db.execute(f"SELECT {which}(id) FROM batch").fetchone() for which in ("min", "max"))  # noqa: S608
+    found: int | None = None
+    while low is not None and low <= high:
+        middle = (low + high) // 2
+        row = db.execute("SELECT id, made_ms FROM batch WHERE id <= ? ORDER BY id DESC LIMIT 1", (middle,)).fetchone()
+        if row[1] <= until_ms:
+            found, low = row[1], middle + 1
+        else:
+            high = row[0] - 1
+    return found
 
 
 def remember_session(db: sqlite3.Connection) -> None:

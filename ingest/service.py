@@ -114,7 +114,7 @@ class _Service:
         config = self.config
         self._collector.safe_ms, self._report.broker_dropped = before.safe_ms, before.dropped
         self._losses.newest.extend(before.losses)
-        self._losses.safe.beat(asyncio.get_running_loop().time(), before.safe_ms)
+        self._losses.safe.beat(asyncio.get_running_loop().time(), before.long_safe_ms)
         self._session = Session(
             config.broker, client_id=config.session_id, subscriptions=config.subscriptions(self._members),
             on_burst=self._collector.on_burst, on_state=self._on_state, on_session_lost=self._on_session_lost,
@@ -247,6 +247,7 @@ class _Service:
         if topic == DROPPED:
             more = self._report.dropped(payload)
             self._losses.overflow(more, self._report.broker_dropped)
+            self._changed()
         elif topic == COMMAND.format(program=self.config.program):
             self._jobs.start(self._commands.obey(payload), "obey a command")
         else:

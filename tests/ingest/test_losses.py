@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from ingest.losses import WORD_S, Before, Safe, before
 from ingest.report import Report
 from ingest.spool import Limits, Spool
+from ingest.work import Work
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_what_the_broker_threw_away(known: int | None, heard: list[bytes], more:
 
 def test_a_fresh_spool_knows_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", Limits(min_free_bytes=0))
-    assert spool.call(lambda db, _: before(db)) == Before(False, None, None, ())
+    assert spool.call(lambda db, _: before(db)) == Before(False, None, None, None, ())
     spool.close()
 
 
@@ -45,3 +47,17 @@ def test_what_is_safe_when_the_broker_tells_late() -> None:
         assert WORD_S <= 2.0 * beat - 2.0 * told / 1_000 < WORD_S + 2.0 or 2.0 * beat < WORD_S
     safe.beat(500.0, 90_000)  # it was held: nothing between is known to be safe before
     assert safe.since_ms == 39_000
+
+
+@pytest.mark.parametrize("gone", [(), (1, 2, 3, 4), (2, 4, 6, 20, 39)])
+def test_what_earlier_runs_put_on_disk_is_safe(tmp_path: Path, gone: tuple[int, ...]) -> None:
+    spool = Spool(tmp_path / "s", Limits(min_free_bytes=0))
+    batch = ReadingBatch((MachineKey("zeta", "booth"),), empty_rows(1))
+    for number in range(1, 41):
+        spool.commit(Work(batch), 1_000 * number)
+    spool.call(lambda db, _: [db.execute("DELETE FROM batch WHERE id = ?", (number,)) for number in gone])
+    found = spool.call(lambda db, _: before(db))
+    assert (found.safe_ms, found.long_safe_ms) == (40_000, 26_000)
+    spool.call(lambda db, _: db.execute("DELETE FROM batch WHERE id < 30"))
+    assert spool.call(lambda db, _: before(db)).long_safe_ms is None
+    spool.close()
