@@ -22,6 +22,7 @@ from ingest.work import Work
 _log = structlog.get_logger(__name__)
 _BEATS_NAMED: Final = 30
 """So long a flooder is named after its last loud beat, for people who look once a minute."""
+_BACKLOG_MS: Final = 3_600_000
 _CLAIMS_SAID = 1_000
 
 
@@ -43,6 +44,7 @@ class Report:
         self.damages = 0
         self._claims: set[tuple[str, str, str]] = set()
         self._loads: Counter[str] = Counter()
+        self._backlogs: Counter[str] = Counter()  # of these, what is older than an hour
         self._received = 0
         self._rate = 0.0
         self._loudest: dict[str, Any] | None = None
@@ -56,9 +58,11 @@ class Report:
 
     def batch(self, batch: ReadingBatch) -> None:
         """Count readings by member."""
-        counts = np.bincount(batch.rows["machine"], minlength=len(batch.machines)).tolist()
-        for key, count in zip(batch.machines, counts, strict=True):
-            self._loads[key.member] += count
+        backlog = batch.rows["arrived_ms"] - batch.rows["at_ns"] // 1_000_000 > _BACKLOG_MS
+        for loads, rows in ((self._loads, batch.rows), (self._backlogs, batch.rows[backlog])):
+            counts = np.bincount(rows["machine"], minlength=len(batch.machines)).tolist()
+            for key, count in zip(batch.machines, counts, strict=True):
+                loads[key.member] += count
 
     def claim(self, topic: str, kind: str, name: str) -> None:
         """A payload names another member or machine than its topic; the topic won."""
@@ -92,19 +96,27 @@ class Report:
     def beat(self, received: int, seconds: float, loud: Collection[str]) -> None:
         """So many messages were received since the start; ``seconds`` since the last call; these members went apart.
 
-        A flood of messages that are refused or nobody's is named, too; it makes no readings to set apart.
+        A flood of messages that are refused or nobody's is named, too; it makes no readings to set apart. Who sends a
+        backlog goes apart, too, and is not named: history, or what a relay had kept, is no fault.
         """
         self._rate = round((received - self._received) / seconds, 1)
         self._received = received
         loads, self._loads = self._loads, Counter()
+        backlogs, self._backlogs = self._backlogs, Counter()
         told: list[dict[str, Any]] = [
             {"member": member, "rate": round(count / seconds, 1), "share": round(count / loads.total(), 2)}
             for member, count in loads.most_common()
         ]
         self._loudest = told[0] if told else None
         named = {*loud, *flooding({member: count / seconds for member, count in loads.items()})}
+        named -= {member for member in named if 2 * backlogs[member] > loads[member]}
         self._floods = {member: (one, left - 1) for member, (one, left) in self._floods.items() if left > 1}
         self._floods |= {one["member"]: (one, _BEATS_NAMED) for one in told if one["member"] in named}
+
+    @property
+    def flooders(self) -> list[dict[str, Any]]:
+        """Member, rate and share of who floods, or did within the last minute."""
+        return [one for one, _ in self._floods.values()]
 
     def figures(
         self, gathering: Gathering, thread: SpoolThread, collector: Collector, forwarder: Forwarder, watcher: Watcher
@@ -130,7 +142,7 @@ class Report:
             "lag_ms": now_ms() - level.oldest_ms if level.oldest_ms else 0,
             "rate": self._rate,
             "loudest": self._loudest,
-            "loud": [{**one, "waiting": level.apart[member]} for member, (one, _) in self._floods.items()],
+            "loud": [{**one, "waiting": level.apart[one["member"]]} for one in self.flooders],
             "broker_dropped": self.broker_dropped,
             "damages": self.damages,
             "quarantine": level.quarantine._asdict(),
