@@ -100,3 +100,11 @@ def _local_ms(text: str, field: str, zone: tzinfo, arrived_ms: int) -> int:
         raise DecodeError("time", field, text, f"a time that exists in {zone}: there the clock was put forward over it")
     later, earlier = (round(instant.timestamp() * 1000) for instant in both)
     return later if later <= arrived_ms + FUTURE_MS else earlier
+
+
+def sane(at_ms: int, arrived_ms: int) -> int:
+    """A device time that can be one; otherwise 0."""
+    try:
+        return checked(at_ms, "", at_ms, arrived_ms)
+    except DecodeError:
+        return 0

@@ -16,19 +16,20 @@ from fleet.states import UNKNOWN
 from fleet.topics import matches
 from ingest.decoders.base import Context, DecodeError, Fault, show
 from ingest.decoders.sparkplug import BIRTHS, COMMANDS, DEATHS, NO_BIRTH, Named, read, readings
-from ingest.decoders.times import checked
+from ingest.decoders.times import sane
 from ingest.gaps.source import Source
 from ingest.sparkplug.memory import Changes, NodeKey
 from ingest.sparkplug.node import LOST_WAIT_MS, Birth, Node
-from ingest.sparkplug.payload import BD_SEQ, DataType, Payload, value_of
+from ingest.sparkplug.payload import Payload, bd_seq
 from ingest.sparkplug.topic import TYPES, Topic, parse
-from ingest.sparkplug.wire import Malformed
 
 FORMAT: Final = "sparkplug"
 ROOT: Final = "spBv1.0/"
 STATE_ROOT: Final = "spBv1.0/STATE/"
 MAX_NODES: Final = 500
 """Nodes a member, and devices a node; their names come from topics, so memory must be bounded."""
+MAX_BIRTHS: Final = 32 * 2**20
+"""Bytes that the births of a member's nodes may take."""
 _REMEMBERED: Final = 65_536
 
 
@@ -178,7 +179,7 @@ class Host:
         if said.kind != "NBIRTH":
             self._follow(said, node, payload, arrived_ms)
         if payload.at_ms and not all(metric.historical for metric in payload.metrics):
-            node.heard(_sane(payload.at_ms, arrived_ms), arrived_ms)
+            node.heard(sane(payload.at_ms, arrived_ms), arrived_ms)
         birth = node.births.get(said.device, Birth())
         named = [Named(name := birth.name_of(one), one.datatype or birth.names.get(name, 0), one)
                  for one in payload.metrics]  # fmt: skip
@@ -205,16 +206,24 @@ class Host:
     def _birth(self, said: Topic, node: Node, payload: Payload) -> None:
         self.counts["births"] += 1
         birth = Birth.of(payload.metrics)
+        self._weigh(said, node, birth)
         if said.device:
-            node.births[said.device] = birth
+            node.define(said.device, birth)
         else:
-            node.born(_bd_seq(payload), payload.seq, birth)
+            node.born(bd_seq(payload), payload.seq, birth)
             self._gaps.add(said.key)
             self._births.update({(said.key, device): each for device, each in node.births.items()})
         self._births[said.key, said.device] = birth
 
+    def _weigh(self, said: Topic, node: Node, birth: Birth) -> None:
+        held = sum(each.weight for key, each in self._nodes.items() if key.member == said.key.member)
+        held -= node.births.get(said.device, Birth()).weight if said.device else node.weight
+        if held + birth.weight > MAX_BIRTHS:
+            rule = f"at most {MAX_BIRTHS >> 20} MiB of names in the births of a member's nodes"
+            raise DecodeError("too_large", "metrics", f"{birth.weight} bytes more", rule)
+
     def _follow(self, said: Topic, node: Node, payload: Payload, arrived_ms: int) -> None:
-        gap = node.follow(payload.seq, _sane(payload.at_ms or 0, arrived_ms) or arrived_ms, arrived_ms)
+        gap = node.follow(payload.seq, sane(payload.at_ms or 0, arrived_ms) or arrived_ms, arrived_ms)
         if gap:
             self._gaps.add(said.key)
         if gap > 0:
@@ -235,10 +244,12 @@ class Host:
         """UNKNOWN for every machine behind what died."""
         if said.kind == "DDEATH":
             self._follow(said, node, payload, arrived_ms)
-            at_ms = max(_sane(payload.at_ms or 0, arrived_ms) or node.now_ms(arrived_ms), node.newest_ms + 1)
+            at_ms = max(sane(payload.at_ms or 0, arrived_ms) or node.now_ms(arrived_ms), node.newest_ms + 1)
             node.heard(at_ms, arrived_ms)
-            node.births[said.device] = self._births[said.key, said.device] = Birth()
-        elif not node.online or _bd_seq(payload) != node.bd:
+            if said.device in node.births:  # others would only take memory
+                node.define(said.device, Birth())
+                self._births[said.key, said.device] = Birth()
+        elif not node.online or bd_seq(payload) != node.bd:
             # The will of a connection that a younger one has replaced: the node lives.
             self.counts["stale_deaths"] += 1
             return []
@@ -280,22 +291,3 @@ class Host:
         if node.may_ask(now_ms):
             self.counts["rebirths"] += 1
             self.on_rebirth(key, why, node.asks > 1)
-
-
-def _bd_seq(payload: Payload) -> int | None:
-    for metric in payload.metrics:
-        if metric.name == BD_SEQ:
-            try:
-                value = value_of(metric, DataType.INT64)
-            except Malformed:
-                return None
-            return value % 2**63 if isinstance(value, int) else None  # what SQLite can keep
-    return None
-
-
-def _sane(at_ms: int, arrived_ms: int) -> int:
-    """A device time that can be one; otherwise 0."""
-    try:
-        return checked(at_ms, "", at_ms, arrived_ms)
-    except DecodeError:
-        return 0

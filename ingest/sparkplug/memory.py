@@ -56,7 +56,7 @@ def load(db: sqlite3.Connection) -> dict[NodeKey, Node]:
     for member, name, device, body in db.execute("SELECT * FROM sparkplug_birth"):
         node = nodes.get(NodeKey(member, name))
         if node is not None:
-            node.births[device] = _from_json(body)
+            node.define(device, _from_json(body))
     for member, name, body in db.execute("SELECT * FROM sparkplug_gap"):
         node = nodes.get(NodeKey(member, name))
         if node is not None:

@@ -12,6 +12,8 @@ LOST_WAIT_MS: Final = 2_000
 """The first wait when the broker had lost its sessions: the node may not have connected again, and so not hear us."""
 _LONGEST_DOUBLING: Final = 6  # 10 s, 20 s ... 640 s between two requests that change nothing
 _SESSION: Final = NO_INT  # its life has no number of its own
+_NAME_BYTES: Final = 200
+"""What a name takes beside its characters, in memory and on disk."""
 _REMEMBERED: Final = 128  # a message missing for longer than half of the sequence's circle is not awaited any more
 
 
@@ -38,6 +40,11 @@ class Birth:
                     born.aliases[metric.alias] = metric.name
         return born
 
+    @property
+    def weight(self) -> int:
+        """Bytes that it takes, roughly."""
+        return sum(map(len, self.names)) + _NAME_BYTES * len(self.names)
+
     def name_of(self, metric: Metric) -> str:
         """The name of a metric; "" when its alias is not known."""
         return metric.name or ("" if metric.alias is None else self.aliases.get(metric.alias, ""))
@@ -57,6 +64,7 @@ class Node:
         asked_ms, asks: when a rebirth was asked for last, and how often since the last birth.
         wanted: why a birth is waited for; "" when none is.
         wait_ms: between the first two requests.
+        weight: bytes that its births take, roughly.
     """
 
     online: bool = False
@@ -70,18 +78,25 @@ class Node:
     asks: int = 0
     wanted: str = ""
     wait_ms: int = FIRST_WAIT_MS
+    weight: int = 0
+
+    def define(self, device: str, birth: Birth) -> None:
+        """What a device ("": the node itself) is born with."""
+        known = self.births.get(device)
+        self.weight += birth.weight - (known.weight if known else -_NAME_BYTES - len(device))
+        self.births[device] = birth
 
     def born(self, bd: int | None, seq: int | None, birth: Birth) -> None:
         """The node's birth: its devices have to be born again, and its numbers begin again."""
-        self.births = {device: Birth() for device in self.births}
-        self.births[""] = birth
+        self._unborn()
+        self.define("", birth)
         self.online, self.bd, self.number = True, bd, seq
         self._end()
         self.asks, self.wanted, self.wait_ms = 0, "", FIRST_WAIT_MS
 
     def dead(self) -> None:
         """The node's death: nothing that it and its devices said holds any more."""
-        self.births = {device: Birth() for device in self.births}
+        self._unborn()
         self.online, self.number = False, None
         self._end()
         self.wanted, self.wait_ms = "", FIRST_WAIT_MS
@@ -113,6 +128,11 @@ class Node:
         if gap:
             self.source.take(_SESSION, self.number, at_ms, arrived_ms)
         return gap
+
+    def _unborn(self) -> None:
+        devices, self.births, self.weight = self.births, {}, 0
+        for device in devices:
+            self.define(device, Birth())
 
     def _end(self) -> None:
         """The session is over: what is missing of it will not come any more."""

@@ -215,3 +215,15 @@ def _encoded(metric: Metric) -> bytes:
 def rebirth(at_ms: int) -> bytes:
     """The payload of an NCMD that asks an edge node for its births."""
     return encode(Payload(at_ms, None, [Metric(REBIRTH, None, at_ms, DataType.BOOLEAN, carrier=_BOOLEAN, raw=1)]))
+
+
+def bd_seq(payload: Payload) -> int | None:
+    """Which session of its node a birth or death belongs to; None when it does not say."""
+    for metric in payload.metrics:
+        if metric.name == BD_SEQ:
+            try:
+                value = value_of(metric, DataType.INT64)
+            except Malformed:
+                return None
+            return value % 2**63 if isinstance(value, int) else None  # what SQLite can keep
+    return None
