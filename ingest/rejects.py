@@ -20,6 +20,10 @@ WHOLE_BYTES: Final = 65_536
 MAX_MESSAGES: Final = 2_000
 MAX_BYTES: Final = 8 * 2**20
 NEWEST: Final = 20
+LOOK_MS: Final = 10_000
+LOOKED_BYTES: Final = WHOLE_BYTES
+"""Of a member's unclaimed payloads, in each span of :data:`LOOK_MS`: a guess costs up to 5 µs a byte, and everybody's
+commits wait for it."""
 
 Kind = Literal["reject", "unclaimed"]
 
@@ -57,11 +61,12 @@ class Kept(NamedTuple):
 
 
 class Bounds:
-    """How many messages and bytes are kept of each member, so that the bound costs no query."""
+    """How much is kept, and looked at, of each member, so that the bounds cost no query."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         rows = db.execute("SELECT kind, member, count(*), sum(bytes) FROM kept GROUP BY kind, member")
         self._held: dict[tuple[str, str], list[int]] = {(kind, member): [n, size] for kind, member, n, size in rows}
+        self._looked: dict[str, tuple[int, int]] = {}
 
     def add(self, kind: Kind, member: str, messages: int, size: int) -> bool:
         """Count messages in (or out); whether the member is beyond its bound now."""
@@ -69,6 +74,16 @@ class Bounds:
         held[0] += messages
         held[1] += size
         return held[0] > MAX_MESSAGES or held[1] > MAX_BYTES
+
+    def look(self, member: str, at_ms: int, size: int) -> bool:
+        """Whether an unclaimed payload of this size may be looked at, which then counts as looked at."""
+        span = at_ms // LOOK_MS
+        before, looked = self._looked.get(member, (span, 0))
+        looked = looked + size if before == span else size
+        if looked > LOOKED_BYTES:
+            return False
+        self._looked[member] = (span, looked)
+        return True
 
 
 def add_rejects(db: sqlite3.Connection, bounds: Bounds, rejects: Iterable[Reject]) -> None:

@@ -14,7 +14,7 @@ from ingest.guess import Hint, guess, look_again, restored
 
 MAX_DEVICES: Final = 100
 """Topics a member; further ones are counted with their member, and their messages kept within its bound."""
-LOOK_MS: Final = 10_000
+LOOK_MS: Final = rejects.LOOK_MS
 """A device is guessed anew at its first message in each span of that length, and of as much again for every
 :data:`LOOK_BYTES`: a guess decodes a payload many times, and nobody shall keep the collector busy by that."""
 LOOK_BYTES: Final = 4_096
@@ -41,14 +41,14 @@ def add_unclaimed(db: sqlite3.Connection, bounds: rejects.Bounds, messages: list
             "SELECT last_ms, guess FROM device WHERE member = ? AND topic = ?", (message.member, message.topic)
         ).fetchone()
         if known is None:
-            _new_device(db, message)
+            _new_device(db, bounds, message)
         else:
-            _heard_again(db, message, *known)
+            _heard_again(db, bounds, message, *known)
 
 
-def _heard_again(db: sqlite3.Connection, message: Unclaimed, last_ms: int, found: str) -> None:
+def _heard_again(db: sqlite3.Connection, bounds: rejects.Bounds, message: Unclaimed, last_ms: int, found: str) -> None:
     span_ms = LOOK_MS * (1 + len(message.payload) // LOOK_BYTES)
-    if message.at_ms // span_ms != last_ms // span_ms and len(message.payload) <= rejects.WHOLE_BYTES:
+    if message.at_ms // span_ms != last_ms // span_ms and _may_look(bounds, message):
         before = restored(json.loads(found))
         after = look_again(before, message.topic, message.payload, message.at_ms, message.hint)
         found = json.dumps(after and after.body())
@@ -58,12 +58,16 @@ def _heard_again(db: sqlite3.Connection, message: Unclaimed, last_ms: int, found
     )
 
 
-def _new_device(db: sqlite3.Connection, message: Unclaimed) -> None:
+def _may_look(bounds: rejects.Bounds, message: Unclaimed) -> bool:
+    return bounds.look(message.member, message.at_ms, len(message.payload))
+
+
+def _new_device(db: sqlite3.Connection, bounds: rejects.Bounds, message: Unclaimed) -> None:
     (devices,) = db.execute("SELECT count(*) FROM device WHERE member = ?", (message.member,)).fetchone()
     if devices >= MAX_DEVICES:
         return
-    whole = len(message.payload) <= rejects.WHOLE_BYTES
-    found = guess(message.topic, message.payload, message.at_ms, message.hint) if whole else None
+    may = _may_look(bounds, message)
+    found = guess(message.topic, message.payload, message.at_ms, message.hint) if may else None
     db.execute(
         "INSERT INTO device VALUES (?, ?, ?, ?, 1, ?, ?)",
         (
