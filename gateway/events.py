@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from fleet.batch import MachineKey
+from fleet.network import Member
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.draw.strip import swatch
 from gateway.live import Change, Now
@@ -91,10 +92,20 @@ class OwnerVoice(Voice):
 class ConnectVoice(OwnerVoice):
     """The states of the owner's machines, and that its devices without a machine, or its inventory, have changed."""
 
+    def __init__(self, scope: Scope, page: Page) -> None:
+        super().__init__(scope, page, "")
+        self._inventory = self._read()
+
     def of(self, change: Change) -> Event | None:
-        if change.kind == "registry" or (change.kind in _DEVICES and change.key.member == self.scope.member):
+        if change.kind == "registry":
+            before, self._inventory = self._inventory, self._read()
+            return None if before == self._inventory else ("devices", "{}")  # when others change theirs is not told
+        if change.kind in _DEVICES and change.key.member == self.scope.member:
             return "devices", "{}"
         return super().of(change)
+
+    def _read(self) -> Member | None:
+        return self.scope.picture.registry.members.get(self.scope.member)
 
 
 class OffersVoice(Voice):
@@ -148,7 +159,7 @@ def _connect_voice(page: Page, member: str) -> Voice:
     """
     scope = page.scope(Audience.OWNER, member)
     scope.own_machines()  # hidden here, before the stream begins
-    return ConnectVoice(scope, page, "")
+    return ConnectVoice(scope, page)
 
 
 def _voice(page: Page, machine: str, member: str, offers: bool, network: bool) -> Voice:

@@ -36,6 +36,7 @@ async def login(
 ) -> Response:
     """Make the device's login at the broker and show it, this once: it is kept nowhere."""
     scope, name = page.scope(Audience.OWNER, member), device.strip()
+    scope.own_machines()  # hidden here, before a login of no member is made
     folder = sheets.door_of(page.site.config, scope.picture.registry.network).logins
     if folder is None or not SLUG.fullmatch(name):
         return _render(page, scope, family, name, error=_NAME if folder else "", status_code=422)

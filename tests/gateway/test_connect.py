@@ -270,3 +270,25 @@ async def test_a_gateway_ready_to_serve_has_the_page(gateway: Running) -> None:
     html = await gateway.as_visitor("owner:alsalac").get("/")
     assert '<a href="/connect">Connecter</a>' in html
     assert "/connect" not in (await gateway.as_visitor("coordinator").get("/")).split("</header>")[0]
+
+
+async def test_no_login_is_made_for_a_member_that_is_not_there(start: Starter, tmp_path: Path) -> None:
+    logins = tmp_path / "secrets"
+    logins.mkdir()
+    running = await start(past=False, logins=logins)
+    await running.post("/connect/new", 404, None, member="ghost", device="cabine-3")
+    assert list(logins.iterdir()) == []
+
+
+async def test_the_page_hears_nothing_of_what_others_write(gateway: Running) -> None:
+    async with asyncio.timeout(PATIENCE_S), gateway.client.get(f"{gateway.url}/events?connect=alsalac") as answer:
+        edit.add_machine(gateway.fleet.folder, "declare", {"id": "neuve", "name": "Presse neuve"})
+        await seen(gateway, "/home?member=declare", "Presse neuve")
+        await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-1", datetime.now(UTC), power_w=7770.0))
+        told = b""
+        while "7,8\u202fkW".encode() not in told:
+            told += await answer.content.readany()
+        assert b"event: devices" not in told
+        edit.add_machine(gateway.fleet.folder, "alsalac", {"id": "neuve", "name": "La nôtre"})
+        while b"event: devices" not in told:
+            told += await answer.content.readany()
