@@ -7,6 +7,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from accelerator.printable import printable
+
 
 class PatientStream(io.TextIOBase):
     """Writes to a stream and never fails: what a full disk or a closed pipe does not take is left out and counted.
@@ -61,6 +63,10 @@ def note(line: str) -> None:
     PatientStream(sys.stderr).write(line + "\n")
 
 
+def _one_line(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {key: printable(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
 def configure(level: str, *, json_lines: bool = False) -> None:
     """Set up logging for this process; ``level`` is debug, info, warning or error.
 
@@ -70,6 +76,7 @@ def configure(level: str, *, json_lines: bool = False) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso" if json_lines else "%H:%M:%S", utc=json_lines),
+        _one_line,
         structlog.processors.format_exc_info,
     ]
     renderer: structlog.typing.Processor

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import typer
 
+from accelerator.printable import printable
+
 
 class Progress(Protocol):
     """Told how far a long command is."""
@@ -52,7 +54,7 @@ def _cell(value: Any) -> str:
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
         return value.isoformat(timespec="minutes")
-    return str(value)
+    return printable(str(value))
 
 
 @contextmanager

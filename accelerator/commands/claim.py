@@ -10,6 +10,7 @@ import typer
 from accelerator import jobs, output, settings
 from accelerator.commands.devices import Fleet, Json, folder_of
 from accelerator.connecting_guess import Speaking, propose
+from accelerator.printable import printable
 from accelerator.problems import Found, Usage
 from fleet import claim, edit
 from fleet.batch import MachineKey
@@ -119,7 +120,7 @@ def _show(device: Speaking, found: Proposal, fields: dict[str, Any]) -> None:
         f"  trade {fields['trade']} (score {found.trade.score:g}: {found.trade.reason})",
         f"  machine {fields['id']}, {fields['name']!r}, a reading at least every {fields['every']:g} s",
     )
-    typer.echo("\n".join(lines), err=True)
+    typer.echo("\n".join(map(printable, lines)), err=True)
 
 
 def machine_feed(

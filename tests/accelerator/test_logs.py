@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from accelerator import logs
+from accelerator import logs, output
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +41,22 @@ def test_as_json_every_line_is_an_object(capsys: pytest.CaptureFixture[str]) -> 
     assert (ours["event"], ours["level"], ours["connected"]) == ("the broker", "warning", False)
     assert (theirs["event"], theirs["level"]) == ("no answer within 5 s", "warning")
     assert set(theirs) == {"event", "level", "timestamp"}
+
+
+@pytest.mark.parametrize("json_lines", [False, True])
+def test_what_a_device_wrote_moves_no_cursor_and_begins_no_line(
+    capsys: pytest.CaptureFixture[str], json_lines: bool
+) -> None:
+    logs.configure("info", json_lines=json_lines)
+    structlog.get_logger().warning("a payload", name="\x1b[2J\x9b1m\u202exyz", topic="a\nb")
+    logging.getLogger("a.library").warning("cannot read %s", "\x1b[2Jx\nCRITICAL")
+    text = capsys.readouterr().err
+    assert text.count("\n") == 2
+    assert not set(text) & set("\x1b\x9b\u202e")
+
+
+def test_nor_does_it_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    output.emit_table([{"payload": "\x1b]0;owned\x07\r\nœuf"}], {"payload": "payload"}, empty="")
+    text = capsys.readouterr().out
+    assert "\\x1b]0;owned\\x07\\r\\nœuf" in text
+    assert text.count("\n") == 2
