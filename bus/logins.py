@@ -167,7 +167,8 @@ def _program(name: str) -> tuple[str, ...]:
 def replace(path: Path, text: str) -> None:
     """Put text in place of a file in one step, readable by its owner alone, with the folder's owner."""
     draft = path.with_name(f".{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    draft.unlink(missing_ok=True)  # one that was left, or a link that leads root elsewhere
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         own(file.fileno(), path.parent)
         file.write(text)
@@ -180,4 +181,4 @@ def own(what: Path | int, folder: Path) -> None:
     """Give a path or an open file to the owner of the folder, when root runs this."""
     if os.geteuid() == 0:
         owner = folder.stat()
-        os.chown(what, owner.st_uid, owner.st_gid)
+        os.chown(what, owner.st_uid, owner.st_gid, follow_symlinks=isinstance(what, int))

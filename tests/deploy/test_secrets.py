@@ -107,3 +107,24 @@ def test_the_settings_file_is_read_as_compose_reads_it(tmp_path: Path) -> None:
     assert (clone / "elsewhere" / "secrets" / "ingest.env").exists()
     for name in ("ingest.env", "influx-operator-token"):
         assert (clone / "elsewhere" / "secrets" / name).read_text().strip() not in said.stdout + said.stderr
+
+
+def test_logins_made_while_secrets_runs_are_kept(state: Path) -> None:
+    for path in (state / "secrets").glob("*.env"):
+        path.unlink()
+    own = os.environ | {"RESILIAN_UID": str(os.geteuid()), "RESILIAN_GID": str(os.getegid())}
+    running = [subprocess.Popen([sys.executable, ROOT / "deploy" / "secrets", state], env=own)]
+    command = [sys.executable, str(ROOT / "deploy" / "devices"), "--state", str(state), "add", "dupont"]
+    running += [subprocess.Popen([*command, f"prise-{number}"], stdout=subprocess.DEVNULL) for number in range(6)]
+    assert [process.wait() for process in running] == [0] * 7
+    assert len(devices(state, "list").stdout.splitlines()) == 6
+
+
+def test_a_link_in_the_brokers_folder_leads_nobody_elsewhere(state: Path, tmp_path: Path) -> None:
+    folder, elsewhere = state / "mosquitto" / "secrets", tmp_path / "elsewhere"
+    elsewhere.write_text("as it was")
+    (folder / ".passwd.new").symlink_to(elsewhere)
+    assert devices(state, "add", "dupont", "prise-1").returncode == 0
+    assert elsewhere.read_text() == "as it was"
+    assert not (folder / "passwd").is_symlink()
+    assert devices(state, "list").stdout == "dupont.prise-1\n"
