@@ -13,6 +13,7 @@ from accelerator.doctor_losses import losses_step
 from accelerator.doctor_machine import Step, judge_machine
 from accelerator.doctor_spool import spool_step
 from accelerator.opening import broker_address
+from accelerator.printable import printable
 from accelerator.problems import Problem, Usage
 from accelerator.settings import Settings
 from fleet.batch import MachineKey
@@ -124,7 +125,7 @@ def conclusion(steps: list[Step]) -> str:
     if wrong is None:
         return "All is well: nothing to do."
     stop = "" if wrong.detail.endswith("?") else "."
-    return f"{wrong.name}: {wrong.detail}{stop} Do this: {wrong.todo}."
+    return printable(f"{wrong.name}: {wrong.detail}{stop} Do this: {wrong.todo}.")
 
 
 def as_rows(steps: list[Step]) -> list[dict[str, str]]:

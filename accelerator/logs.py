@@ -60,7 +60,7 @@ def _written(stream: TextIO, text: str) -> bool:
 
 def note(line: str) -> None:
     """Write one line on stderr, or leave it out where it cannot be written."""
-    PatientStream(sys.stderr).write(line + "\n")
+    PatientStream(sys.stderr).write(printable(line) + "\n")
 
 
 def _one_line(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

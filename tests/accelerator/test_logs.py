@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from accelerator import logs, output
+from accelerator import doctor, logs, output
+from accelerator.doctor_machine import Step
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +61,10 @@ def test_nor_does_it_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "\\x1b]0;owned\\x07\\r\\nœuf" in text
     assert text.count("\n") == 2
+
+
+def test_nor_in_the_one_line_of_an_error_or_of_the_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.note("m/acme/\x1b[2J: no format reads its payload")
+    assert capsys.readouterr().err == "m/acme/\\x1b[2J: no format reads its payload\n"
+    step = Step("payload", "wrong", "field \x1b[2J is no number", "mend it")
+    assert doctor.conclusion([step]) == "payload: field \\x1b[2J is no number. Do this: mend it."
