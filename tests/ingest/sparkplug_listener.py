@@ -9,6 +9,7 @@ from ingest.sparkplug.host import Heard, Host
 from ingest.sparkplug.memory import NodeKey
 from ingest.sparkplug.node import Node
 from tests.ingest.casefiles import said
+from tests.ingest.edge import Edge
 
 NOW = 1_795_000_000_000
 PRESS = "spBv1.0/acme/+/line/press"
@@ -39,3 +40,10 @@ class Listener:
         heard = self.hear(message, at)
         assert not heard.refused
         return [{"machine": route.machine, **said(each)} for route, found in heard.readings for each in found]
+
+
+def born(listener: Listener, edge: Edge, at: int = NOW) -> None:
+    """The births of a node and its two devices."""
+    listener.hear(edge.nbirth(at), at)
+    listener.hear(edge.dbirth("press", at, Power=10.0, State="EXECUTE"), at)
+    listener.hear(edge.dbirth("oven", at, Power=20.0), at)

@@ -1,13 +1,12 @@
-"""The host application: births, aliases, sequence, deaths, rebirths, memory over a restart."""
+"""The host application: births, aliases, sequence, deaths, memory over a restart."""
 
 import sqlite3
 from typing import Any
 
 import pytest
 
-from fleet.batch import MachineKey, Reading
+from fleet.batch import MachineKey
 from fleet.registry import Registry
-from fleet.states import UNKNOWN
 from ingest.gaps.numbers import Numbers
 from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
@@ -15,11 +14,11 @@ from ingest.seen import Redeliveries
 from ingest.sparkplug import memory
 from ingest.sparkplug.host import MAX_BIRTHS, MAX_NODES, Heard
 from ingest.sparkplug.memory import NodeKey
-from ingest.sparkplug.node import FIRST_WAIT_MS, Node
-from ingest.sparkplug.payload import Metric, Payload, encode, parse, rebirth
+from ingest.sparkplug.node import Node
+from ingest.sparkplug.payload import Metric, Payload, encode, rebirth
 from tests.ingest.edge import Edge, metric
 from tests.ingest.messages import Message
-from tests.ingest.sparkplug_listener import NOW, PRESS, Listener, routes
+from tests.ingest.sparkplug_listener import NOW, PRESS, Listener, born, routes
 
 
 @pytest.fixture
@@ -30,12 +29,6 @@ def listener() -> Listener:
 @pytest.fixture
 def edge() -> Edge:
     return Edge()
-
-
-def born(listener: Listener, edge: Edge, at: int = NOW) -> None:
-    listener.hear(edge.nbirth(at), at)
-    listener.hear(edge.dbirth("press", at, Power=10.0, State="EXECUTE"), at)
-    listener.hear(edge.dbirth("oven", at, Power=20.0), at)
 
 
 def test_births_define_what_data_mean(listener: Listener, edge: Edge) -> None:
@@ -111,21 +104,6 @@ def test_an_unknown_alias_is_refused_and_the_rest_kept(listener: Listener, edge:
     [(key, [fault])] = heard.refused
     assert (key, fault.reason, fault.value) == (MachineKey("acme", "press"), "alias", "999")
     assert len(listener.asked) == 1
-
-
-def test_data_without_a_birth_ask_for_it_ever_more_rarely(listener: Listener, edge: Edge) -> None:
-    edge.dbirth("press", NOW, Power=1.0)
-    at, asked_at = NOW, []
-    for _ in range(3_000):
-        before = len(listener.asked)
-        assert listener.hear(edge.data("press", NOW, Power=1.0), at).refused
-        asked_at += [at - NOW] if len(listener.asked) > before else []
-        at += 1_000
-    assert asked_at == [0, 10_000, 30_000, 70_000, 150_000, 310_000, 630_000, 1_270_000, 1_910_000, 2_550_000]
-    born(listener, edge, at)
-    edge.next_seq()
-    listener.hear(edge.data("press", NOW, Power=1.0), at + FIRST_WAIT_MS)
-    assert listener.asked[-1][1] == "1 messages are missing before seq 4"
 
 
 def test_metrics_with_name_and_type_need_no_birth(listener: Listener, edge: Edge) -> None:
@@ -277,54 +255,6 @@ def test_what_is_handed_over_does_not_change_any_more(listener: Listener, edge: 
     assert repr(handed) == before
 
 
-def test_after_a_lost_session_every_living_node_is_asked(listener: Listener, edge: Edge) -> None:
-    born(listener, edge)
-    listener.hear(Edge(node="dead").ndeath())
-    listener.host.doubt(NOW, "the broker lost our session")
-    assert listener.asked == [(NodeKey("acme", "line"), "the broker lost our session")]
-
-
-def asked_at(listener: Listener, begin: int, end: int) -> list[int]:
-    """Seconds since ``begin`` of the requests that reminders bring, one a second."""
-    found = []
-    for at in range(begin, end, 1_000):
-        before = len(listener.asked)
-        listener.host.remind(at)
-        found += [(at - begin) // 1_000] * (len(listener.asked) - before)
-    return found
-
-
-def test_a_request_that_brings_no_birth_is_made_again_ever_more_rarely(listener: Listener, edge: Edge) -> None:
-    born(listener, edge)
-    assert asked_at(listener, NOW, NOW + 60_000) == []
-    edge.next_seq()
-    listener.read(edge.data("press", NOW, Power=1.0))
-    assert asked_at(listener, NOW, NOW + 100_000) == [10, 30, 70]
-    assert {why for _, why in listener.asked} == {"1 messages are missing before seq 4"}
-    born(listener, edge, NOW + 100_000)
-    assert asked_at(listener, NOW + 100_000, NOW + 10_000_000) == []
-
-
-def test_after_a_lost_session_a_node_that_was_not_there_is_asked_soon_again(listener: Listener, edge: Edge) -> None:
-    """It comes back to the broker later than we do, and what is sent to nobody is gone."""
-    born(listener, edge)
-    listener.host.doubt(NOW, "the broker lost our session")
-    assert len(listener.asked) == 1
-    assert asked_at(listener, NOW, NOW + 500_000) == [2, 6, 14, 30, 62, 126, 254, 382]
-    born(listener, edge, NOW + 500_000)
-    listener.host.doubt(NOW + 501_000, "the broker lost our session")
-    listener.host.doubt(NOW + 502_000, "the broker lost our session")  # it fell again
-    assert asked_at(listener, NOW + 502_000, NOW + 503_000) == []
-    assert asked_at(listener, NOW + 503_000, NOW + 510_000) == [0, 4]
-
-
-def test_nobody_waits_for_the_birth_of_the_dead(listener: Listener, edge: Edge) -> None:
-    born(listener, edge)
-    listener.host.doubt(NOW, "the broker lost our session")
-    listener.read(edge.ndeath(), NOW + 1_000)
-    assert asked_at(listener, NOW, NOW + 1_000_000) == []
-
-
 def test_what_is_delivered_again_after_its_commit_is_nothing(registry: Registry, edge: Edge) -> None:
     """It moves no sequence and makes no reading."""
     first = Gathering(registry, Redeliveries({}, 1 << 32))
@@ -347,12 +277,6 @@ def test_retained_messages_and_states_of_hosts_are_nothing(registry: Registry, e
     gathering.take([Message(*edge.nbirth(NOW), retain=True), Message("spBv1.0/STATE/scada", b"{}")], 1, NOW)
     assert not gathering.hand_over()
     assert (gathering.counts["stale"], gathering.counts["quiet"]) == (1, 1)
-
-
-def test_the_request_for_a_rebirth() -> None:
-    [wish] = parse(rebirth(NOW)).metrics
-    assert (wish.name, wish.datatype, wish.raw) == ("Node Control/Rebirth", 11, 1)
-    assert Reading(1, state=UNKNOWN).state == 6
 
 
 def test_what_the_births_of_a_member_take_is_bounded(listener: Listener) -> None:
