@@ -123,3 +123,14 @@ async def serving(running: Running) -> None:
             async with running.client.get(running.url + "/readyz") as answer:
                 if answer.status == 200 and "au moins, dans" in await running.get("/machines/alsalac/cabine-1"):
                     return
+
+
+async def until_text(running: Running, path: str, text: str) -> str:
+    """The page in French, as soon as it is there and says the text; each turn waits for the gateway's answer."""
+    wanted = {"Accept-Language": "fr"}
+    async with asyncio.timeout(PATIENCE_S):
+        for _ in iter(int, 1):
+            async with running.client.get(running.url + path, headers=wanted, cookies=running.cookies) as answer:
+                if text in (html := await answer.text()):
+                    return html
+    raise AssertionError

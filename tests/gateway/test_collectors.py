@@ -14,8 +14,7 @@ from ingest.level import Limits
 from ingest.service import IngestConfig, run
 from store.base import Store
 from tests.gateway import world
-from tests.gateway.running import Running
-from tests.gateway.test_events_of_ingest import until_text
+from tests.gateway.running import Running, until_text
 from tests.servers import Broker
 
 

@@ -12,7 +12,7 @@ from fleet.families import FAMILIES
 from fleet.network import Machine
 from ingest.guess import Hint, guess
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running, Starter, serving
+from tests.gateway.running import PATIENCE_S, Running, Starter, serving, until_text
 
 PAGE = "/connect?member=alsalac"
 BOOTH = "m/alsalac/cabine-3/tele/SENSOR"
@@ -39,16 +39,7 @@ async def heard(gateway: Running, *devices: dict[str, Any], member: str = "alsal
     body = {"at": 0, "total": len(devices), "devices": list(devices)}
     await gateway.publish(f"net/v1/unclaimed/{member}", json.dumps(body).encode(), retain=True)
     wanted = text or (devices[0]["topic"] if devices else "Tout appareil qui parle")
-    return await seen(gateway, f"/connect?member={member}", wanted)
-
-
-async def seen(gateway: Running, path: str, text: str) -> str:
-    async with asyncio.timeout(PATIENCE_S):
-        for _ in iter(int, 1):
-            if text in (html := await gateway.get(path)):
-                break
-            await asyncio.sleep(0.02)
-    return html
+    return await until_text(gateway, f"/connect?member={member}", wanted)
 
 
 def machines(gateway: Running) -> list[Machine]:
@@ -110,7 +101,7 @@ async def test_a_claim_is_one_form(gateway: Running) -> None:
     assert "data-awaits" in html
     assert "<strong>Personne.</strong> Rien n’est montré à personne." in html
     await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-3", datetime.now(UTC), power_w=3120.0))
-    html = await seen(gateway, page, "3,1\u202fkW")
+    html = await until_text(gateway, page, "3,1\u202fkW")
     assert "data-awaits" not in html
     # pressed here, the mark leads back here
     where = await gateway.post("/machines/alsalac/cabine-3/calibration", mark="working", back="connect")
@@ -149,7 +140,7 @@ async def test_kilowatts_are_said_with_one_button(gateway: Running) -> None:
     where = await gateway.post("/connect/claim", 303, None, **form(rated_kw="45"))
     page = where.partition("#")[0]
     await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-3", datetime.now(UTC), power_w=31.0))
-    html = await seen(gateway, page, "31\u202fW au plus, quand 45\u202fkW sont attendus pour cette machine")
+    html = await until_text(gateway, page, "31\u202fW au plus, quand 45\u202fkW sont attendus pour cette machine")
     assert "data-device=" not in html  # the collector still says that it waits, and the page knows better
     assert await gateway.post("/connect/unit", member="alsalac", machine="cabine-3") == where
     assert machines(gateway)[-1].feeds[0].scale_w == 1000
@@ -191,7 +182,7 @@ async def test_nobody_else_sees_or_changes_anything(gateway: Running) -> None:
 async def test_topics_of_a_claimed_device_without_readings_are_folded(gateway: Running) -> None:
     feed = {"topic": BOOTH, "format": "tasmota"}
     edit.add_machine(gateway.fleet.folder, "alsalac", {"id": "c3", "name": "C3", "feeds": [feed]})
-    await seen(gateway, PAGE, ">C3</a>")
+    await until_text(gateway, PAGE, ">C3</a>")
     html = await heard(gateway, device("m/alsalac/cabine-3/tele/LWT", b"Online"))
     assert "Tout appareil qui parle appartient à une machine." in html
     assert "sujet sans relevé d’un appareil déjà rattaché" in html
@@ -248,7 +239,7 @@ async def test_the_networks_own_address_goes_before_the_programs(start: Starter)
     running = await start(past=False)
     edit.write_network(running.fleet.folder, {"broker": "mqtts://mqtt.example.org"})
     path = "/connect/new?member=alsalac&family=shelly-gen2&device=cabine-3"
-    html = await seen(running, path, "mqtt.example.org:8883")
+    html = await until_text(running, path, "mqtt.example.org:8883")
     assert "joignable que depuis ce serveur" not in html
     assert "Use User TLS (ca.pem)" in html
 
@@ -283,7 +274,7 @@ async def test_no_login_is_made_for_a_member_that_is_not_there(start: Starter, t
 async def test_the_page_hears_nothing_of_what_others_write(gateway: Running) -> None:
     async with asyncio.timeout(PATIENCE_S), gateway.client.get(f"{gateway.url}/events?connect=alsalac") as answer:
         edit.add_machine(gateway.fleet.folder, "declare", {"id": "neuve", "name": "Presse neuve"})
-        await seen(gateway, "/home?member=declare", "Presse neuve")
+        await until_text(gateway, "/home?member=declare", "Presse neuve")
         await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-1", datetime.now(UTC), power_w=7770.0))
         told = b""
         while "7,8\u202fkW".encode() not in told:

@@ -13,17 +13,10 @@ from ingest.service import IngestConfig, run
 from ingest.spool import Limits
 from store.base import Store
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running
+from tests.gateway.running import Running, until_text
 from tests.servers import Broker
 
 TOPIC = "m/alsalac/cabine-1/reading"
-
-
-async def until_text(running: Running, path: str, text: str) -> str:
-    async with asyncio.timeout(PATIENCE_S):
-        while text not in (html := await running.get(path)):  # noqa: ASYNC110 - the page changes when messages arrive
-            await asyncio.sleep(0.05)
-    return html
 
 
 async def test_a_payload_that_names_another_member(

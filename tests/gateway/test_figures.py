@@ -15,8 +15,7 @@ from gateway.live import Live
 from gateway.picture import Picture
 from store.base import Store
 from tests.gateway import world
-from tests.gateway.running import Running
-from tests.gateway.test_running import until_text
+from tests.gateway.running import Running, until_text
 
 CABIN, QUIET, SECRET = (
     MachineKey("alsalac", "cabine-2"),

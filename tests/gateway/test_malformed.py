@@ -12,8 +12,7 @@ import pytest
 import store as stores
 from bus.client import BrokerAddress
 from gateway.security import HEADERS
-from tests.gateway.running import Running, Starter
-from tests.gateway.test_running import until_text
+from tests.gateway.running import Running, Starter, until_text
 from tests.servers import Broker, free_port
 
 HOURS = "/api/v1/machines/alsalac/cabine-1/hours"

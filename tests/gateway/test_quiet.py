@@ -13,8 +13,7 @@ from fleet.network import Answer
 from fleet.records import Finding, FindingStatus
 from gateway import events
 from tests.gateway import world
-from tests.gateway.running import Running
-from tests.gateway.test_running import until_text
+from tests.gateway.running import Running, until_text
 
 ROLES = ("coordinator", "owner:declare")
 

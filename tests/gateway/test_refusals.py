@@ -15,7 +15,7 @@ from gateway.words import words
 from ingest.decoders.base import Context, DecodeError
 from ingest.decoders.canonical import decode
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running
+from tests.gateway.running import PATIENCE_S, Running, until_text
 from tests.ingest.casefiles import folders
 
 FR = words("fr", "Europe/Paris")
@@ -40,16 +40,6 @@ async def refuse(gateway: Running, member: str, machine: str, payload: object, *
     }
     body = {"at": reject["at"], "total": 7, "by_reason": {reject["reason"]: 7}, "newest": [reject]}
     await gateway.publish(f"net/v1/rejects/{member}", json.dumps(body).encode(), retain=True)
-
-
-async def until_text(gateway: Running, path: str, text: str) -> str:
-    """The page as soon as it is there and says the text; each turn waits for the gateway's answer."""
-    async with asyncio.timeout(PATIENCE_S):
-        for _ in iter(int, 1):
-            async with gateway.client.get(gateway.url + path, headers={"Accept-Language": "fr"}) as answer:
-                if text in (html := await answer.text()):
-                    return html
-    raise AssertionError
 
 
 def plug_in(gateway: Running) -> None:

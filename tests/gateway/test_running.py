@@ -18,23 +18,12 @@ from fleet.registry import Registry
 from gateway.config import GatewayConfig, NotLoopback
 from gateway.service import PortTaken
 from tests.gateway import world
-from tests.gateway.running import Running, Starter, serving
+from tests.gateway.running import Running, Starter, serving, until_text
 from tests.servers import Broker, InfluxServer
 
 
 def empty(folder: Path, now: datetime) -> Registry:
     return registry.init(folder, name="Réseau vide", commune="Haguenau", timezone="Europe/Paris")
-
-
-async def until_text(running: Running, path: str, text: str) -> str:
-    """The page as soon as it says the text; each turn waits for the gateway's answer."""
-    async with asyncio.timeout(60):
-        for _ in iter(int, 1):
-            async with running.client.get(running.url + path, headers={"Accept-Language": "fr"}) as answer:
-                html = await answer.text()
-            if text in html:
-                return html
-    raise AssertionError
 
 
 async def test_empty_network_is_a_designed_page(start: Starter) -> None:

@@ -1,6 +1,5 @@
 """What a machine's page says of its figures: with which words, on how much data, and what it does not ask again."""
 
-import asyncio
 import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,7 +21,7 @@ from gateway.publish import publish, publishing_day
 from gateway.words import words
 from store.base import Store
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running
+from tests.gateway.running import Running, until_text
 
 PARIS = ZoneInfo("Europe/Paris")
 FR = words("fr", "Europe/Paris")
@@ -79,15 +78,6 @@ def test_a_silent_machine_with_a_long_past_has_enough() -> None:
     assert too_little(world.outlook(NOW), [Run(0, 7 * 86_400, states.UNKNOWN)]) is None
     assert too_little(world.outlook(NOW), None) is None
     assert too_little(None, None) is None
-
-
-async def until_text(gateway: Running, path: str, text: str) -> str:
-    async with asyncio.timeout(PATIENCE_S):
-        for _ in iter(int, 1):
-            async with gateway.client.get(gateway.url + path, headers={"Accept-Language": "fr"}) as answer:
-                if text in (html := await answer.text()):
-                    return html
-    raise AssertionError
 
 
 async def derive(gateway: Running, store: Store, machine: str, outlook: Outlook, hours: list[HourBucket]) -> None:
