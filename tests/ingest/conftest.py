@@ -15,7 +15,8 @@ from ingest.forwarder import Pace
 from ingest.service import IngestConfig, run
 from ingest.spool import Limits
 from store import Store, connect
-from tests.ingest.ear import Ear
+from tests.ingest.ear import Ear, running
+from tests.servers import free_port
 
 NETWORK = """
 name = "Essai"
@@ -71,14 +72,6 @@ def registry(fleet: Path) -> Registry:
     return load(fleet)
 
 
-def free_port() -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Mosquitto:
     """A real broker that can be stopped, killed and started again on the same port."""
 
@@ -125,12 +118,8 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 async def ear(broker: Mosquitto) -> AsyncIterator[Ear]:
     """A client that publishes as devices do and hears what the collector says."""
     one = Ear(broker.address)
-    stop = asyncio.Event()
-    task = asyncio.create_task(one.session.run(stop))
-    await one.session.wait_connected()
-    yield one
-    stop.set()
-    await task
+    async with running(one.session):
+        yield one
 
 
 @pytest.fixture

@@ -1,9 +1,25 @@
 """A client that publishes as devices do and hears what the collector says."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from bus.client import BrokerAddress, Burst, Session
+
+
+@asynccontextmanager
+async def running(session: Session) -> AsyncIterator[None]:
+    """The session, connected inside the block."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(session.run(stop))
+    try:
+        await session.wait_connected()
+        yield
+    finally:
+        stop.set()
+        await task
 
 
 class Ear:

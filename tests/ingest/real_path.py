@@ -22,7 +22,7 @@ from store import connect
 from tests.accelerator.cli import ROOT, answer, environment
 from tests.ingest.casefiles import ARRIVED, payload_of, said
 from tests.ingest.conftest import until
-from tests.ingest.ear import Ear
+from tests.ingest.ear import Ear, running
 
 NETWORK = 'name = "Essai"\ntimezone = "UTC"\nplace = { commune = "Belfort" }\n'
 LAST = "last-of-all"
@@ -108,12 +108,9 @@ async def collector(settings: dict[str, str], clock: str) -> AsyncIterator[None]
 @asynccontextmanager
 async def listening(address: BrokerAddress) -> AsyncIterator[Ear]:
     """A connected client that publishes, and hears what the collector says."""
-    ear, stop = Ear(address), asyncio.Event()
-    task = asyncio.create_task(ear.session.run(stop))
-    await ear.session.wait_connected()
-    yield ear
-    stop.set()
-    await task
+    ear = Ear(address)
+    async with running(ear.session):
+        yield ear
 
 
 async def trial(

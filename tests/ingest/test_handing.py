@@ -20,6 +20,7 @@ from ingest.service import SPOOL_FILE, run
 from ingest.thread import SpoolThread
 from store import Store
 from tests.ingest.conftest import Mosquitto
+from tests.ingest.ear import running
 
 ACME = """
 slug = "acme"
@@ -77,12 +78,9 @@ class Others:
 
 @pytest.fixture
 async def others(broker: Mosquitto) -> AsyncIterator[Others]:
-    one, stop = Others(broker), asyncio.Event()
-    task = asyncio.create_task(one.session.run(stop))
-    await one.session.wait_connected()
-    yield one
-    stop.set()
-    await task
+    one = Others(broker)
+    async with running(one.session):
+        yield one
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from ingest.sparkplug.payload import parse
 from ingest.spool import Limits
 from store import Store
 from tests.ingest.conftest import Mosquitto, collecting, until
+from tests.ingest.ear import running
 from tests.ingest.edge import Edge
 
 pytestmark = pytest.mark.mosquitto
@@ -92,12 +93,8 @@ async def plant(broker: Mosquitto) -> AsyncIterator[Plant]:
 async def on_broker(address: BrokerAddress) -> AsyncIterator[Plant]:
     """A plant that is connected inside the block."""
     one = Plant(address)
-    stop = asyncio.Event()
-    task = asyncio.create_task(one.session.run(stop))
-    await one.session.wait_connected()
-    yield one
-    stop.set()
-    await task
+    async with running(one.session):
+        yield one
 
 
 @pytest.fixture
