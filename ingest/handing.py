@@ -98,15 +98,12 @@ class Handing:
         if holding.state == "adopting":
             self._publish(HANDOVER, fence_bytes(Fence(member, self._members.program, holding.fence)))
 
-    def hear(self, topic: str, payload: bytes) -> bool:
-        """Hear a fence or a collector's health; whether it was one."""
+    def hear(self, topic: str, payload: bytes) -> None:
+        """Hear a fence or a collector's health; anything else is nothing."""
         if topic == HANDOVER:
             self._pass(read_fence(payload))
         elif topic.startswith(_HEALTH):
             self._health(topic.removeprefix(_HEALTH), payload)
-        else:
-            return False
-        return True
 
     def _pass(self, fence: Fence | None) -> None:
         if fence is None or not self._members.pass_fence(fence):

@@ -7,8 +7,6 @@ from fleet.batch import MachineKey
 from simulators.device import Device
 from simulators.formats import Message
 
-Publish = Callable[[str, bytes], None]
-
 
 class Live:
     """All devices on one heap of due times, staggered over the first beat.
