@@ -100,8 +100,8 @@ class Columns:
         """All readings since the last call arrived at that time."""
         self.arrived.append((len(self.readings), arrived_ms))
 
-    def batch(self, machines: Sequence[MachineKey]) -> tuple[ReadingBatch, Runs] | None:
-        """Everything gathered as a batch, keyed, and its rows by machine; None of nothing."""
+    def batch(self, machines: Sequence[MachineKey]) -> tuple[ReadingBatch, NDArray[np.intp]] | None:
+        """Everything gathered as a batch, keyed, and the indices of its machines; None of nothing."""
         if not self.readings:
             return None
         at, *columns, texts = zip(*self.readings, strict=True)
@@ -121,4 +121,4 @@ class Columns:
         if stamped:
             rows["at_ns"][stamped] = self.stamps.keys(rows["arrived_ms"][stamped])
         set_apart(rows, crc, metrics)
-        return ReadingBatch(tuple([machines[index] for index in runs.values.tolist()]), rows, metrics), runs
+        return ReadingBatch(tuple([machines[index] for index in runs.values.tolist()]), rows, metrics), runs.values

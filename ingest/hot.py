@@ -86,9 +86,9 @@ class Gathering:
     def hand_over(self) -> Work:
         """Everything gathered since the last call."""
         redelivered, self.redeliveries.fresh = self.redeliveries.fresh, {}
-        batch, runs = self._columns.batch(self.numbers.machines) or (None, None)
+        batch, indices = self._columns.batch(self.numbers.machines) or (None, None)
         if batch is not None:
-            self.numbers.follow(batch, runs)
+            self.numbers.follow(batch, indices)
         self.numbers.refused(self._refused)
         work = Work(batch, self._rejects, self._unclaimed, redelivered, nodes=self.sparkplug.hand_over())
         self._reset()

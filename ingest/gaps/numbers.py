@@ -1,19 +1,22 @@
 """The numbers of all machines, burst by burst: columns as long as every device counts on, lives when one does not."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fleet.batch import NO_INT, MachineKey, ReadingBatch, Rows
+from fleet.batch import NO_INT, READING, MachineKey, ReadingBatch, Rows
 from ingest.columns import Runs
 from ingest.gaps.source import Source
 
 _Longs = NDArray[np.int64]
+_TOGETHER: Final = 2_048
+"""Rows: a batch costs some 30 microseconds however small it is, and small ones come often."""
 _SAVE_MS: Final = 5_000
 _NS_PER_MS: Final = 1_000_000
+_BYTES: Final = np.dtype((np.void, READING.itemsize))  # NumPy copies such rows at once, structured ones field by field
 
 
 class Refused(NamedTuple):
@@ -40,6 +43,8 @@ class Numbers:
         self._sources: list[Source] = []
         # Of each machine's last life: the columns are the truth, and its Life is brought up to date when needed.
         self._boot, self._top, self._newest = (np.empty(0, dtype=np.int64) for _ in range(3))
+        self._waiting: list[tuple[Rows, NDArray[np.intp]]] = []
+        self._waiting_rows = 0
         self._saved_ms = 0
         self._must_save = False
 
@@ -59,17 +64,34 @@ class Numbers:
 
     def forget(self, member: str) -> None:
         """Another collector follows this member from now on: what it sends next to us, if ever, begins afresh."""
+        self._catch_up()
         for key, index in self._index.items():
             if key.member == member:
                 self._sources[index] = Source()
                 self._boot[index] = self._top[index] = self._newest[index] = NO_INT
                 self._must_save = True
 
-    def follow(self, batch: ReadingBatch, runs: Runs | None = None) -> None:
-        """Take the numbers of a batch, in its order; ``runs`` are its rows by :meth:`index`, if they are known."""
-        if batch.rows["seq"].max() >= 0:  # NO_INT is negative
-            indices = np.array([self.index(key) for key in batch.machines]) if runs is None else runs.values
-            self._follow(batch.rows, indices, runs or Runs.of(batch.rows["machine"]))
+    def follow(self, batch: ReadingBatch, indices: NDArray[np.intp] | None = None) -> None:
+        """Take the numbers of a batch, in its order; ``indices`` are those of its machines, if they are known.
+
+        Many small batches are looked at together.
+        """
+        if indices is None:
+            indices = np.array([self.index(key) for key in batch.machines], dtype=np.intp)
+        self._waiting.append((batch.rows, indices))
+        self._waiting_rows += len(batch.rows)
+        if self._waiting_rows >= _TOGETHER:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Look at what waits."""
+        waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
+        if not waiting:
+            return
+        rows = np.concatenate([rows.view(_BYTES) for rows, _ in waiting]).view(READING)
+        if rows["seq"].max() >= 0:  # NO_INT is negative
+            runs = Runs.of(np.concatenate([indices[rows["machine"]] for rows, indices in waiting]))
+            self._follow(rows, runs.values, runs)
 
     def _follow(self, rows: Rows, index: NDArray[np.intp], runs: Runs) -> None:
         order, starts = runs.order, runs.starts
@@ -84,13 +106,14 @@ class Numbers:
         good = np.logical_and.reduceat(well, starts)
         self._top[index[good]], self._newest[index[good]] = last[good], newest[good]
         for run in np.flatnonzero(~good & (np.maximum.reduceat(seq, starts) >= 0)).tolist():
-            picked = rows[order[starts[run] : runs.ends[run]]]
-            picked = picked[picked["seq"] >= 0]
-            columns = (picked[name].tolist() for name in ("boot", "seq", "at_ns", "arrived_ms"))
+            span = order[starts[run] : runs.ends[run]]
+            columns = (rows[name].take(span).tolist() for name in ("boot", "seq", "at_ns", "arrived_ms"))
             self._carefully(int(index[run]), zip(*columns, strict=True))
 
-    def refused(self, refused: Iterable[Refused]) -> None:
+    def refused(self, refused: Sequence[Refused]) -> None:
         """Take the numbers of readings that came and were refused."""
+        if refused:
+            self._catch_up()
         for each in refused:
             self._refuse(*each)
 
@@ -105,11 +128,13 @@ class Numbers:
 
     def expire(self, now_ms: int) -> None:
         """Await no more what is missing for long."""
+        self._catch_up()
         for source in self._sources:
             source.expire(now_ms)
 
     def sources(self) -> Iterator[tuple[MachineKey, Source]]:
         """Every machine's, as it is now."""
+        self._catch_up()
         for key, index in self._index.items():
             yield key, self._current(index)
 
@@ -142,7 +167,8 @@ class Numbers:
     def _carefully(self, index: int, numbers: Iterable[tuple[int, int, int, int]]) -> None:
         source = self._current(index)
         for boot, number, at_ns, arrived_ms in numbers:
-            source.take(boot, number, at_ns // _NS_PER_MS, arrived_ms)
+            if number >= 0:
+                source.take(boot, number, at_ns // _NS_PER_MS, arrived_ms)
         self._show(index)
 
     def _current(self, index: int) -> Source:
