@@ -33,6 +33,7 @@ class Voice:
     """What one visitor is told: ``kinds`` of change become an event of that ``name`` without content."""
 
     every_s = HEARTBEAT_S
+    of_documents = False  # whether new documents of the store are a reason to look what has changed
 
     def __init__(self, name: str = "", kinds: frozenset[str] = frozenset()) -> None:
         self.name, self.kinds = name, kinds
@@ -47,7 +48,9 @@ class Voice:
 
 
 class OwnerVoice(Voice):
-    """The states of the owner's machines, or of ``only`` one; silence, too, changes them."""
+    """The states of the owner's machines, or of ``only`` one; silence changes them, too, and what is derived."""
+
+    of_documents = True
 
     def __init__(self, scope: Scope, page: Page, only: str) -> None:
         super().__init__()
@@ -195,6 +198,8 @@ async def _stream(request: Request, site: Site, voice: Voice) -> AsyncIterator[s
                     yield f"event: {name}\ndata: {data}\n\n"
                 pending = await _gather(queue, site.stop, beat_at - time.monotonic())
                 told = [event for change in pending if (event := voice.of(change)) is not None]
+                if voice.of_documents and any(change.kind == "picture" for change in pending):
+                    told += voice.beat()
                 if time.monotonic() >= beat_at:
                     if await request.is_disconnected():
                         return
