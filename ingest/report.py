@@ -59,7 +59,8 @@ class Report:
     def batch(self, batch: ReadingBatch) -> None:
         """Count readings by member."""
         backlog = batch.rows["arrived_ms"] - batch.rows["at_ns"] // 1_000_000 > _BACKLOG_MS
-        for loads, rows in ((self._loads, batch.rows), (self._backlogs, batch.rows[backlog])):
+        counted = [(self._loads, batch.rows), *([(self._backlogs, batch.rows[backlog])] if backlog.any() else [])]
+        for loads, rows in counted:
             counts = np.bincount(rows["machine"], minlength=len(batch.machines)).tolist()
             for key, count in zip(batch.machines, counts, strict=True):
                 loads[key.member] += count
