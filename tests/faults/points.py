@@ -70,21 +70,20 @@ def _inside_batch(passed: Passed) -> None:
     from store.duck_file import insert
     from store.influx_http import InfluxHttp
 
-    write = InfluxHttp.write
+    post = InfluxHttp._post_lines
 
     def inserting(connection: Any, statement: str, *arguments: Any) -> None:
         insert(connection, statement, *arguments)
         if statement.endswith(" readings"):
             passed()
 
-    async def writing(self: InfluxHttp, bucket: str, *arguments: Any) -> dict[int, str]:
-        refused = await write(self, bucket, *arguments)
+    async def posting(self: InfluxHttp, bucket: str, body: bytes) -> None:
+        await post(self, bucket, body)
         if bucket.endswith("-raw"):
             passed()
-        return refused
 
     replace(duck, "insert", inserting)
-    replace(InfluxHttp, "write", writing)
+    replace(InfluxHttp, "_post_lines", posting)
 
 
 POINTS: Final[Mapping[str, Callable[[Passed], None]]] = {

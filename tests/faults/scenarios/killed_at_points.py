@@ -1,5 +1,6 @@
 """The collector ends (SIGKILL) at an exact point of its work, on a random passage of it."""
 
+import asyncio
 import random
 import signal
 from typing import Final
@@ -19,7 +20,8 @@ def at(point: str) -> Strike:
     async def strike(world: World, chance: random.Random) -> None:
         await world.collector.kill()
         await world.collector.start("--die-at", point, "--on-call", str(chance.randint(1, PASSAGES[point])))
-        code = await world.collector.ended()
+        async with asyncio.timeout(world.watch.patience_s):
+            code = await world.collector.ended()
         assert code == -signal.SIGKILL, f"the collector ended with exit code {code} before the point {point}"
 
     return strike
