@@ -65,7 +65,7 @@ def _before_store(passed: Passed) -> None:
 
 
 def _inside_batch(passed: Passed) -> None:
-    """DuckDB: readings inserted, dirty hours not, nothing committed. InfluxDB: a member's bucket has its points."""
+    """DuckDB: readings inserted, dirty hours not, nothing committed. InfluxDB: around a member's request."""
     from store import duck
     from store.duck_file import insert
     from store.influx_http import InfluxHttp
@@ -78,8 +78,11 @@ def _inside_batch(passed: Passed) -> None:
             passed()
 
     async def posting(self: InfluxHttp, bucket: str, body: bytes) -> None:
+        readings = bucket.endswith("-raw")
+        if readings:
+            passed()
         await post(self, bucket, body)
-        if bucket.endswith("-raw"):
+        if readings:
             passed()
 
     replace(duck, "insert", inserting)

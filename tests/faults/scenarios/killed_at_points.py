@@ -8,7 +8,7 @@ from typing import Final
 from tests.faults.scenario import Scenario, Strike
 from tests.faults.world import Setting, World
 
-PASSAGES: Final = {"before-commit": 40, "after-commit": 40, "before-store": 3, "inside-batch": 3}
+PASSAGES: Final = {"before-commit": 40, "after-commit": 40, "before-store": 3, "inside-batch": 5}
 """At most so many passages of a point, which a life lasts; batches go to the store four times a second."""
 RATE: Final = 1000
 """Less than what the others bear: each round waits for a process to start and to end."""
