@@ -122,10 +122,18 @@ def conclusion(steps: list[Step]) -> str:
     """One sentence to do."""
     wrong = next((step for step in steps if step.status == "wrong"), None)
     wrong = wrong or next((step for step in steps if step.status == "unknown"), None)
-    if wrong is None:
-        return "All is well: nothing to do."
-    stop = "" if wrong.detail.endswith("?") else "."
-    return printable(f"{wrong.name}: {wrong.detail}{stop} Do this: {wrong.todo}.")
+    return "All is well: nothing to do." if wrong is None else sentence(wrong)
+
+
+def further(steps: list[Step]) -> list[str]:
+    """A sentence for each thing that is wrong beside that of the conclusion."""
+    return [sentence(step) for step in steps if step.status == "wrong"][1:]
+
+
+def sentence(step: Step) -> str:
+    """What, where, and what to do."""
+    stop = "" if step.detail.endswith("?") else "."
+    return printable(f"{step.name}: {step.detail}{stop} Do this: {step.todo}.")
 
 
 def as_rows(steps: list[Step]) -> list[dict[str, str]]:

@@ -13,6 +13,8 @@ from bus.client import BrokerAddress, Burst, Session
 from bus.reasons import failure
 
 _PATIENCE_S: Final = 8.0
+_TOLD: Final = ("net/v1/health/#", "net/v1/rejects/#", "net/v1/unclaimed/#", "net/v1/command/#")
+"""Asked for apart: of what is retained, the embedded broker gives at most 100 messages a subscription."""
 _TRUST: Final = {
     10: "put a certificate that has not expired on the broker, and correct the clock here if it is wrong",
     62: "connect by the name that the broker's certificate carries, or give it a certificate of this name",
@@ -87,7 +89,9 @@ async def _refusal(address: BrokerAddress) -> OSError | None:
 
 
 async def listen_once(address: BrokerAddress) -> Heard:
-    """What the broker retains below net/v1: all of it once a message of our own came back (delivery, not SUBACK)."""
+    """What the programs' messages say that the broker retains: all once a message of our own came back (delivery, not
+    SUBACK).
+    """
     heard = Heard(False, "no answer", {})
     probe, came_back = f"net/v1/command/doctor-{os.getpid()}", asyncio.Event()
 
@@ -99,7 +103,7 @@ async def listen_once(address: BrokerAddress) -> Heard:
                 heard.retained[delivery.topic] = _json(delivery.payload)
         session.acknowledge(burst)
 
-    session = _session(address, ("net/v1/#",), take)
+    session = _session(address, _TOLD, take)
     stop = asyncio.Event()
     running = asyncio.create_task(session.run(stop))
     try:

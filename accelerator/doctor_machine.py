@@ -16,6 +16,8 @@ from fleet.topics import matches, reading_topic
 Status = Literal["ok", "wrong", "unknown"]
 _CLOCK_TOLERANCE_S: Final = 300.0
 _COVERED: Final = 0.8
+_STILL_MS: Final = 60_000
+"""A good message so shortly after a refused one does not hide it: devices send several, and one is refused in part."""
 _TOO_RARE: Final = 1.5
 """Jitter is no trouble: who is expected each minute may take some seconds more, and a gap begins at three times it."""
 _SECONDS_AHEAD: Final = re.compile(r"(\d+) s ahead")
@@ -64,7 +66,7 @@ def judge_machine(
     topics = [feed.topic for feed in machine.feeds] + [reading_topic(*key)]
     age_s = None if newest is None else at.timestamp() - newest["arrived"] / 1000
     refused = _newest_reject(retained.get(f"net/v1/rejects/{key.member}"), topics)
-    since_ms = 0 if newest is None else newest["arrived"]
+    since_ms = 0 if newest is None else newest["arrived"] - _STILL_MS
     if refused is not None and (age_s is None or age_s > 3 * machine.every or refused.get("at", 0) > since_ms):
         return _refused(name, key, refused)
     if newest is None and machine.offer is not None and machine.offer.kind == "declared":

@@ -267,7 +267,10 @@ def _of_trade(trade: Trade, words: Words) -> str:
 
 def own_power(machine: Machine, highest_w: float | None, words: Words) -> Trouble | None:
     """The same for a machine, by what its owner rated or marked, else by its trade."""
-    found = doubt(machine.trade, machine.rated_w or machine.calibration.working_w, highest_w)
+    marked_w = machine.calibration.working_w  # read from the same device, in the same unit
+    if marked_w is not None and highest_w is not None:
+        highest_w = max(highest_w, marked_w)
+    found = doubt(machine.trade, machine.rated_w or marked_w, highest_w)
     of = words.say("pour cette machine") if found and found.sure else _of_trade(machine.trade, words)
     return power(found, words, of) if found else None
 

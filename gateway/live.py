@@ -37,7 +37,7 @@ class Change(NamedTuple):
 class Now:
     """The newest reading heard of a machine; times in epoch ms, ``state`` a code of ``fleet.states`` or None.
 
-    ``power_at`` is the time of the newest reading that told the power.
+    ``power_at`` is the time of the newest reading that told the power, ``highest_w`` the highest power heard, watts.
     """
 
     at: int
@@ -48,6 +48,7 @@ class Now:
     utilisation: float | None = None
     counter: int | None = None
     power_at: int | None = None
+    highest_w: float | None = None
 
 
 class Live:
@@ -169,6 +170,7 @@ def _newest(heard: TouchedMachine, before: Now | None) -> Now:
         utilisation=old.utilisation if heard.utilisation is None else heard.utilisation,
         counter=old.counter if heard.counter is None else heard.counter,
         power_at=old.power_at if heard.power_w is None else heard.at,
+        highest_w=max((power for power in (old.highest_w, heard.power_w) if power is not None), default=None),
     )
 
 

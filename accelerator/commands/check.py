@@ -47,7 +47,7 @@ def doctor(
 
     Example: resilian doctor --member zorn --machine cabine-1
     """
-    from accelerator.doctor import as_rows, conclusion, examine
+    from accelerator.doctor import as_rows, conclusion, examine, further
     from accelerator.lifetime import run
 
     chosen = settings_module.load(fleet=fleet, data_dir=data)
@@ -59,6 +59,8 @@ def doctor(
     else:
         rows = [{**row, "status": _MARKS[row["status"]]} for row in as_rows(steps)]
         output.emit_table(rows, {"status": "", "name": "link", "detail": "what it is"}, empty="nothing to examine")
+        for sentence in further(steps):
+            typer.echo(f"Also: {sentence}")
         typer.echo(conclusion(steps))
     if any(step.status == "wrong" for step in steps):
         raise Found("the doctor found something wrong")

@@ -239,7 +239,7 @@ def _just(page: Page, scope: Scope, own: OwnMachine) -> dict[str, Any]:
         "power_w": heard.power_w if heard else None,
         "refused": refusals.told(refused, page.words) if refused else None,
         "arriving": refusals.out_of_date(own, heard, page.now),
-        "power": devices.own_power(own.machine, heard.power_w if heard else None, page.words),
+        "power": devices.own_power(own.machine, heard.highest_w if heard else None, page.words),
         "seen": any(entry.machine == own.machine.id and entry.level != "none" for entry in own.member.consents),
     }
 

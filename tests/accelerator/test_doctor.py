@@ -1,13 +1,18 @@
 """Where the data of a machine ends, said from what the broker retains and the store holds."""
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from accelerator.doctor import Step, conclusion, judge_machine
+from accelerator.doctor import Step, conclusion, further, judge_machine
+from accelerator.doctor_broker import listen_once
 from accelerator.doctor_losses import losses_step
 from accelerator.doctor_spool import spool_step
+from bus.client import Session
+from bus.embedded import EmbeddedBroker
 from fleet.batch import MachineKey
 from fleet.network import Machine, Offer
 
@@ -36,6 +41,13 @@ REJECTS = {
             {"topic": "m/zorn/booth1/tele/SENSOR", "reason": "not a number", "field": "ENERGY.Power", "value": '"NaN"'},
         ]
     }
+}
+ONE_OF_TWO = {
+    "net/v1/rejects/zorn": {"newest": [{**REJECTS["net/v1/rejects/zorn"]["newest"][0], "at": NOW_MS - 12_000}]}
+}
+"""Refused two seconds before another message was read."""
+LONG_PAST = {
+    "net/v1/rejects/zorn": {"newest": [{**ONE_OF_TWO["net/v1/rejects/zorn"]["newest"][0], "at": NOW_MS - 90_000}]}
 }
 FUTURE = {
     "net/v1/rejects/zorn": {
@@ -102,6 +114,8 @@ UNCLAIMED = {"net/v1/unclaimed/zorn": {"devices": [{"topic": "m/zorn/both1/tele/
         (newest(7200), {}, "unknown", "silent for 2 h"),
         (None, {}, "wrong", "has never sent anything"),
         (None, REJECTS, "wrong", 'field ENERGY.Power = "NaN": not a number'),
+        (newest(10), ONE_OF_TWO, "wrong", 'field ENERGY.Power = "NaN": not a number'),
+        (newest(10), LONG_PAST, "ok", "newest reading"),
         (None, UNCLAIMED, "wrong", "m/zorn/both1/tele/SENSOR speaks and belongs to no machine"),
         (newest(10, offset_s=3600), {}, "wrong", "clock is 1 h behind"),
         (newest(10, offset_s=-3600), {}, "wrong", "clock is 1 h ahead"),
@@ -127,7 +141,23 @@ def test_each_broken_link_is_named(
 def test_the_conclusion_is_the_first_thing_to_do() -> None:
     steps = [Step("registry", "ok", ""), Step("broker", "wrong", "refused", "start it"), Step("x", "wrong", "y", "z")]
     assert conclusion(steps) == "broker: refused. Do this: start it."
+    assert further(steps) == ["x: y. Do this: z."]
     assert conclusion(steps[:1]) == "All is well: nothing to do."
+
+
+async def test_many_findings_hide_no_program_from_it(tmp_path: Path) -> None:
+    async with EmbeddedBroker(tmp_path) as broker:
+        session, stop = Session(broker.address, client_id="programs"), asyncio.Event()
+        running = asyncio.create_task(session.run(stop))
+        for number in range(1_000):
+            session.publish(f"net/v1/findings/zorn/machine-{number}/rule", b"{}", retain=True)
+        session.publish("net/v1/health/ingest", b'{"alive": true}', retain=True)
+        await session.flush()
+        stop.set()
+        await running
+        heard = await listen_once(broker.address)
+    assert heard.reached
+    assert heard.retained["net/v1/health/ingest"] == {"alive": True}
 
 
 def test_a_declared_offer_needs_no_telemetry() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from tests.faults.disk import cannot_mount
 from tests.faults.scenario import Scenario
 from tests.faults.scenarios import SCENARIOS
-from tests.faults.trial import Kind, trial
+from tests.faults.trial import Kind, caught, trial
 from tests.servers import find_influxd
 
 CONTROL_ROUNDS = 5
@@ -43,7 +43,6 @@ async def row(scenario: Scenario, options: argparse.Namespace) -> dict[str, Any]
                 scenario, Path(folder), kind, rounds=rounds, rate=options.rate, seed=options.seed
             )
     fault, control, sabotaged = trials["fault"], trials["control"], trials["sabotaged"]
-    caught = bool(sabotaged["wrong"])
     told = fault["lost"] if scenario.may_lose and not fault["wrong"] else 0
     return {
         **{name: fault[name] for name in ("rounds", "published", "stored", "rejected", "duplicates", "rss_mb")},
@@ -52,9 +51,9 @@ async def row(scenario: Scenario, options: argparse.Namespace) -> dict[str, Any]
         "fault": scenario.fault,
         "name": scenario.name,
         "control": f"{control['stored']} of {control['published']}",
-        "sabotage": f"{scenario.sabotage}: {'caught' if caught else 'NOT CAUGHT'}, {sabotaged['lost']} lost,"
+        "sabotage": f"{scenario.sabotage}: {'caught' if caught(sabotaged) else 'NOT CAUGHT'}, {sabotaged['lost']} lost,"
         f" {sabotaged['duplicates']} twice",
-        "well": not fault["wrong"] and not control["wrong"] and caught,
+        "well": not fault["wrong"] and not control["wrong"] and caught(sabotaged),
         "seconds": round(time.monotonic() - began),
         "trials": {kind: _short(outcome) for kind, outcome in trials.items()},
     }

@@ -12,6 +12,8 @@ from fleet.batch import MachineKey
 from tests.servers import Server, find_mosquitto, free_port
 
 ROOT = Path(__file__).parents[2]
+END_S = 60.0
+"""A collector that should end by itself and lives for so long does not."""
 MEMBERS = ("alder", "birch", "cedar")
 MACHINES = tuple(MachineKey(member, f"machine-{number}") for number in range(16) for member in MEMBERS)
 KEPT = ("max_", "queue_", "persistence ", "autosave_", "persistent_", "set_tcp_nodelay ")
@@ -98,9 +100,14 @@ class CollectorProcess:
         return self.exit_code
 
     async def ended(self) -> int:
-        """Return when it has ended by itself; its exit code."""
+        """Return when it has ended by itself; its exit code.
+
+        Raises:
+            TimeoutError: it lives on.
+        """
         assert self._process is not None
-        return await self._process.wait()
+        async with asyncio.timeout(END_S):
+            return await self._process.wait()
 
     async def command(self, *arguments: str) -> str:
         """What ``resilian`` prints with these arguments and the collector's settings.

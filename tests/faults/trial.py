@@ -18,13 +18,14 @@ DEAF_S = 15.0
 async def trial(
     scenario: Scenario, folder: Path, kind: Kind, *, rounds: int, rate: int | None = None, seed: int = 1
 ) -> dict[str, Any]:
-    """The oracle's figures and ``wrong``, the sentences of what does not hold."""
+    """The oracle's figures, ``wrong``: what does not hold, and ``late``: what of it is about time alone."""
     chance, rate = random.Random(seed), rate or scenario.rate
     sabotage = scenario.sabotage if kind == "sabotaged" else None
     patience_s = DEAF_S if sabotage else PATIENCE_S
     async with running_world(folder, scenario.setting, rate=rate, sabotage=sabotage, patience_s=patience_s) as world:
         done = 0
         late: list[str] = []
+        failed: list[str] = []
         try:
             for _ in range(rounds):
                 await world.publisher.sends(int(rate * chance.uniform(*BETWEEN_S)))
@@ -40,6 +41,12 @@ async def trial(
         except TimeoutError:
             late.append(f"what the scenario waits for in round {done + 1} did not come within {patience_s:g} s")
         except AssertionError as error:
-            late.append(f"round {done + 1}: {error}")
+            failed.append(f"round {done + 1}: {error}")
         outcome = await world.judged()
-        return {"rounds": done, "rate": rate, **outcome, "wrong": late + wrong(scenario, world, outcome)}
+        broken = failed + wrong(scenario, world, outcome)
+        return {"rounds": done, "rate": rate, **outcome, "wrong": late + broken, "late": late}
+
+
+def caught(outcome: dict[str, Any]) -> bool:
+    """Whether more is wrong than that something came late, as it may on any slow machine."""
+    return len(outcome["wrong"]) > len(outcome["late"])

@@ -147,6 +147,15 @@ async def test_kilowatts_are_said_with_one_button(gateway: Running) -> None:
     await gateway.as_visitor("coordinator").post("/connect/unit", 404, member="alsalac", machine="cabine-3")
 
 
+async def test_a_machine_that_comes_to_rest_sends_no_kilowatts(gateway: Running) -> None:
+    await heard(gateway, device(BOOTH, plug(31)))
+    page = (await gateway.post("/connect/claim", 303, None, **form(rated_kw="45"))).partition("#")[0]
+    for power in (14_000.0, 31.0):
+        await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-3", datetime.now(UTC), power_w=power))
+        html = await until_text(gateway, page, "14\u202fkW" if power > 1000 else "31\u202fW")
+    assert "kW sont attendus" not in html
+
+
 async def test_a_claim_can_be_taken_back(gateway: Running) -> None:
     await heard(gateway, device(BOOTH, plug()))
     await gateway.post("/connect/claim", 303, None, **form())
