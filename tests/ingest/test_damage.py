@@ -119,7 +119,7 @@ def test_a_file_without_its_head_is_read(tmp_path: Path, size: int) -> None:
     path = tmp_path / "s"
     killed(path, 40, checkpoint=40)
     data = bytearray(path.read_bytes())
-    data[:size] = os.urandom(size)
+    data[:size] = random.Random(size).randbytes(size)
     path.write_bytes(data)
     spool, told = opened(path)
     assert accounted(spool, 40) == 0
@@ -161,7 +161,7 @@ def test_a_replacement_that_was_cut_off_is_finished(tmp_path: Path, monkeypatch:
     path = tmp_path / "s"
     killed(path, 20, checkpoint=20)
     data = bytearray(path.read_bytes())
-    data[30 * PAGE : 31 * PAGE] = os.urandom(PAGE)
+    data[30 * PAGE : 31 * PAGE] = random.Random(30).randbytes(PAGE)
     path.write_bytes(data)
     with monkeypatch.context() as patch:
         patch.setattr(damage, "finish", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -177,7 +177,7 @@ def test_without_room_to_mend_it_nothing_changes(tmp_path: Path, monkeypatch: py
     path = tmp_path / "s"
     killed(path, 20, checkpoint=20)
     data = bytearray(path.read_bytes())
-    data[30 * PAGE : 31 * PAGE] = os.urandom(PAGE)
+    data[30 * PAGE : 31 * PAGE] = random.Random(30).randbytes(PAGE)
     path.write_bytes(data)
     original = schema.open_file
 
@@ -249,7 +249,7 @@ INSERT INTO loss VALUES (1, 2, 'the broker came back without our session'); PRAG
 
 def test_a_damaged_inventory_names_nothing_and_is_begun_anew(tmp_path: Path) -> None:
     killed(tmp_path / "s", 5)
-    (tmp_path / "s.inventory").write_bytes(os.urandom(8192))
+    (tmp_path / "s.inventory").write_bytes(random.Random(8192).randbytes(8192))
     for part in tmp_path.glob("s.inventory-*"):
         part.unlink()
     spool, told = opened(tmp_path / "s")

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-import os
+import random
 import resource
 import signal
 import sqlite3
@@ -171,7 +171,7 @@ def test_a_damaged_file_is_replaced_and_saved(tmp_path: Path, where: str) -> Non
     data = bytearray(path.read_bytes())
     if where == "page":
         middle = len(data) // 2 // 16384 * 16384
-        data[middle : middle + 16384] = os.urandom(16384)
+        data[middle : middle + 16384] = random.Random(16384).randbytes(16384)
     elif where == "head":
         data[:100] = bytes(100)
     else:
