@@ -55,11 +55,8 @@ async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
         async with asyncio.timeout(120):  # until history and live readings have travelled the whole way
             while True:
                 programs = (await network(url))["programs"]
-                analytics = programs["analytics"]
-                if (
-                    programs["ingest"].get("stored", 0) > 50_000
-                    and analytics.get("findings", {}).get("judged", 0) > 100
-                ):
+                ingest, analytics = programs.get("ingest", {}), programs.get("analytics", {})
+                if ingest.get("stored", 0) > 50_000 and analytics.get("findings", {}).get("judged", 0) > 100:
                     break
         assert "Réseau" in (await get(f"{url}/network")).decode()
         assert (folder / "run.json").stat().st_mode & 0o777 == 0o600
