@@ -77,7 +77,9 @@ async def _embedded(settings: Settings, ports: tuple[int, int]) -> AsyncIterator
     except BrokerUnavailable as error:
         raise Missing(f"embedded broker: {error}; or name another broker with RESILIAN_BROKER") from None
     try:
-        log.info("embedded broker", mqtt5=str(broker.address), mqtt3=str(broker.address_v4))
+        log.info(
+            "embedded broker", data=str(settings.data_dir), mqtt5=str(broker.address), mqtt3=str(broker.address_v4)
+        )
         yield broker
     finally:
         await broker.__aexit__()
