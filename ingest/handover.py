@@ -16,8 +16,10 @@ from ingest.sparkplug import memory
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS handover (member TEXT PRIMARY KEY, state TEXT NOT NULL, fence TEXT NOT NULL,"
-    " other TEXT NOT NULL) WITHOUT ROWID"
+    " other TEXT NOT NULL, passed TEXT NOT NULL) WITHOUT ROWID"
 )
+_PASSED: Final = 16
+"""Fences of a member that are remembered; one is published again at most until the move that it is for has ended."""
 
 
 class Holding(NamedTuple):
@@ -27,11 +29,14 @@ class Holding(NamedTuple):
         state: ``adopting`` until the fence came, then ``own``; ``gone`` to the collector ``other``.
         fence: that makes it ours.
         other: collector that has it now; "" while it is ours.
+        passed: fences that have counted, newest first. One is published again after a restart, and may then come behind
+            that of the next move: the first time alone counts, at every collector.
     """
 
     state: Literal["adopting", "own", "gone"]
     fence: str = ""
     other: str = ""
+    passed: tuple[str, ...] = ()
 
 
 class Fence(NamedTuple):
@@ -94,23 +99,26 @@ class Members:
 
     def adopt(self, member: str, fence: str) -> None:
         """Wait for this fence; until then its messages are the other collector's."""
-        self._set(member, Holding("adopting", fence))
+        self._set(member, Holding("adopting", fence, passed=self._passed(member)))
 
     def yield_to(self, member: str, other: str) -> None:
         """Another collector has it, which we did not know."""
-        self._set(member, Holding("gone", other=other))
+        self._set(member, Holding("gone", other=other, passed=self._passed(member)))
 
     def pass_fence(self, fence: Fence) -> bool:
         """A fence came; whether that changed what the member is to us."""
-        holding = self.known.get(fence.member)
+        holding, passed = self.known.get(fence.member), self._passed(fence.member)
+        if fence.fence in passed:
+            return False
+        passed = (fence.fence, *passed)[:_PASSED]
         if fence.to == self.program:
             if holding is None or (holding.state, holding.fence) != ("adopting", fence.fence):
                 return False
-            self._set(fence.member, Holding("own", fence.fence))
+            self._set(fence.member, Holding("own", fence.fence, passed=passed))
             return True
         if not self.has(fence.member):
             return False
-        self._set(fence.member, Holding("gone", other=fence.to))
+        self._set(fence.member, Holding("gone", other=fence.to, passed=passed))
         return True
 
     def hand_over(self) -> dict[str, Holding]:
@@ -127,6 +135,10 @@ class Members:
             "elsewhere": gone,
         }
 
+    def _passed(self, member: str) -> tuple[str, ...]:
+        holding = self.known.get(member)
+        return () if holding is None else holding.passed
+
     def _set(self, member: str, holding: Holding) -> None:
         self.known[member] = self._changed[member] = holding
 
@@ -139,13 +151,14 @@ def claims(health: Mapping[str, Any], member: str) -> bool:
 def load(db: sqlite3.Connection) -> dict[str, Holding]:
     """Everything known."""
     db.execute(_TABLE)
-    return {member: Holding(*rest) for member, *rest in db.execute("SELECT member, state, fence, other FROM handover")}
+    rows = db.execute("SELECT member, state, fence, other, passed FROM handover")
+    return {member: Holding(state, fence, other, tuple(passed.split())) for member, state, fence, other, passed in rows}
 
 
 def remember(db: sqlite3.Connection, changed: Mapping[str, Holding] | Iterable[tuple[str, Holding]]) -> None:
     """Write what changed, in the transaction that makes the messages before it durable."""
-    rows = [(member, *holding) for member, holding in dict(changed).items()]
+    rows = [(member, *holding[:3], " ".join(holding.passed)) for member, holding in dict(changed).items()]
     if rows:
         db.execute(_TABLE)  # a file that replaced a damaged one has none
-        db.executemany("INSERT OR REPLACE INTO handover VALUES (?, ?, ?, ?)", rows)
+        db.executemany("INSERT OR REPLACE INTO handover VALUES (?, ?, ?, ?, ?)", rows)
         memory.forget(db, [member for member, state, *_ in rows if state == "gone"])

@@ -50,7 +50,18 @@ def test_what_is_known_survives(tmp_path: Any) -> None:
     one.pass_fence(Fence(ZORN, "ingest-north", "f1"))
     remember(db, one.hand_over())
     remember(db, one.hand_over())
-    assert load(db) == {ZORN: Holding("own", "f1")}
+    assert load(db) == {ZORN: Holding("own", "f1", passed=("f1",))}
+
+
+def test_a_fence_that_comes_again_behind_that_of_the_next_move_changes_nothing() -> None:
+    old, new = members("ingest", everyone=True), members("ingest-north")
+    there, back = Fence(ZORN, "ingest-north", "f1"), Fence(ZORN, "ingest", "f2")
+    new.adopt(ZORN, "f1")
+    assert old.pass_fence(there)
+    old.adopt(ZORN, "f2")
+    assert [old.pass_fence(fence) for fence in (back, there)] == [True, False]
+    assert [new.pass_fence(fence) for fence in (there, back, there)] == [True, True, False]
+    assert (old.takes(ZORN), new.takes(ZORN)) == (True, False)
 
 
 @pytest.mark.parametrize(
