@@ -12,9 +12,8 @@ from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
 from ingest.seen import Redeliveries
 from ingest.sparkplug import memory
-from ingest.sparkplug.host import MAX_BIRTHS, MAX_NODES, Heard
+from ingest.sparkplug.host import Heard
 from ingest.sparkplug.memory import NodeKey
-from ingest.sparkplug.node import Node
 from ingest.sparkplug.payload import Metric, Payload, encode, rebirth
 from tests.ingest.edge import Edge, metric
 from tests.ingest.messages import Message
@@ -205,13 +204,6 @@ def test_topics_that_are_none(listener: Listener, tail: str) -> None:
     assert [faults[0].reason for _, faults in heard.refused] == ["topic"]
 
 
-def test_nodes_of_a_member_are_bounded(listener: Listener) -> None:
-    for number in range(MAX_NODES):
-        listener.hear(Edge(node=f"n{number}").nbirth(NOW))
-    assert listener.hear(Edge(node="more").nbirth(NOW)).refused[0][1][0].reason == "too_large"
-    assert not listener.hear(Edge("zeta", "n").nbirth(NOW)).refused
-
-
 def test_a_restart_of_ours_needs_no_rebirth(listener: Listener, edge: Edge) -> None:
     db = sqlite3.connect(":memory:")
     assert memory.load(db) == {}
@@ -277,29 +269,3 @@ def test_retained_messages_and_states_of_hosts_are_nothing(registry: Registry, e
     gathering.take([Message(*edge.nbirth(NOW), retain=True), Message("spBv1.0/STATE/scada", b"{}")], 1, NOW)
     assert not gathering.hand_over()
     assert (gathering.counts["stale"], gathering.counts["quiet"]) == (1, 1)
-
-
-def test_what_the_births_of_a_member_take_is_bounded(listener: Listener) -> None:
-    names = {f"{'n' * 900}{number}": 1 for number in range(1_000)}
-    size = sum(map(len, names))
-    nodes = [Edge(node=f"n{number}") for number in range(MAX_BIRTHS // size)]
-    heard = [listener.hear(node.nbirth(NOW, **names)) for node in nodes]
-    refused = [each.refused[0][1][0].reason for each in heard if each.refused]
-    assert set(refused) == {"too_large"}
-    assert len(heard) - len(refused) > 20
-    weight = sum(node.weight for node in nodes_of(listener).values())
-    assert 0.9 * MAX_BIRTHS < weight <= MAX_BIRTHS
-    # a birth again takes nothing more, another member has its own share, and a death makes room
-    assert not listener.hear(nodes[0].nbirth(NOW, **names)).refused
-    assert not listener.hear(Edge("zeta", "n").nbirth(NOW, **names)).refused
-    assert listener.hear(nodes[-1].nbirth(NOW, **names)).refused
-    listener.hear(nodes[0].ndeath())
-    assert not listener.hear(nodes[-1].nbirth(NOW, **names)).refused
-
-
-def nodes_of(listener: Listener) -> dict[NodeKey, Node]:
-    """As they would be after a restart."""
-    db = sqlite3.connect(":memory:")
-    memory.load(db)
-    memory.remember(db, listener.host.hand_over())
-    return memory.load(db)
