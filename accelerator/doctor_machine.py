@@ -66,7 +66,7 @@ def judge_machine(
     topics = [feed.topic for feed in machine.feeds] + [reading_topic(*key)]
     age_s = None if newest is None else at.timestamp() - newest["arrived"] / 1000
     refused = _newest_reject(retained.get(f"net/v1/rejects/{key.member}"), topics)
-    since_ms = 0 if newest is None else newest["arrived"] - _STILL_MS
+    since_ms = 0 if newest is None else newest["arrived"]
     if refused is not None and (age_s is None or age_s > 3 * machine.every or refused.get("at", 0) > since_ms):
         return _refused(name, key, refused)
     if newest is None and machine.offer is not None and machine.offer.kind == "declared":
@@ -78,6 +78,7 @@ def judge_machine(
         or _gaps(name, key, retained, at)
         or _power(name, key, machine, newest)
         or _conflicts(name, newest)
+        or (_refused(name, key, refused) if refused and refused.get("at", 0) > since_ms - _STILL_MS else None)
         or _coverage(name, machine, newest)
         or Step(name, "ok", f"newest reading {span(age_s)} old")
     )
