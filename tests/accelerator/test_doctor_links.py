@@ -109,7 +109,7 @@ def world(own_influxd: InfluxServer, tmp_path: Path, capsys: pytest.CaptureFixtu
     yield one
     for name in list(one.programs):
         one.end(name)
-    one.device.client.loop_stop()
+    one.device.close()
     broker.kill()
     with capsys.disabled():
         print("".join(f"\n{link}: {sentence}" for link, sentence in one.sentences.items()))  # noqa: T201 - to be read

@@ -85,7 +85,7 @@ class Probe:
             assert self._answered.wait_for(lambda: self._welcome is not None, PATIENCE_S), "no CONNACK"
         welcome: Any = self._welcome
         if welcome.is_failure:
-            self.client.loop_stop()
+            self._end()
             raise Refused(str(welcome))
 
     def publish(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> Any:
@@ -115,7 +115,14 @@ class Probe:
     def close(self) -> None:
         """Say goodbye."""
         self.client.disconnect()
+        self._end()
+
+    def _end(self) -> None:
+        """Stop its thread, which may leave the connection open."""
         self.client.loop_stop()
+        sock = self.client.socket()
+        if sock is not None:
+            sock.close()
 
     def _wait(self, mid: int | None) -> Any:
         with self._answered:
