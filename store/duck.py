@@ -21,7 +21,7 @@ from fleet.records import Document, HourBucket
 from fleet.states import NO_STATE
 from store import columns as shared
 from store.base import DirtyHour, StoreLost, StoreRejected, StoreUnavailable
-from store.duck_file import inode, insert, is_outage, open_file, transaction
+from store.duck_file import inode, insert, insert_new_readings, is_outage, open_file, transaction
 
 T = TypeVar("T")
 
@@ -152,7 +152,7 @@ class DuckStore:
         arrived = np.full(len(hour), self._clock.stamp(), dtype=np.int64)
         dirty = {"machine_id": identities[machine], "hour": hour, "arrived_ms": arrived}
         with transaction(connection):
-            insert(connection, "INSERT OR IGNORE INTO readings", columns)
+            insert_new_readings(connection, columns)
             insert(connection, "INSERT OR REPLACE INTO dirty", dirty)
 
     def _replace_hours(self, connection: Connection, buckets: Sequence[HourBucket]) -> None:

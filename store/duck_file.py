@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import numpy as np
 from duckdb import DuckDBPyConnection as Connection
+from numpy.typing import NDArray
 
 from store.base import StoreRefused, StoreUnavailable
 from store.columns import SECONDS
@@ -20,7 +22,7 @@ CREATE TABLE schema_version (version INTEGER);
 CREATE TABLE machines (id UINTEGER PRIMARY KEY, member VARCHAR NOT NULL, machine VARCHAR NOT NULL);
 CREATE TABLE readings (
   machine_id UINTEGER, ts BIGINT, arrived_ms BIGINT, state UTINYINT, utilisation DOUBLE, power_w DOUBLE,
-  energy_wh DOUBLE, counter BIGINT, seq BIGINT, boot BIGINT, metrics VARCHAR, PRIMARY KEY (machine_id, ts));
+  energy_wh DOUBLE, counter BIGINT, seq BIGINT, boot BIGINT, metrics VARCHAR);
 CREATE TABLE dirty (machine_id UINTEGER, hour BIGINT, arrived_ms BIGINT, PRIMARY KEY (machine_id, hour));
 CREATE TABLE hours (
   machine_id UINTEGER, hour BIGINT, {_SECONDS}, energy_wh DOUBLE,
@@ -30,6 +32,13 @@ CREATE TABLE documents (
   member VARCHAR, machine VARCHAR, kind VARCHAR, made_ms BIGINT, body VARCHAR, PRIMARY KEY (member, machine, kind));
 """
 _OUTAGES: Final = (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException, duckdb.ConnectionException)
+_INSERT_NEW: Final = """
+INSERT INTO readings BY NAME
+SELECT * FROM (SELECT * FROM new_rows WHERE ts BETWEEN $low AND $high)
+ANTI JOIN (SELECT machine_id, ts FROM readings WHERE ts BETWEEN $low AND $high) USING (machine_id, ts)
+"""
+_APART_NS: Final = 3_600 * 10**9
+_RANGES_AT_ONCE: Final = 16
 _NEEDS_A_PERSON: Final = re.compile(
     "not a valid|enough bytes|version|Permission denied|Is a directory|Not a directory|Read-only"
 )
@@ -60,7 +69,8 @@ def open_file(path: str) -> Connection:
 
 
 def _connect(path: str) -> Connection:
-    return duckdb.connect(path, config={"threads": 1})  # the store's own threads are all the parallelism it needs
+    # the store's own threads are all the parallelism it needs; its cache of blocks would grow to most of the memory
+    return duckdb.connect(path, config={"threads": 1, "memory_limit": "256MB"})
 
 
 def _make_file(path: Path) -> None:
@@ -133,6 +143,35 @@ def transaction(connection: Connection) -> Iterator[None]:
         with contextlib.suppress(duckdb.Error):
             connection.rollback()
         raise
+
+
+def insert_new_readings(connection: Connection, columns: dict[str, Any]) -> None:
+    """Inserts the readings whose key (machine_id, ts) is not there yet, of equal keys in ``columns`` the first.
+
+    The table has no index: one of it would hold every key ever stored in memory. Blocks whose range of ``ts`` is
+    another are not read, so that looking for the keys costs what lies in the batch's own ranges of time.
+    """
+    order = np.lexsort((columns["ts"], columns["machine_id"]))  # stable: the first of equals stays the first
+    machine, ts = columns["machine_id"][order], columns["ts"][order]
+    first = np.r_[True, (machine[1:] != machine[:-1]) | (ts[1:] != ts[:-1])]
+    if not first.all():
+        kept = np.sort(order[first])
+        columns = {name: column[kept] for name, column in columns.items()}
+    connection.register("new_rows", columns)
+    try:
+        for low, high in _ranges(columns["ts"]):
+            connection.execute(_INSERT_NEW, {"low": low, "high": high})
+    finally:
+        connection.unregister("new_rows")
+
+
+def _ranges(keys: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """The ranges that the keys lie in, ends included, apart by more than an hour; at most 16, the nearest made one."""
+    ordered = np.sort(keys)
+    gaps = np.diff(ordered)
+    widest = np.argsort(gaps)[-_RANGES_AT_ONCE + 1 :]
+    cuts = np.sort(widest[gaps[widest] > _APART_NS])
+    return list(zip(ordered[np.r_[0, cuts + 1]].tolist(), ordered[np.r_[cuts, -1]].tolist(), strict=True))
 
 
 def insert(connection: Connection, statement: str, columns: dict[str, Any], conflict: str = "") -> None:
