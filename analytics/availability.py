@@ -14,12 +14,16 @@ weeks; recency of the machine's level, smoothing over neighbouring hours and a s
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from functools import reduce
+from math import prod
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.beta_binomial import log_likelihood
 from analytics.history import WEEK_HOURS, History, LocalHours
+from analytics.tallies import by_hour_of_week
 from fleet.records import HOUR_SECONDS
 
 PRIOR_WEEKS: Final = (1.0, 4.0, 16.0)
@@ -28,6 +32,10 @@ EVIDENCE: Final = 0.125
 """Neighbouring windows share most of their hours, so their likelihoods count for an eighth of independent ones."""
 OBSERVED_SHARE: Final = 0.99
 """A window counts, to learn from or to score, when at least this share of it was observed, whatever its outcome."""
+
+HOUR_MS: Final = 1000 * HOUR_SECONDS
+AT_ONCE: Final = 16
+"""Machines whose year of hours stays in a second-level cache."""
 
 Floats = NDArray[np.float64]
 
@@ -44,21 +52,32 @@ class Windows(NamedTuple):
     known: NDArray[np.bool_]
 
 
-def windows(busy: NDArray[np.bool_], observed: Floats, hours: int) -> Windows:
-    """Outcomes by prefix sums along the last axis.
+def windows(busy: NDArray[np.bool_], observed: NDArray[np.floating], hours: int) -> Windows:
+    """Outcomes of the windows along the last axis, a few machines at a time, so that all of it stays in the cache.
 
     Args:
         busy: whether an hour holds a busy second, shape (..., n).
         observed: seconds observed of each hour, shape (..., n).
         hours: length of the windows, at least 1.
     """
-    starts = max(0, busy.shape[-1] - hours + 1)
-    if not starts:
-        nothing = np.zeros((*busy.shape[:-1], 0), dtype=np.bool_)
-        return Windows(nothing, nothing)
-    free = _sums(busy, hours) == 0
-    known = _sums(observed, hours) >= OBSERVED_SHARE * HOUR_SECONDS * hours - 1e-6
-    return Windows(free, known)
+    shape = (*busy.shape[:-1], max(0, busy.shape[-1] - hours + 1))
+    lying = (prod(busy.shape[:-1]), busy.shape[-1])
+    flags, seconds = busy.reshape(lying), observed.reshape(lying)
+    parts = [slice(low, low + AT_ONCE) for low in range(0, len(flags), AT_ONCE)]
+    found = [outcomes(flags[part], HOUR_SECONDS - seconds[part], hours) for part in parts]
+    if not found:
+        return Windows(*(np.zeros(shape, dtype=np.bool_) for _ in range(2)))
+    return Windows(*(np.concatenate(columns).reshape(shape) for columns in zip(*found, strict=True)))
+
+
+def outcomes(busy: NDArray[np.bool_], missing: NDArray[np.floating], hours: int) -> Windows:
+    """:func:`windows` of shape (machines, n), by the seconds of each hour not observed, to the millisecond."""
+    if busy.shape[-1] < hours:
+        return Windows(*(np.zeros((len(busy), 0), dtype=np.bool_) for _ in range(2)))
+    gaps = missing * 1000.0
+    gap_ms = np.rint(gaps, out=gaps).astype(np.int32 if hours * HOUR_MS < 2**31 else np.int64)
+    longest_ms = round((1.0 - OBSERVED_SHARE) * HOUR_MS * hours)
+    return Windows(~_over_windows(np.logical_or, busy, hours), _over_windows(np.add, gap_ms, hours) <= longest_ms)
 
 
 class Cells(NamedTuple):
@@ -86,12 +105,13 @@ def decay(weeks: float) -> float:
     return float(0.5 ** (weeks / HALF_LIFE_WEEKS))
 
 
-def tally(outcomes: Windows, hour_of_week: NDArray[np.int64], weight: Floats) -> Cells:
-    """Sum outcomes of shape (machines, starts) by hour of week; ``weight`` is per start, or per machine and start."""
-    machines = outcomes.free.shape[0]
-    cell = (np.arange(machines)[:, None] * WEEK_HOURS + hour_of_week).ravel()
-    known = (outcomes.known * weight).ravel()
-    return Cells(_sum_by(cell, known * outcomes.free.ravel(), machines), _sum_by(cell, known, machines))
+def tally(outcomes: Windows, clock: LocalHours, week: int) -> Cells:
+    """Outcomes of shape (machines, starts) by hour of week, each by its weight at the start of local week ``week``."""
+    weight = weights(clock, outcomes.free.shape[1], week)
+    return Cells(
+        by_hour_of_week(outcomes.free & outcomes.known, clock, weight),
+        by_hour_of_week(outcomes.known, clock, weight),
+    )
 
 
 def shape_of(cells: Cells) -> Floats:
@@ -111,7 +131,7 @@ def posterior(cells: Cells, shape: Floats) -> Floats:
     """P(free) of a window by machine and hour of week at its start, shape (machines, 168)."""
     level = (cells.free.sum(axis=1) + 0.5) / (cells.known.sum(axis=1) + 1.0)
     prior = expit(logit(level)[:, None] + shape)
-    likelihood = np.stack([_log_likelihood(cells, prior, weeks) for weeks in PRIOR_WEEKS])
+    likelihood = np.stack([log_likelihood(cells.free, cells.known, prior, weeks) for weeks in PRIOR_WEEKS])
     weight = np.exp(EVIDENCE * (likelihood - likelihood.max(axis=0)))
     weight /= weight.sum(axis=0)
     answers = ((cells.free + weeks * prior) / (cells.known + weeks) for weeks in PRIOR_WEEKS)
@@ -147,14 +167,13 @@ def history_cells(history: History, hours: int, week: int, closed: NDArray[np.bo
     Windows that touch a closed hour teach nothing: a holiday says little of the ordinary hour of week.
     """
     observed = history.observed if closed is None else np.where(closed, 0.0, history.observed)
-    outcomes = windows((history.busy > 0)[None], observed[None], hours)
-    starts = outcomes.free.shape[1]
-    return tally(outcomes, history.clock.hour_of_week[:starts], weights(history.clock, starts, week))
+    return tally(windows((history.busy > 0)[None], observed[None], hours), history.clock, week)
 
 
 def weights(clock: LocalHours, starts: int, week: int) -> Floats:
-    """Weight of each start's outcome at local week ``week``, shape (starts,)."""
-    ages: Floats = 0.5 ** (np.maximum(0, week - clock.week[:starts]) / HALF_LIFE_WEEKS)
+    """Weight at local week ``week`` of outcomes of each week that the first ``starts`` hours touch, oldest first."""
+    touched = np.arange(clock.week[0], clock.week[starts - 1] + 1) if starts else np.zeros(0, np.int64)
+    ages: Floats = 0.5 ** (np.maximum(0, week - touched) / HALF_LIFE_WEEKS)
     return ages
 
 
@@ -177,31 +196,15 @@ def expit(odds: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-odds)), dtype=np.float64)
 
 
-def _sums(values: NDArray[np.bool_] | Floats, hours: int) -> NDArray[np.int64] | Floats:
-    kind = np.float64 if values.dtype.kind == "f" else np.int64
-    total = np.zeros((*values.shape[:-1], values.shape[-1] + 1), dtype=kind)
-    np.cumsum(values, axis=-1, out=total[..., 1:])
-    sums: NDArray[np.int64] | Floats = total[..., hours:] - total[..., :-hours]
-    return sums
-
-
-def _sum_by(cell: NDArray[np.int64], weight: Floats, machines: int) -> Floats:
-    size = machines * WEEK_HOURS
-    return np.asarray(np.bincount(cell, weight, size).reshape(machines, WEEK_HOURS), dtype=np.float64)
-
-
-def _log_likelihood(cells: Cells, prior: Floats, weeks: float) -> Floats:
-    """Of the outcomes of each machine when its prior is worth ``weeks``: beta-binomial, shape (machines,)."""
-    free, busy = weeks * prior, weeks * (1.0 - prior)
-    cell = log_gamma(free + cells.free) + log_gamma(busy + cells.known - cells.free) - log_gamma(weeks + cells.known)
-    cell -= log_gamma(free) + log_gamma(busy) - log_gamma(np.array(weeks))
-    return np.asarray(cell.sum(axis=1), dtype=np.float64)
-
-
-def log_gamma(x: Floats) -> Floats:
-    """ln of the gamma function for x > 0, to 1e-8: Stirling's series six steps up, and the steps back down."""
-    high = x + 6.0
-    series = (high - 0.5) * np.log(high) - high + 0.9189385332046727
-    series += 1.0 / (12.0 * high) - 1.0 / (360.0 * high**3) + 1.0 / (1260.0 * high**5)
-    steps = x * (x + 1.0) * (x + 2.0) * (x + 3.0) * (x + 4.0) * (x + 5.0)
-    return np.asarray(series - np.log(steps), dtype=np.float64)
+def _over_windows(join: np.ufunc, hourly: NDArray[Any], hours: int) -> NDArray[Any]:
+    """Hours joined over each window, along the last axis: lengths double, by the binary digits of ``hours``."""
+    starts, covered, length = hourly.shape[-1] - hours + 1, 0, 1
+    pieces: list[NDArray[Any]] = []
+    while covered < hours:
+        if hours & length:
+            pieces.append(hourly[..., covered : covered + starts])
+            covered += length
+        if covered < hours:
+            hourly = join(hourly[..., :-length], hourly[..., length:])
+            length *= 2
+    return reduce(join, pieces)

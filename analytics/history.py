@@ -43,6 +43,11 @@ class LocalHours:
     def __len__(self) -> int:
         return len(self.week)
 
+    def cut(self, low: int, high: int) -> Self:
+        """The hours [low, high), by index."""
+        columns = (column[low:high] for column in (self.hour_of_week, self.week, self.day))
+        return type(self)(self.start + HOUR_SECONDS * low, *columns)
+
 
 @lru_cache(maxsize=64)
 def local_hours(start: int, count: int, timezone: str) -> LocalHours:

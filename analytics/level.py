@@ -3,17 +3,19 @@
 A week's utilisation u scatters about the machine's level m with variance phi * m * (1 - m): a machine that is rarely
 used also varies little, so one phi serves all levels. The level is shrunk to a prior mean by the weight that phi gives
 it, phi to the prior's scatter by one week; the mean of the weeks to come is a beta variable of that level and variance.
+The arithmetic is that of many machines at once: ``analytics.levels``.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics import levels
+from analytics.levels import LEAST_MACHINES, Levels, Priors, binomial, levels_of
+
 Floats = NDArray[np.float64]
-_LEAST = 0.01  # level below which the scatter of a machine is not told from that of a hundredth
 
 
 class WeeklyPrior(NamedTuple):
@@ -51,9 +53,8 @@ class Level(NamedTuple):
 
     def below(self, threshold: float, ahead: int) -> float:
         """P(mean utilisation of the next ``ahead`` weeks < ``threshold``)."""
-        variance = self.variance * (1.0 / ahead + 1.0 / self.weeks)
-        total = max(self.mean * (1.0 - self.mean) / variance - 1.0, 0.05)
-        return beta_below(threshold, self.mean * total, (1.0 - self.mean) * total)
+        alone = Levels(*(np.array([value]) for value in self))
+        return float(alone.below(threshold, ahead)[0])
 
 
 def level_of(utilisation: Floats, coverage: Floats, prior: WeeklyPrior) -> Level:
@@ -63,12 +64,9 @@ def level_of(utilisation: Floats, coverage: Floats, prior: WeeklyPrior) -> Level
         utilisation: of each week, shape (n,), 0..1, no NaN.
         coverage: of each week, shape (n,), 0..1.
     """
-    seen = float(coverage.sum())
-    plain = float((utilisation * coverage).sum() / seen) if seen else prior.mean
-    phi = _scatter(utilisation, coverage, plain, prior.scatter)
-    prior_weeks = phi * prior.mean * (1.0 - prior.mean) / prior.between**2
-    mean = (plain * seen + prior.mean * prior_weeks) / (seen + prior_weeks)
-    return Level(mean, phi * mean * (1.0 - mean), seen + prior_weeks)
+    told = Priors(*(np.array([value]) for value in prior[:3]))
+    mean, variance, weeks = (float(column[0]) for column in levels_of(utilisation[None], coverage[None], told))
+    return Level(mean, variance, weeks)
 
 
 def prior_of(weeks: Sequence[Floats], otherwise: WeeklyPrior = BUILT_IN_PRIOR) -> WeeklyPrior:
@@ -77,49 +75,16 @@ def prior_of(weeks: Sequence[Floats], otherwise: WeeklyPrior = BUILT_IN_PRIOR) -
     Whose machines may teach whom is for the caller to know (``docs/consent.md``).
     """
     told = [week for week in weeks if len(week) > 1]
-    if len(told) < 5:
+    if len(told) < LEAST_MACHINES:
         return otherwise
     means = np.array([week.mean() for week in told])
     spread = np.array([week.var(ddof=1) for week in told])
     used = means > 0
-    scatter = float(np.median(spread[used] / _binomial(means[used]))) if used.any() else otherwise.scatter
+    scatter = float(np.median(spread[used] / binomial(means[used]))) if used.any() else otherwise.scatter
     mean = float(np.clip(means.mean(), 0.02, 0.98))
     return WeeklyPrior(mean, max(0.03, float(means.std())), max(0.002, scatter), f"{len(told)} machines")
 
 
 def beta_below(x: float, a: float, b: float) -> float:
-    """P(X < x) of a beta variable: the regularised incomplete beta function, by its continued fraction (Lentz)."""
-    if x <= 0.0 or x >= 1.0:
-        return float(x > 0.0)
-    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    if x < (a + 1.0) / (a + b + 2.0):
-        return math.exp(front) * _fraction(x, a, b) / a
-    return 1.0 - math.exp(front) * _fraction(1.0 - x, b, a) / b
-
-
-def _fraction(x: float, a: float, b: float) -> float:
-    tiny = 1e-300
-    c, d = 1.0, 1.0 / (1.0 - (a + b) * x / (a + 1.0) or tiny)
-    value = d
-    for m in range(1, 500):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for term in (even, odd):
-            d = 1.0 / (1.0 + term * d or tiny)
-            c = 1.0 + term / c or tiny
-            value *= c * d
-        if abs(c * d - 1.0) < 1e-12:
-            break
-    return value
-
-
-def _scatter(utilisation: Floats, coverage: Floats, mean: float, prior: float) -> float:
-    """phi of the machine's weeks, with one week of the prior's."""
-    seen = float(coverage.sum())
-    own = float((coverage * (utilisation - mean) ** 2).sum()) / float(_binomial(np.array(mean)))
-    return max(0.002, (own + prior) / max(1.0, seen))  # seen - 1 degrees of freedom of its own, 1 of the prior
-
-
-def _binomial(mean: Floats) -> Floats:
-    kept = np.clip(mean, _LEAST, 1.0 - _LEAST)
-    return np.asarray(kept * (1.0 - kept), dtype=np.float64)
+    """P(X < x) of a beta variable."""
+    return float(levels.beta_below(x, np.array([a]), np.array([b]))[0])

@@ -31,14 +31,7 @@ class Hours(NamedTuple):
 
     def cut(self, start: int, end: int) -> "Hours":
         """The hours [start, end), by index."""
-        clock = self.clock
-        inside = LocalHours(
-            clock.start + 3600 * start,
-            clock.hour_of_week[start:end],
-            clock.week[start:end],
-            clock.day[start:end],
-        )
-        return Hours(self.busy[:, start:end], self.observed[:, start:end], inside)
+        return Hours(self.busy[:, start:end], self.observed[:, start:end], self.clock.cut(start, end))
 
 
 class Profiles:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.history import WEEK_HOURS, History
+from analytics.history import WEEK_HOURS, History, LocalHours
+from analytics.tallies import on_weeks
 from fleet.records import HOUR_SECONDS
 
 Floats = NDArray[np.float64]
@@ -90,18 +91,32 @@ def stratified(history: History, mask: Mask | None = None) -> WeeklyUse:
     observed; ``used`` is scaled to it, so that ``share`` is the filled week's utilisation. Hours of week never observed
     are left out of both.
     """
-    plain = weekly(history, mask)
-    if not len(plain.week):
-        return plain
-    kept = np.ones(len(history)) if mask is None else mask.astype(np.float64)
-    hour, used, observed = history.clock.hour_of_week, history.used * kept, history.observed * kept
-    at_hour = [_sum_by(hour, column, WEEK_HOURS) for column in (used, observed)]
-    rate = _ratio(at_hour[0], at_hour[1], 0.0)
-    missing = np.where(at_hour[1][hour] > 0, kept * HOUR_SECONDS - observed, 0.0)
-    place, count = history.clock.week - plain.week[0], len(plain.week)
-    filled = _sum_by(place, used + missing * rate[hour], count)
-    whole = _sum_by(place, observed + missing, count)
-    return plain._replace(used=_ratio(filled, whole, 0.0) * plain.observed)
+    kept = None if mask is None else mask[None]
+    found = filled(history.used[None], history.observed[None], history.clock, kept)
+    return WeeklyUse(found.week, found.used[0], found.observed[0], found.total[0])
+
+
+def filled(used: Floats, observed: Floats, clock: LocalHours, kept: Mask | None = None) -> WeeklyUse:
+    """The same of many machines at once: columns of shape (machines, weeks).
+
+    Args:
+        used: seconds of each hour in use, shape (machines, n), n that of the clock.
+        observed: seconds of each hour observed, likewise.
+        kept: the mask, likewise, or (1, n) for one of all machines; None for all hours.
+    """
+    if not len(clock):
+        return WeeklyUse(np.zeros(0, np.int64), *(np.zeros((len(used), 0)) for _ in range(3)))
+    if kept is not None:
+        used, observed = used * kept, observed * kept
+    whole: Floats = np.full((1, len(clock)), float(HOUR_SECONDS)) * (1.0 if kept is None else kept)
+    used, observed, total = (on_weeks(column, clock) for column in (used, observed, whole))
+    seen_at, missing = observed.sum(axis=1), total - observed
+    rate = _ratio(used.sum(axis=1), seen_at, 0.0)
+    told = used.sum(axis=2) + np.einsum("mwh,mh->mw", missing, rate)
+    seen = observed.sum(axis=2)
+    filled_up = seen + np.einsum("mwh,mh->mw", missing, (seen_at > 0).astype(np.float64))
+    week = np.arange(clock.week[0], clock.week[-1] + 1)
+    return WeeklyUse(week, _ratio(told, filled_up, 0.0) * seen, seen, np.broadcast_to(total.sum(axis=2), seen.shape))
 
 
 def by_hour_of_week(history: History, mask: Mask | None = None) -> tuple[list[float | None], list[float]]:
@@ -119,5 +134,5 @@ def _sum_by(place: NDArray[np.int64], values: Floats, count: int) -> Floats:
 
 
 def _ratio(part: Floats, whole: Floats, otherwise: float) -> Floats:
-    share: Floats = np.divide(part, whole, out=np.full(len(whole), otherwise), where=whole > 0)
+    share: Floats = np.divide(part, whole, out=np.full(whole.shape, otherwise), where=whole > 0)
     return share

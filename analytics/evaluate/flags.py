@@ -13,13 +13,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from analytics import utilisation
-from analytics.change import last_change
 from analytics.evaluate.files import Intervals, timelines
 from analytics.evaluate.grid import Grid
 from analytics.history import History, monday, week_start
-from analytics.level import WeeklyPrior, level_of, prior_of
+from analytics.level import WeeklyPrior, prior_of
+from analytics.levels import Priors
 from analytics.rules.evidence import WEEKS
-from analytics.rules.structural_underuse import CHANGE_WEEKS, CLEAR, COVERAGE, LIFE_DAYS, SET
+from analytics.rules.structural_underuse import COVERAGE, LIFE_DAYS
+from analytics.verdicts import SAID, Rule, verdicts
 
 MISSING: Final = ("history", "life", "coverage", "change", "certainty")
 """Conditions without which a machine is neither flagged nor clear."""
@@ -102,23 +103,11 @@ def say(
     least_coverage: float = COVERAGE,
 ) -> str:
     """What is said of a machine whose ``history`` ends now: "flagged", "clear", or the evidence that is missing."""
-    weekly = utilisation.stratified(history)
-    seen = weekly.observed > 0
-    if seen.sum() < least_weeks:
-        return "history"
-    if not history.used[-LIFE_DAYS * 24 :].any():
-        return "life"
-    if (utilisation.use(history).coverage or 0.0) < least_coverage:
-        return "coverage"
-    share = weekly.share[seen]
-    changed = last_change(share)
-    fresh = changed if changed is not None and changed <= CHANGE_WEEKS else 0
-    certainty = level_of(share, weekly.coverage[seen], prior).below(threshold, horizon_weeks)
-    if certainty <= CLEAR and not (fresh and share[-fresh:].mean() < threshold):
-        return "clear"
-    if fresh:
-        return "change"
-    return "flagged" if certainty >= SET else "certainty"
+    weekly = utilisation.filled(history.used[None], history.observed[None], history.clock)
+    alive = np.array([history.used[-LIFE_DAYS * 24 :].any()])
+    believed = Priors(*(np.array([value]) for value in prior[:3]))
+    found = verdicts(weekly, alive, believed, Rule(threshold, horizon_weeks, least_weeks, least_coverage))
+    return SAID[found.said[0]]
 
 
 def histories_of(grid: Grid, timezone: str) -> list[History]:

@@ -13,13 +13,13 @@ from analytics.availability import (
     decay,
     free_probabilities,
     history_cells,
-    log_gamma,
     posterior,
     shape_of,
     tally,
     windows,
 )
-from analytics.history import History, week_of
+from analytics.beta_binomial import log_gamma
+from analytics.history import History, LocalHours, week_of
 from fleet.states import PRODUCING, STANDBY
 from tests.analytics.machines import hours, local, mornings
 
@@ -39,8 +39,10 @@ def test_windows_are_free_when_no_hour_is_busy_and_known_when_observed(
 
 def test_cells_sum_weights_by_hour_of_week() -> None:
     outcomes = windows(np.array([[True, False, False]]), np.array([[3600.0, 3600.0, 0.0]]), 1)
-    cells = tally(outcomes, np.array([5, 5, 6]), np.array([0.5, 1.0, 1.0]))
-    assert (cells.free[0, 5], cells.known[0, 5], cells.known[0, 6]) == (1.0, 1.5, 0.0)
+    hour_of_week, week = np.array([167, 0, 1]), np.array([10, 11, 11])
+    cells = tally(outcomes, LocalHours(0, hour_of_week, week, week * 7), 12)
+    assert (cells.free[0, 167], cells.known[0, 167]) == (0.0, decay(2))
+    assert (cells.free[0, 0], cells.known[0, 0], cells.known[0, 1]) == (decay(1), decay(1), 0.0)
 
 
 def test_an_hour_without_outcomes_rests_on_machine_and_fleet() -> None:
