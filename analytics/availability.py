@@ -1,19 +1,15 @@
 """P(free for the whole window): how likely no second of a window is busy.
 
 The target is the event itself, never a product of hourly probabilities. A machine's chance at an hour of the week is
-beta-binomial on the outcomes of the windows that began there: the prior mean of the cell is
-logit(machine) + logit(fleet at that hour) - logit(fleet), and an outcome's weight halves every
-:data:`HALF_LIFE_WEEKS` weeks. How many weeks the prior is worth is the machine's own affair: one that keeps its hours
-needs little of it, one that does not needs much. So all of :data:`PRIOR_WEEKS` are asked, each with the likelihood
-that it gives to the machine's past (empirical Bayes).
+beta-binomial on the outcomes of the windows that began there. The prior mean of the cell is the machine's level on the
+shape of its owner's weeks (:func:`shape_of`), and an outcome's weight halves every :data:`HALF_LIFE_WEEKS` weeks. How
+many weeks the prior is worth is the machine's own affair: one that keeps its hours needs little of it, one that does
+not needs much. So all of :data:`PRIOR_WEEKS` are asked, each with the likelihood that it gives to the machine's past
+(empirical Bayes).
 
-How this was chosen: the form and the half-life before any test; the empirical Bayes in place of one prior weight of
-8 weeks after a look at the job-shop recording, where it gains another 0.2 (8 h) and 0.8 (24 h) points of Brier score.
-The Brier score there is flat over half-lives of 3 to 12 weeks, an :data:`EVIDENCE` of 1/20 to 1 and finer sets of prior
-weeks; recency of the machine's level, smoothing over neighbouring hours and a stacked logistic gained nothing.
+How this was chosen: ``docs/analytics.md``, "How it was chosen".
 """
 
-from collections.abc import Iterable
 from functools import reduce
 from math import prod
 from typing import Any, Final, NamedTuple
@@ -22,14 +18,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.beta_binomial import log_likelihood
-from analytics.history import WEEK_HOURS, History, LocalHours
+from analytics.history import WEEK_HOURS, LocalHours
 from analytics.tallies import by_hour_of_week
 from fleet.records import HOUR_SECONDS
 
-PRIOR_WEEKS: Final = (1.0, 4.0, 16.0)
+PRIOR_WEEKS: Final = (0.25, 2.0, 16.0)
 HALF_LIFE_WEEKS: Final = 6.0
-EVIDENCE: Final = 0.125
-"""Neighbouring windows share most of their hours, so their likelihoods count for an eighth of independent ones."""
+EVIDENCE: Final = 0.375
+"""Every third hour of the week is asked; neighbouring windows share most of their hours, so its likelihood counts for
+three eighths of an independent one."""
+_ASKED: Final = slice(0, None, 3)
+LEVEL_RIDGE: Final = 0.1
+"""Belief in a level of one half: enough that a machine never seen busy has a level."""
+BASE_RIDGE: Final = 4.0
+"""Belief in the level of a base, where there is one: an eighth of what an ordinary week tells."""
+SHAPE_RIDGE: Final = 1.0
+"""The same for an hour of week that is like all others."""
+LEAST: Final = 0.005
+"""No chance is told that is nearer to 0 or 1 before the cell's own outcomes speak."""
+_ROUNDS: Final = 8
+_DAMPED: Final = 0.6
+"""Whole steps of all parts at once would overshoot."""
+_DAYS: Final = 72
+_DAY_OF: Final = np.where(np.arange(WEEK_HOURS) < 120, np.arange(WEEK_HOURS) % 24, np.arange(WEEK_HOURS) - 96)
+_IN_DAY: Final = (_DAY_OF[:, None] == np.arange(_DAYS)).astype(np.float64)
 OBSERVED_SHARE: Final = 0.99
 """A window counts, to learn from or to score, when at least this share of it was observed, whatever its outcome."""
 
@@ -114,62 +126,6 @@ def tally(outcomes: Windows, clock: LocalHours, week: int) -> Cells:
     )
 
 
-def shape_of(cells: Cells) -> Floats:
-    """Shape of the week of all machines together: logit(hour of week) - logit(all), shape (168,).
-
-    An hour of week is shrunk to the whole by two outcomes: one machine's single week says little of a shape.
-    """
-    free, known = cells.free.sum(axis=0), cells.known.sum(axis=0)
-    if not known.sum():
-        return np.zeros(WEEK_HOURS)
-    whole = (free.sum() + 0.5) / (known.sum() + 1.0)
-    hourly = (free + 2.0 * whole) / (known + 2.0)
-    return np.asarray(logit(hourly) - logit(whole), dtype=np.float64)
-
-
-def posterior(cells: Cells, shape: Floats) -> Floats:
-    """P(free) of a window by machine and hour of week at its start, shape (machines, 168)."""
-    level = (cells.free.sum(axis=1) + 0.5) / (cells.known.sum(axis=1) + 1.0)
-    prior = expit(logit(level)[:, None] + shape)
-    likelihood = np.stack([log_likelihood(cells.free, cells.known, prior, weeks) for weeks in PRIOR_WEEKS])
-    weight = np.exp(EVIDENCE * (likelihood - likelihood.max(axis=0)))
-    weight /= weight.sum(axis=0)
-    answers = ((cells.free + weeks * prior) / (cells.known + weeks) for weeks in PRIOR_WEEKS)
-    mixed = sum(share[:, None] * answer for share, answer in zip(weight, answers, strict=True))
-    return np.asarray(mixed, dtype=np.float64)
-
-
-class FleetProfile:
-    """The shape of the week of some machines, for windows of any length.
-
-    What one member's machines teach may enter another member's forecast only by consent: make one profile a member,
-    of its own machines. A profile of no machines is flat: every machine then rests on its own level alone.
-    """
-
-    def __init__(self, histories: Iterable[History]) -> None:
-        self._histories = tuple(histories)
-        self._shapes: dict[tuple[int, int], Floats] = {}
-
-    def shape(self, hours: int, week: int) -> Floats:
-        """Shape of the week for windows of ``hours``, shape (168,), as known at the start of local week ``week``."""
-        key = (hours, week)
-        if key not in self._shapes:
-            cells = Cells(np.zeros((1, WEEK_HOURS)), np.zeros((1, WEEK_HOURS)))
-            for history in self._histories:
-                cells = cells.plus(history_cells(history, hours, week))
-            self._shapes[key] = shape_of(cells)
-        return self._shapes[key]
-
-
-def history_cells(history: History, hours: int, week: int, closed: NDArray[np.bool_] | None = None) -> Cells:
-    """One machine's cells, shape (1, 168), aged to local week ``week``.
-
-    Windows that touch a closed hour teach nothing: a holiday says little of the ordinary hour of week.
-    """
-    observed = history.observed if closed is None else np.where(closed, 0.0, history.observed)
-    return tally(windows((history.busy > 0)[None], observed[None], hours), history.clock, week)
-
-
 def weights(clock: LocalHours, starts: int, week: int) -> Floats:
     """Weight at local week ``week`` of outcomes of each week that the first ``starts`` hours touch, oldest first."""
     touched = np.arange(clock.week[0], clock.week[starts - 1] + 1) if starts else np.zeros(0, np.int64)
@@ -177,12 +133,75 @@ def weights(clock: LocalHours, starts: int, week: int) -> Floats:
     return ages
 
 
-def free_probabilities(
-    history: History, hours: int, week: int, profile: FleetProfile | None, closed: NDArray[np.bool_] | None = None
-) -> Floats:
-    """P(free) of a window of ``hours`` by hour of week at its start, shape (168,)."""
-    shape = profile.shape(hours, week) if profile else np.zeros(WEEK_HOURS)
-    return np.asarray(posterior(history_cells(history, hours, week, closed), shape)[0], dtype=np.float64)
+def shape_of(cells: Cells, base: Floats | None = None) -> Floats:
+    """Shape of the week that all machines share, in log odds, shape (..., 168), of cells (..., machines, 168).
+
+    The share of all machines together at an hour of week is flatter than any one machine's: a mean of curves that lie
+    at different levels always is. So each machine has a level of its own: logit P = base + level(machine) + day(hour of
+    a working day, of Saturday or of Sunday) + own(hour of week) is fitted by penalised likelihood (an additive logistic
+    model, Rasch 1960), all parts at once in damped steps. An hour of which nobody tells has the shape of its day's.
+
+    Args:
+        base: what is expected of each machine before anything is seen, in log odds, shape of the cells; one half.
+    """
+    rows = cells.free.shape[:-2]
+    ridge, level, fixed = _start(cells, base)
+    day, own = np.zeros((*rows, 1, _DAYS)), np.zeros((*rows, 1, WEEK_HOURS))
+    for _ in range(_ROUNDS):
+        missed, bend = _slopes(cells, fixed + level + day[..., _DAY_OF] + own)
+        level = level + _DAMPED * _step(missed.sum(-1, keepdims=True), bend.sum(-1, keepdims=True), level, ridge)
+        missed, bend = missed.sum(-2, keepdims=True), bend.sum(-2, keepdims=True)
+        day = day + _DAMPED * _step(missed @ _IN_DAY, bend @ _IN_DAY, day, SHAPE_RIDGE)
+        own = own + _DAMPED * _step(missed, bend, own, SHAPE_RIDGE)
+    return np.asarray((day[..., _DAY_OF] + own)[..., 0, :], dtype=np.float64)
+
+
+def level_of(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
+    """The level of each machine on the shape of the week and its base, in log odds, shape (..., machines)."""
+    ridge, level, fixed = _start(cells, base)
+    fixed = fixed + shape[..., None, :]
+    for _ in range(_ROUNDS // 2):
+        missed, bend = _slopes(cells, fixed + level)
+        level = level + _step(missed.sum(-1, keepdims=True), bend.sum(-1, keepdims=True), level, ridge)
+    return np.asarray(level[..., 0], dtype=np.float64)
+
+
+def prior_of(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
+    """What is expected of each cell before its own outcomes, shape of the cells."""
+    odds = level_of(cells, shape, base)[..., None] + shape[..., None, :] + (0.0 if base is None else base)
+    return np.clip(expit(odds), LEAST, 1.0 - LEAST)
+
+
+class Belief(NamedTuple):
+    """What some machines' outcomes say of cells before those of the cell itself.
+
+    Attributes:
+        prior: P(free) of each cell, shape (..., machines, 168).
+        share: belief in each of :data:`PRIOR_WEEKS`, shape (3, ..., machines), sum 1 over the first axis.
+    """
+
+    prior: Floats
+    share: Floats
+
+    def with_outcomes(self, cells: Cells) -> Floats:
+        """P(free) by machine and hour of week, shape (..., machines, 168)."""
+        answers = ((cells.free + weeks * self.prior) / (cells.known + weeks) for weeks in PRIOR_WEEKS)
+        mixed = sum(share[..., None] * answer for share, answer in zip(self.share, answers, strict=True))
+        return np.asarray(mixed, dtype=np.float64)
+
+
+def believe(cells: Cells, shape: Floats, base: Floats | None = None) -> Belief:
+    """The belief that machines' outcomes, the shape of their week (:func:`shape_of`) and their base lead to."""
+    prior = prior_of(cells, shape, base)
+    free, known, expected = (column[..., _ASKED] for column in (*cells, prior))
+    likelihood = np.stack([log_likelihood(free, known, expected, weeks) for weeks in PRIOR_WEEKS])
+    share = np.exp(EVIDENCE * (likelihood - likelihood.max(axis=0)))
+    return Belief(prior, share / share.sum(axis=0))
+
+
+def posterior(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
+    """P(free) of a window by machine and hour of week at its start, shape (..., machines, 168)."""
+    return believe(cells, shape, base).with_outcomes(cells)
 
 
 def logit(share: float | Floats) -> Floats:
@@ -194,6 +213,26 @@ def logit(share: float | Floats) -> Floats:
 def expit(odds: Floats) -> Floats:
     """The inverse of :func:`logit`."""
     return np.asarray(1.0 / (1.0 + np.exp(-odds)), dtype=np.float64)
+
+
+def _start(cells: Cells, base: Floats | None) -> tuple[float, Floats, Floats]:
+    """Ridge of a level, the level to begin from, and what is given before it."""
+    if base is not None:
+        return BASE_RIDGE, np.zeros((*cells.free.shape[:-1], 1)), base
+    share = (cells.free.sum(-1, keepdims=True) + 0.5) / (cells.known.sum(-1, keepdims=True) + 1.0)
+    return LEVEL_RIDGE, logit(share), np.zeros(1)
+
+
+def _slopes(cells: Cells, odds: Floats) -> tuple[Floats, Floats]:
+    """First derivative of each cell's log likelihood by its log odds, and minus the second."""
+    chance = expit(odds)
+    expected = cells.known * chance
+    return cells.free - expected, expected * (1.0 - chance)
+
+
+def _step(slope: Floats, bend: Floats, value: Floats, ridge: float) -> Floats:
+    """Newton's step, at most 1: far off, a whole step may overshoot."""
+    return np.asarray(np.clip((slope - ridge * value) / (bend + ridge), -1.0, 1.0), dtype=np.float64)
 
 
 def _over_windows(join: np.ufunc, hourly: NDArray[Any], hours: int) -> NDArray[Any]:

@@ -33,21 +33,21 @@ NOTHING_KNOWN: Final = np.zeros(WIDTH)
 
 BUILT_IN: Final = np.array(
     [
-        -0.47,  # busy
-        -0.25,  # free
-        0.37,  # busy_for
-        0.23,  # free_for
-        -0.81,  # surplus
-        -0.42,  # same_time
+        -0.59,  # busy
+        0.11,  # free
+        0.26,  # busy_for
+        -0.03,  # free_for
+        -0.45,  # surplus
+        -0.20,  # same_time
         0.41,  # profile
-        0.97,  # if_free
-        1.75,  # if_busy
-        -0.08,  # busy, long
+        0.82,  # if_free
+        1.46,  # if_busy
+        -0.15,  # busy, long
         0.33,  # free, long
-        0.00,  # busy_for, long
-        0.01,  # free_for, long
-        -0.17,  # surplus, long
-        0.00,  # same_time, long
+        0.19,  # busy_for, long
+        -0.28,  # free_for, long
+        -0.45,  # surplus, long
+        0.32,  # same_time, long
     ]
 )
 """The prior of all others: what the simulated network teaches (``tests/bench/builtin.py``), and no member's machine."""

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics import capacity, near, utilisation
-from analytics.availability import FleetProfile, free_probabilities
+from analytics import trade as trades
+from analytics.chances import FleetProfile, Kin
 from analytics.history import WEEK_HOURS, History, local_hours, monday, utc, week_of, week_start
-from fleet.calendars import CalendarHours, calendar_hours
+from fleet.calendars import CalendarHours, calendar_hours, calendar_of, staffed_week
 from fleet.network import Machine, Member, Network
-from fleet.records import HOUR_SECONDS, FreeWindow, HourBucket, Outlook
+from fleet.records import HOUR_SECONDS, ChanceBasis, FreeWindow, HourBucket, Outlook
 from fleet.states import STATES, UNKNOWN
 from fleet.trades import changeover_hours, hold_after_hours, minimum_hours
 
@@ -23,7 +24,7 @@ AHEAD_HOURS: Final = 14 * 24
 NEAR_HOURS: Final = 4 * 24
 """How far ahead the last days and the present are told of: from there on they change a chance by a point or two."""
 LEARNED_HOURS: Final = 14 * 24
-"""Observed hours below which no chance is told: two weeks, so that most hours of the week were seen twice."""
+"""Observed hours below which chances are the owner's alone: two weeks, in which most hours of the week come twice."""
 OFFERED_COVERAGE: Final = 0.7
 """A week's shareable hours count when this share of its offered hours was observed."""
 
@@ -36,9 +37,16 @@ class Live(NamedTuple):
     last_reading: datetime | None
 
 
-def fleet_profile(histories: Iterable[History]) -> FleetProfile:
-    """The shape of the week of these machines; make one a member, of its own machines (``fleet.consent``)."""
-    return FleetProfile(histories)
+def kin_of(member: Member, machine: Machine, network: Network, history: History) -> Kin:
+    """The machine as its owner's others learn from it."""
+    closed = calendar_hours(member, machine, network, history.start, len(history)).closed
+    staffed = staffed_week(calendar_of(member, machine))
+    return Kin(machine.id, history, closed, trades.family_of(machine.trade), staffed)
+
+
+def fleet_profile(kin: Iterable[Kin]) -> FleetProfile:
+    """What these machines teach one another; make one a member, of its own machines (``fleet.consent``)."""
+    return FleetProfile(kin)
 
 
 def build(
@@ -57,7 +65,7 @@ def build(
 
     Args:
         hours: its hours on the member's clock, or its buckets in any order; what begins at ``now`` or later is ignored.
-        profile: the shape of the week of the member's own machines; None for a flat one.
+        profile: what the member's own machines teach; None for nothing.
         window_hours: length of the windows, rounded up to whole hours; L_min + b of the machine when None.
         live: the present; when None it is read off the newest hour, and the newest reading is not known.
         correction: what recent days and the present add to the log odds of windows from the next whole hour on
@@ -78,7 +86,7 @@ def build(
     grid, grid_coverage = utilisation.by_hour_of_week(history)
     length = window_length(machine, window_hours)
     live = live or newest(history, machine, at)
-    free = free_windows(member, machine, network, history, profile, now, length)
+    ahead = windows_ahead(member, machine, network, history, profile, now, length)
     return Outlook(
         member=member.slug,
         machine=machine.id,
@@ -96,14 +104,28 @@ def build(
         weekly=weekly,
         grid=grid,
         grid_coverage=grid_coverage,
-        free=free,
-        near=[] if correction is None else told_now(free, correction[:NEAR_HOURS], now),
+        free=ahead.windows if proven(history) else [],
+        assumed=[] if proven(history) else ahead.windows,
+        near=[] if correction is None else told_now(ahead.windows, correction[:NEAR_HOURS], now),
+        chance_basis=ahead.basis,
         window_hours=float(length),
         model=history.model,
     )
 
 
-def free_windows(
+def proven(history: History) -> bool:
+    """Whether enough was observed of the machine for its chances to be its own."""
+    return float(history.observed.sum()) >= LEARNED_HOURS * HOUR_SECONDS
+
+
+class Ahead(NamedTuple):
+    """Windows to come with their chances, and what these rest on; None when there are none."""
+
+    windows: list[FreeWindow]
+    basis: ChanceBasis | None
+
+
+def windows_ahead(
     member: Member,
     machine: Machine,
     network: Network,
@@ -113,32 +135,34 @@ def free_windows(
     length: int,
     *,
     anywhere: bool = False,
-) -> list[FreeWindow]:
+) -> Ahead:
     """Windows of ``length`` hours from the next whole hour to 14 days on, one a start hour, with their chances.
 
     A window lies wholly inside the offered hours and touches no reservation. Nothing is listed when nothing is offered
-    (with ``anywhere``, all hours but closed days are taken instead), for machines that are not shared, or when less
-    than two weeks were observed.
+    (with ``anywhere``, all hours but closed days are taken instead), nor for machines that are not shared, or are
+    offered by declaration, without a meter.
     """
-    if not machine.shareable or float(history.observed.sum()) < LEARNED_HOURS * HOUR_SECONDS:
-        return []
     start = -(-math.ceil(now.timestamp()) // HOUR_SECONDS) * HOUR_SECONDS
     ahead = calendar_hours(member, machine, network, start, AHEAD_HOURS + length)
-    if not ahead.offered_known and not anywhere:
-        return []
+    declared = machine.offer is not None and machine.offer.kind == "declared"
+    if not machine.shareable or declared or not (ahead.offered_known or anywhere):
+        return Ahead([], None)
     possible = (ahead.offered if ahead.offered_known else ~ahead.closed) & ~ahead.reserved
     inside = np.convolve(possible, np.ones(length, np.int64), "valid")[:AHEAD_HOURS] == length
-    past = calendar_hours(member, machine, network, history.start, len(history))
-    chances = free_probabilities(history, length, week_of(now, history.timezone), profile, past.closed)
+    mine = kin_of(member, machine, network, history)
+    told = (profile or FleetProfile()).told(mine, length, week_of(now, history.timezone))
     clock = local_hours(start, AHEAD_HOURS, history.timezone)
-    return [
+    windows = [
         FreeWindow.model_construct(
             start=utc(start + HOUR_SECONDS * hour),
             end=utc(start + HOUR_SECONDS * (hour + length)),
-            probability=round(float(chances[clock.hour_of_week[hour]]), 4),
+            probability=round(float(told.free[clock.hour_of_week[hour]]), 4),
         )
         for hour in np.flatnonzero(inside).tolist()
     ]
+    own_weeks = float(history.observed.sum()) / (WEEK_HOURS * HOUR_SECONDS)
+    basis = ChanceBasis(own_weeks=own_weeks, trade_share=told.trade_share, siblings=told.siblings)
+    return Ahead(windows, basis if windows else None)
 
 
 def told_now(free: Sequence[FreeWindow], correction: NDArray[np.float64], now: datetime) -> list[FreeWindow]:

@@ -67,11 +67,8 @@ class Profiles:
         missing = [int(row) for row in rows if (window, int(row)) not in self._rows]
         if missing:
             asked = Cells(*(column[missing] for column in self.cells(window)))
-            machines = asked.free.shape[1]
-            shapes = [shape_of(Cells(free, known)) for free, known in zip(*asked, strict=True)]
-            flat = Cells(*(column.reshape(-1, WEEK_HOURS) for column in asked))
-            found = posterior(flat, np.repeat(np.stack(shapes), machines, axis=0))
-            for row, values in zip(missing, found.reshape(-1, machines, WEEK_HOURS), strict=True):
+            found = posterior(asked, shape_of(asked))
+            for row, values in zip(missing, found, strict=True):
                 self._rows[window, row] = values
         machines = len(self.hours.busy)
         return np.array([self._rows[window, int(row)] for row in rows]).reshape(-1, machines, WEEK_HOURS)

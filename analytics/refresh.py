@@ -7,7 +7,7 @@ from typing import NamedTuple
 from analytics import recent, rules
 from analytics.history import History, week_of, week_start
 from analytics.level import WeeklyPrior, prior_of
-from analytics.outlook import NEAR_HOURS, WEEKS, Live, build, fleet_profile, window_length
+from analytics.outlook import NEAR_HOURS, WEEKS, Live, build, fleet_profile, kin_of, window_length
 from analytics.rules import RuleContext
 from analytics.rules.evidence import Evidence
 from fleet.calendars import calendar_hours
@@ -44,16 +44,19 @@ def refresh(
 ) -> list[Refreshed]:
     """Outlooks and findings of the member's machines at ``now``, in the order of ``seats``.
 
-    Machines of one member teach one another the shape of a week and the level of use; no other member's do.
+    Machines of one member teach one another the shape of a week and the level of use; another member's buckets are left
+    out, if there are any.
     """
     start, end = span(member, network, now)
     timezone = member.timezone or network.timezone
     of_machine: dict[str, list[HourBucket]] = {seat.machine.id: [] for seat in seats}
     for bucket in buckets:
-        if bucket.machine in of_machine:
+        if bucket.member == member.slug and bucket.machine in of_machine:
             of_machine[bucket.machine].append(bucket)
     histories = [History.from_buckets(of_machine[seat.machine.id], timezone, start, end) for seat in seats]
-    profile = fleet_profile(histories)
+    profile = fleet_profile(
+        kin_of(member, seat.machine, network, history) for seat, history in zip(seats, histories, strict=True)
+    )
     contexts = [
         RuleContext(member, seat.machine, network, history, now, seat.feed_alive, seat.inferable)
         for seat, history in zip(seats, histories, strict=True)

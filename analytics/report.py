@@ -10,16 +10,18 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from analytics import capacity, recent, utilisation
-from analytics.availability import FleetProfile
+from analytics.chances import FleetProfile
 from analytics.history import History, utc
 from analytics.outlook import (
     AHEAD_HOURS,
     fleet_profile,
-    free_windows,
+    kin_of,
     newest,
+    proven,
     shareable,
     told_now,
     window_length,
+    windows_ahead,
 )
 from analytics.profiles import Floats
 from fleet.batch import MachineKey
@@ -82,7 +84,9 @@ def member_rows(
     keys = [MachineKey(member.slug, machine.id) for machine in member.machines]
     since = min(period.start, period.end - SPAN.total_seconds())
     pasts = [_history(buckets[key], timezone, Period(since, period.end)) for key in keys]
-    profile = fleet_profile(pasts)
+    profile = fleet_profile(
+        kin_of(member, machine, network, past) for machine, past in zip(member.machines, pasts, strict=True)
+    )
     corrections = _corrections(member, network, pasts, period)
     return [
         {
@@ -90,7 +94,7 @@ def member_rows(
             "machine": machine.id,
             "name": machine.name,
             **_figures(member, machine, network, _within(past, buckets[key], period), period),
-            "free": _free(member, machine, network, past, profile, period, correction),
+            **_free(member, machine, network, past, profile, period, correction),
             "findings": [
                 finding.model_dump(mode="json", include={"rule", "status", "since", "reason", "evidence"})
                 for finding in findings[key]
@@ -160,17 +164,18 @@ def _free(
     profile: FleetProfile,
     period: Period,
     correction: Floats,
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Windows one after the other, each with its chance; over all open hours where no offered ones are stated."""
     end = utc(period.end)
-    free = free_windows(member, machine, network, past, profile, end, window_length(machine), anywhere=True)
+    ahead = windows_ahead(member, machine, network, past, profile, end, window_length(machine), anywhere=True)
     told: list[dict[str, Any]] = []
     until = utc(0)
-    for window in told_now(free, correction, end):
+    for window in told_now(ahead.windows, correction, end):
         if window.start >= until:
             until = window.end
             told.append(window.model_dump(mode="json"))
-    return told
+    basis = ahead.basis.model_dump(mode="json") if ahead.basis else None
+    return {"free": told if proven(past) else [], "assumed": [] if proven(past) else told, "chance_basis": basis}
 
 
 def _history(buckets: Sequence[HourBucket], timezone: str, period: Period) -> History:

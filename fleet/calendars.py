@@ -23,6 +23,7 @@ Hours = NDArray[np.bool_]
 Seconds = NDArray[np.float64]
 
 _HOUR: Final = 3600
+_A_MONDAY: Final = 4 * 86_400  # 5 January 1970
 _WEEKDAY: Final = {day: number for number, day in enumerate(Day)}
 
 
@@ -80,6 +81,15 @@ def staffed_hours(calendar: Calendar, holidays: Holidays | None, timezone: str, 
     """Hours of which at least half is staffed, on days that are not closed."""
     seconds = _shift_seconds(calendar.staffed, timezone, start, count)
     return _frozen((seconds >= _HOUR / 2) & ~closed_days(calendar, holidays, timezone, start, count))
+
+
+@lru_cache(maxsize=512)
+def staffed_week(calendar: Calendar) -> Hours | None:
+    """Staffed hours of an ordinary week, Monday 00 first, shape (168,); None when no staffed hours are stated."""
+    if not calendar.staffed:
+        return None
+    usual = calendar.model_copy(update={"closures": (), "works_on_holidays": True})
+    return staffed_hours(usual, None, "UTC", _A_MONDAY, 168)
 
 
 @lru_cache(maxsize=512)

@@ -92,6 +92,22 @@ class FreeWindow(BaseModel):
     probability: Annotated[float, Field(ge=0, le=1)]
 
 
+class ChanceBasis(BaseModel):
+    """What the chances of free windows rest on.
+
+    Attributes:
+        own_weeks: weeks of the machine's own that were observed.
+        trade_share: part that is what is assumed of its trade, 0..1; 1 for a machine never seen.
+        siblings: how many of its owner's other machines of the trade's family were seen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    own_weeks: Annotated[float, Field(ge=0)]
+    trade_share: Annotated[float, Field(ge=0, le=1)]
+    siblings: Annotated[int, Field(ge=0)] = 0
+
+
 class Outlook(BaseModel):
     """What analytics derives for one machine beyond its hours; one document a machine, kind ``outlook``.
 
@@ -107,7 +123,9 @@ class Outlook(BaseModel):
         grid: 168 shares of weeks busy by local hour of week (Monday 00 first); None where never observed.
         grid_coverage: 168 shares of weeks observed.
         free: windows of the asked length over the next 14 days, one a start hour of the offered calendar; their chances
-            rest on the machine's weeks alone, so that they may be published.
+            rest on the machine's weeks, two of them at least, so that they may be published.
+        assumed: the same of a machine that has less than two weeks: the owner's alone, for they rest on its trade.
+        chance_basis: what the chances rest on; None where none are told.
         near: those of the next days, with chances that also rest on the last days and the state now: the owner's alone.
         window_hours: their length.
     """
@@ -131,17 +149,20 @@ class Outlook(BaseModel):
     grid: list[float | None]
     grid_coverage: list[float]
     free: list[FreeWindow]
+    assumed: list[FreeWindow] = []
     near: list[FreeWindow] = []
+    chance_basis: ChanceBasis | None = None
     window_hours: float
     model: str
 
     @property
     def free_to_owner(self) -> list[FreeWindow]:
-        """``free`` with the better chances of ``near``, where there are any and the state has not changed since."""
+        """``free``, or else ``assumed``, with the better chances of ``near``, unless the state has changed since."""
+        told = self.free or self.assumed
         if self.state_since is not None and self.state_since > self.as_of:
-            return self.free
+            return told
         better = {window.start: window for window in self.near}
-        return [better.get(window.start, window) for window in self.free]
+        return [better.get(window.start, window) for window in told]
 
 
 class Document(BaseModel):

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from fleet.batch import MachineKey
-from fleet.records import HOUR_SECONDS, Finding, FreeWindow
+from fleet.records import HOUR_SECONDS, ChanceBasis, Finding, FreeWindow
 from fleet.states import STATES
 from gateway import days
 from gateway.access import Audience, OwnMachine
@@ -64,6 +64,7 @@ class MachineDetailOut(MachineOut):
     grid: list[float | None]
     grid_coverage: list[float]
     free: list[FreeWindow]
+    chance_basis: ChanceBasis | None = None
     window_hours: float | None
     findings: list[Finding]
 
@@ -140,6 +141,7 @@ async def machine(page: PageOf, member: str, machine: str) -> MachineDetailOut:
         grid=outlook.grid if outlook else [],
         grid_coverage=outlook.grid_coverage if outlook else [],
         free=outlook.free_to_owner if outlook else [],
+        chance_basis=outlook.chance_basis if outlook else None,
         window_hours=outlook.window_hours if outlook else None,
         findings=list(own.findings.values()),
     )

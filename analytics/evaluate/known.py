@@ -1,8 +1,9 @@
 """The back-test of P(free) when the present is known: each forecast is made ``lead`` hours before its window.
 
-The state at that instant and the hours that had ended by then are known; weights and profile are those of the last
-local Monday before it. A recording's states come from reports made afterwards, as no live feed would know them better:
-the figures are an oracle's, and are labelled so.
+The state at that instant and the hours that had ended by then are known. Weights are those of the last local Monday
+before it; the profile rests on the windows that had ended by the last midnight, as that of an outlook rests on all that
+had ended. A recording's states come from reports made afterwards, as no live feed would know them better: the figures
+are an oracle's, and are labelled so.
 """
 
 from typing import Any
@@ -11,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics import near
+from analytics.availability import Windows, posterior, shape_of, tally, windows
 from analytics.evaluate import scores
-from analytics.evaluate.folds import Fold, summed_losses
+from analytics.evaluate.folds import Fold, summed_losses, windows_ended
 from analytics.evaluate.grid import Grid
-from analytics.profiles import Profiles
+from analytics.history import LocalHours
+from analytics.profiles import Ints, Profiles
 from analytics.signals import Signals
 
 Floats = NDArray[np.float64]
@@ -25,14 +28,37 @@ def forecasts(grid: Grid, rounds: list[Fold], window_h: int, lead_h: float) -> l
     ahead = int(lead_h) + 1
     ends, present = grid.states(1.0), grid.states(ahead - lead_h)
     signals = Signals(Profiles(grid.hours), present, window_h)  # what it says of an hour rests on what came before it
+    outcomes = windows(grid.hours.busy, grid.hours.observed, window_h)
     found = []
     for fold in rounds:
         origin = int(np.searchsorted(grid.clock.week, fold.week))
         weights = near.learn(grid.hours.cut(0, origin), ends.state[:, :origin], window_h)
         at = fold.start - ahead
-        profile = signals.profiles.at(window_h, fold.start, np.full(len(at), origin))
+        told = grid.clock.day[at + (present.phase >= 1.0)]
+        profile = daily(grid.clock, outcomes, window_h, fold, told)
         found.append(near.moved(profile, signals.of(at, fold.start) @ weights))
     return found
+
+
+def daily(clock: LocalHours, outcomes: Windows, window_h: int, fold: Fold, told: Ints) -> Floats:
+    """The profile of the fold's windows, shape (machines, windows), each as known at the midnight that began its day.
+
+    Args:
+        told: number of the local day on which each window's forecast is made, not falling, shape (windows,).
+    """
+    cells = fold.past.cells(aged=True)
+    profile, counted = np.empty(fold.free.shape), _ended_by(clock, clock.week, fold.week, window_h)
+    for day in np.unique(told):
+        ended = _ended_by(clock, clock.day, int(day), window_h)
+        newer = Windows(outcomes.free[:, counted:ended], outcomes.known[:, counted:ended])
+        cells, counted = cells.plus(tally(newer, clock.cut(counted, ended), fold.week)), ended
+        profile[:, told == day] = posterior(cells, shape_of(cells))[:, fold.hour_of_week[told == day]]
+    return profile
+
+
+def _ended_by(clock: LocalHours, number: Ints, beginning: int, window_h: int) -> int:
+    """How many windows, by start hour, had ended when this week or day began."""
+    return windows_ended(int(np.searchsorted(number, beginning)), window_h, len(clock))
 
 
 def figures(

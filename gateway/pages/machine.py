@@ -17,6 +17,7 @@ from fleet.network import Calendar
 from fleet.records import HOUR_SECONDS, FindingStatus, HourBucket, Outlook
 from gateway import evidence, refusals
 from gateway.access import Audience, Hidden, OwnMachine, Scope
+from gateway.basis import basis_in_words
 from gateway.catalog import later
 from gateway.draw.bar import Half, in_words, window_bar
 from gateway.draw.grid import week_grid
@@ -35,7 +36,6 @@ router = APIRouter(include_in_schema=False)
 _DAY_S: Final = 86_400
 _SPANS: Final = {"24h": _DAY_S, "7d": 7 * _DAY_S}
 _OWNER_DAYS: Final = 14
-_A_MONDAY: Final = 4 * _DAY_S  # 5 January 1970, UTC: hours of a typical week, without holidays
 _BEST: Final = 5
 
 Power = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -106,6 +106,7 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         looks=[_look(look, scope, words) for look in page.site.looks.of(own.key)],
         marks=calibration.shown(own, heard, page.now, words, page.request.query_params.get("marked", "")),
         calendar=calendar_lines(scope.picture.registry.calendar(own.key), words),
+        rests_on=basis_in_words(own.outlook, own.machine, words),
         **_windows(own.outlook, scope, words),
     )
 
@@ -199,9 +200,8 @@ def _grid(own: OwnMachine, scope: Scope) -> Any:
     if own.outlook is None or len(own.outlook.grid) != 168:
         return None
     calendar = scope.picture.registry.calendar(own.key)
-    usual = calendar.model_copy(update={"closures": (), "works_on_holidays": True})
-    staffed = calendars.staffed_hours(usual, None, "UTC", _A_MONDAY, 168)
-    closed = [bool(calendar.staffed) and not open_ for open_ in staffed]
+    staffed = calendars.staffed_week(calendar)
+    closed = [False] * 168 if staffed is None else [not open_ for open_ in staffed]
     return week_grid(own.outlook.grid, own.outlook.grid_coverage, closed)
 
 
@@ -212,7 +212,7 @@ def _day_names(words: Words) -> list[tuple[str, str]]:
 
 
 def _windows(outlook: Outlook | None, scope: Scope, words: Words) -> dict[str, Any]:
-    if outlook is None or not outlook.free:
+    if outlook is None or not outlook.free_to_owner:
         return {"bar": None, "best": [], "free_rows": []}
     found = [
         Half(start, end, outlook.window_hours, chance)

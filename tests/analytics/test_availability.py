@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.availability import (
+    LEAST,
+    LEVEL_RIDGE,
     Cells,
-    FleetProfile,
     decay,
-    free_probabilities,
-    history_cells,
+    expit,
+    logit,
     posterior,
+    prior_of,
     shape_of,
     tally,
     windows,
 )
 from analytics.beta_binomial import log_gamma
-from analytics.history import History, LocalHours, week_of
-from fleet.states import PRODUCING, STANDBY
-from tests.analytics.machines import hours, local, mornings
+from analytics.history import LocalHours
 
 
 @given(
@@ -53,14 +53,56 @@ def test_an_hour_without_outcomes_rests_on_machine_and_fleet() -> None:
     assert shape[0] > 0 > shape[1]
     assert shape[5] == 0.0  # nobody was seen there: no shape of its own
     found = posterior(Cells(free, known), shape)
-    assert found[0, 5] == pytest.approx((14 + 0.5) / (20 + 1.0))  # the machine's own level
+    level = float(logit(found[0, 5]))  # the machine's own, and nothing else
+    assert 14.0 - 10.0 * expit(level + shape[:2]).sum() == pytest.approx(LEVEL_RIDGE * level, abs=1e-3)
     assert abs(found[0, 0] - 0.8) < abs(14.5 / 21 - 0.8)  # drawn to what was seen
 
 
-def test_no_machine_gives_a_flat_shape_and_nothing_seen_a_half() -> None:
-    assert FleetProfile([]).shape(8, 3000).tolist() == [0.0] * 168
+@given(
+    st.floats(-1.5, 1.5),
+    st.lists(st.floats(-2.0, 2.0), min_size=1, max_size=6),
+    st.lists(st.floats(-1.5, 1.5), min_size=3, max_size=8),
+)
+def test_a_shape_is_that_of_each_machine_not_of_their_mean(
+    middle: float, levels: list[float], bends: list[float]
+) -> None:
+    """Outcomes as they are expected of an additive model give it back, however far apart the machines lie."""
+    true = np.resize(bends, 168) - np.mean(np.resize(bends, 168))
+    odds = middle + np.array(levels)[:, None] + true
+    known = np.full(odds.shape, 4000.0)
+    cells = Cells(known * expit(odds), known)
+    shape = shape_of(cells)
+    np.testing.assert_allclose(shape - shape.mean(), true, atol=0.1)
+    np.testing.assert_allclose(prior_of(cells, shape), np.clip(expit(odds), LEAST, 1 - LEAST), atol=0.01)
+
+
+def test_machines_in_rows_of_weeks_are_judged_as_alone() -> None:
+    random = np.random.default_rng(5)
+    known = random.uniform(0.0, 6.0, (3, 4, 168))
+    cells = Cells(known * random.random(known.shape), known)
+    together = posterior(cells, shape_of(cells))
+    for row in range(3):
+        one = Cells(cells.free[row], cells.known[row])
+        np.testing.assert_allclose(posterior(one, shape_of(one)), together[row], rtol=1e-12)
+
+
+def test_nothing_seen_is_a_half_or_the_base() -> None:
     nothing = Cells(np.zeros((1, 168)), np.zeros((1, 168)))
     np.testing.assert_allclose(posterior(nothing, np.zeros(168)), 0.5)
+    base = np.linspace(-2.0, 2.0, 168)[None]
+    assert not shape_of(nothing, base).any()
+    np.testing.assert_allclose(posterior(nothing, np.zeros(168), base), expit(base), rtol=1e-12)
+
+
+def test_a_base_is_outweighed_by_what_is_seen() -> None:
+    """Always free, against a base that says nearly never: after eight weeks next to nothing is left of it."""
+    base = np.full((1, 168), -2.5)
+    told = []
+    for weeks in (0.0, 1.0, 8.0):
+        cells = Cells(np.full((1, 168), weeks), np.full((1, 168), weeks))
+        told.append(float(posterior(cells, shape_of(cells, base), base).mean()))
+    assert told[0] < 0.1 < told[1] < told[2]
+    assert told[2] > 0.97
 
 
 def test_a_machine_that_keeps_its_hours_needs_little_prior() -> None:
@@ -82,30 +124,3 @@ def test_log_gamma() -> None:
 def test_weight_halves_in_six_weeks() -> None:
     assert decay(0) == 1.0
     assert decay(6) == 0.5
-    history = History.from_buckets(hours(local(2026, 6, 1), local(2026, 6, 8), mornings), "Europe/Paris")
-    week = week_of(local(2026, 6, 1), "Europe/Paris")
-    assert history_cells(history, 1, week).known[0, 0] == 1.0
-    assert history_cells(history, 1, week + 12).known[0, 0] == 0.25
-
-
-def test_chances_follow_the_week_of_the_machine() -> None:
-    history = History.from_buckets(hours(local(2026, 6, 1), local(2026, 8, 24), mornings), "Europe/Paris")
-    chances = free_probabilities(history, 4, week_of(local(2026, 8, 24), "Europe/Paris"), FleetProfile([history]))
-    assert chances[24 + 12] > 0.95  # Tuesday noon
-    assert chances[24 + 6] < 0.3
-    assert chances[24 + 3] < 0.3  # reaches into the morning
-    assert (chances[5 * 24 :] > 0.9)[: 24 * 2 - 4].all()
-
-
-def test_closed_days_teach_nothing() -> None:
-    quiet = hours(local(2026, 6, 1), local(2026, 6, 8), lambda _: STANDBY)
-    history = History.from_buckets(quiet, "Europe/Paris")
-    closed = history.clock.hour_of_week < 24
-    cells = history_cells(history, 4, int(history.clock.week[0]), closed)
-    assert cells.known[0, :24].sum() == 0.0
-    assert cells.known[0, 24:164].tolist() == [1.0] * 140
-
-
-def test_windows_longer_than_the_history_are_none() -> None:
-    history = History.from_buckets(hours(local(2026, 6, 1), local(2026, 6, 1, 3), lambda _: PRODUCING), "Europe/Paris")
-    assert history_cells(history, 8, int(history.clock.week[0])).known.sum() == 0.0

@@ -1,15 +1,16 @@
 """The outlook of a machine, by hand-made weeks."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
 from analytics import outlook
 from analytics.history import History
-from fleet.network import Calendar, Closure, Reservation
-from fleet.records import HourBucket, Outlook
+from fleet.network import Calendar, Closure, Day, Offer, Reservation, Shift
+from fleet.records import ChanceBasis, HourBucket, Outlook
 from fleet.states import PRODUCING, STANDBY, UNKNOWN
+from gateway.publish import publish
 from tests.analytics.machines import CALENDAR, NETWORK, PARIS, TWO_SHIFTS, hours, local, machine, member, mornings
 
 NOW = local(2026, 9, 9, 10)
@@ -86,13 +87,34 @@ def test_without_calendars_there_is_no_utilisation_and_nothing_is_offered(weeks:
     assert build(weeks, calendar=Calendar(staffed=(TWO_SHIFTS,))).utilisation is not None
 
 
-def test_a_machine_of_which_little_is_known_has_no_chances() -> None:
+def test_a_machine_of_which_little_is_known_leans_on_its_trade_for_its_owner_alone() -> None:
     young = build(hours(NOW - timedelta(days=10), NOW, mornings))
-    assert young.free == []
+    assert young.free == []  # nothing that could be published
+    assert [window.start for window in young.assumed] == [window.start for window in young.free_to_owner]
+    assert young.chance_basis is not None
+    assert young.chance_basis.own_weeks == pytest.approx(10 / 7)
+    assert 0.3 < young.chance_basis.trade_share < 0.6
+    assert publish(young, NOW.date(), PARIS).windows == ()
     assert young.coverage == 1.0  # the weeks before it was connected are no gap
     nothing = build([])
     assert (nothing.state, nothing.weeks, nothing.coverage, nothing.weekly) == ("UNKNOWN", 0, 0.0, [])
     assert nothing.grid == [None] * 168
+    assert nothing.chance_basis == ChanceBasis(own_weeks=0.0, trade_share=1.0, siblings=0)
+    assert nothing.free == []
+    assert nothing.assumed
+    assert publish(nothing, NOW.date(), PARIS).windows == ()
+
+
+def test_two_weeks_are_enough_to_be_told_to_others() -> None:
+    old = build(hours(NOW - timedelta(days=14), NOW, mornings))
+    assert (old.assumed, bool(old.free)) == ([], True)
+    assert old.chance_basis is not None
+    assert old.chance_basis.trade_share < 0.4
+
+
+def test_an_offer_by_declaration_has_no_chance() -> None:
+    declared = build([], offer=Offer(kind="declared"))
+    assert (declared.free, declared.assumed, declared.chance_basis) == ([], [], None)
 
 
 def test_badly_seen_weeks_make_no_promise(weeks: list[HourBucket]) -> None:
@@ -123,9 +145,56 @@ def test_history_and_buckets_give_one_outlook(weeks: list[HourBucket]) -> None:
 def test_the_week_of_the_members_other_machines_shapes_a_short_history() -> None:
     old = History.from_buckets(hours(WEEKS_AGO, NOW, lambda at: PRODUCING if at.hour < 18 else STANDBY), "Europe/Paris")
     young = History.from_buckets(
-        hours(NOW - timedelta(days=15), NOW, lambda at: PRODUCING if at.hour < 18 else STANDBY), "Europe/Paris"
+        hours(NOW - timedelta(days=3), NOW, lambda at: PRODUCING if at.hour < 18 else STANDBY), "Europe/Paris"
     )
-    profile = outlook.fleet_profile([old, young])
+    both = [(machine(id="old"), old), (machine(), young)]
+    profile = outlook.fleet_profile(outlook.kin_of(member(), one, NETWORK, past) for one, past in both)
     alone, together = (outlook.build(member(), machine(), NETWORK, young, p, NOW) for p in (None, profile))
-    first = [found.free[0].probability for found in (alone, together)]  # 14 h to 19 h: never free
+    first = [found.assumed[0].probability for found in (alone, together)]  # 14 h to 19 h: never free
     assert first[1] < first[0]
+
+
+@pytest.mark.parametrize(("change", "offered"), [(local(2026, 10, 25), 169), (local(2027, 3, 28), 167)])
+def test_a_week_in_which_the_clocks_change_is_told_by_local_hours(change: datetime, offered: int) -> None:
+    """Always offered: a window of 5 h from every hour of that week, none twice, with the chance of its local hour."""
+    daily = Shift(days=tuple(Day), start=time(0), end=time(0))
+    whole = Calendar(staffed=(TWO_SHIFTS,), offered=(daily,), works_on_holidays=True)
+    now = datetime.combine((change - timedelta(days=6)).date(), time(0), PARIS)
+    found = build(hours(now - timedelta(weeks=8), now, mornings), now, calendar=whole, reservations=())
+    starts = [window.start for window in found.free]
+    end = datetime.combine((now + timedelta(days=7)).date(), time(0), PARIS)
+    assert sum(start < end for start in starts) == offered
+    assert len(set(starts)) == len(starts) == 336
+    chances: dict[tuple[int, int], set[float]] = {}
+    for window in found.free:
+        start = window.start.astimezone(PARIS)
+        assert window.end - window.start == timedelta(hours=5)
+        chances.setdefault((start.weekday(), start.hour), set()).add(window.probability)
+    assert all(len(told) == 1 for told in chances.values())
+    assert max(chances[0, 6]) < 0.2 < 0.9 < min(chances[0, 10])
+
+
+def test_a_reservation_over_the_change_of_clocks_blocks_every_window_that_touches_it() -> None:
+    whole = Calendar(offered=(Shift(days=tuple(Day), start=time(0), end=time(0)),), works_on_holidays=True)
+    now = local(2026, 10, 20)
+    booked = Reservation(start=local(2026, 10, 25, 1), end=local(2026, 10, 25, 4))  # four hours long
+    found = build(hours(now - timedelta(weeks=8), now, mornings), now, calendar=whole, reservations=(booked,))
+    assert booked.end.timestamp() - booked.start.timestamp() == 4 * 3600
+    assert len(found.free) == 336 - (4 + 5 - 1)
+    assert all(window.end <= booked.start or window.start >= booked.end for window in found.free)
+
+
+def test_a_closed_day_is_told_free_only_where_it_is_offered() -> None:
+    """All Saints is a holiday: no window without an offer of that day; a calendar that works on holidays has one."""
+    daily = Shift(days=tuple(Day), start=time(0), end=time(0))
+    now = local(2026, 10, 28)
+    past = hours(now - timedelta(weeks=8), now, mornings)
+    day = local(2026, 11, 1).date()
+    shut = build(past, now, calendar=Calendar(offered=(daily,)))
+    opened = build(past, now, calendar=Calendar(offered=(daily,), works_on_holidays=True))
+    touching = [
+        sum(window.start.astimezone(PARIS).date() <= day <= (window.end - timedelta(seconds=1)).astimezone(PARIS).date()
+            for window in found.free)
+        for found in (shut, opened)
+    ]  # fmt: skip
+    assert touching == [0, 24 + 5 - 1]

@@ -27,7 +27,8 @@ from tests.analytics.machines import NETWORK, PLACE, bucket, hours, local, machi
 NOW = local(2026, 5, 11)
 KEYS = (
     "member", "machine", "name", "from", "to", "seconds", "coverage", "utilisation", "utilisation_calendar",
-    "shareable_hours_per_week", "free", "findings",
+    "shareable_hours_per_week", "free", "assumed", "chance_basis",
+    "findings",
 )  # fmt: skip
 
 
@@ -76,6 +77,10 @@ async def test_a_row_a_machine_with_every_key(store: Store) -> None:
     assert (saw["coverage"], saw["utilisation"], saw["utilisation_calendar"]) == (0.0, None, None)
     assert saw["seconds"]["UNKNOWN"] == 28 * 86_400.0
     assert (saw["free"], saw["findings"], saw["shareable_hours_per_week"]) == ([], [], None)
+    assert [window["start"] for window in saw["assumed"]] == starts
+    assert saw["chance_basis"] == {"own_weeks": 0.0, "trade_share": 1.0, "siblings": 1}
+    assert mill["assumed"] == []
+    assert mill["chance_basis"]["own_weeks"] == pytest.approx(10.0, abs=0.01)  # the clocks went forward
 
 
 async def test_first_and_last_hour_count_by_the_seconds_inside(store: Store) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from analytics import utilisation
-from analytics.availability import FleetProfile, free_probabilities
+from analytics.chances import FleetProfile, Kin
 from analytics.evaluate import flags
 from analytics.history import History, local_hours, utc, week_of, week_start
 from analytics.level import WeeklyPrior, level_of, prior_of
@@ -80,8 +80,8 @@ def test_chances_are_those_of_each_machine(
     found = sweep(given.block, asked(given, window=window))
     week, ahead = week_of(utc(given.now), ZONE), local_hours(given.now, AHEAD_HOURS, ZONE)
     for place, history in enumerate(given.histories):
-        shape = FleetProfile(given.histories[other] for other in of_member(given, place))
-        chances = free_probabilities(history, window, week, shape)[ahead.hour_of_week]
+        profile = FleetProfile(Kin(str(other), given.histories[other]) for other in of_member(given, place))
+        chances = profile.told(Kin(str(place), history), window, week).free[ahead.hour_of_week]
         np.testing.assert_allclose(found.free[place], chances, rtol=1e-6)
 
 

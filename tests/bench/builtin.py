@@ -8,7 +8,7 @@ teach everybody.
 
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from analytics import near
 from analytics.evaluate.files import Timeline as Recorded
 from analytics.evaluate.grid import Grid
 from analytics.signals import SCALE
-from analytics.spans import Spans, united
+from analytics.spans import Spans, both, united, without
 from fleet.registry import load
 from fleet.states import BUSY, USED
 from simulators.network import write
@@ -34,7 +34,7 @@ ZONE: Final = "Europe/Paris"
 
 
 def simulated(seed: int = SEED) -> Grid:
-    """The true hours of the network's machines over the weeks before :data:`END`."""
+    """The true hours of the network's machines over the weeks before :data:`END`; closed days are not observed."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), seed, END)
         plants = plants_of(seed, load(Path(folder)))
@@ -50,7 +50,15 @@ def recorded(plant: Plant) -> Recorded:
     def spent(codes: frozenset[int]) -> Spans:
         return united(pairs[np.isin(truth.state, sorted(codes))])
 
-    return Recorded(spent(BUSY), spent(USED), united([(start / 1000.0, end / 1000.0)]))
+    alive = without(united([(start / 1000.0, end / 1000.0)]), closed(plant))
+    return Recorded(both(spent(BUSY), alive), both(spent(USED), alive), alive)
+
+
+def closed(plant: Plant) -> Spans:
+    """Closures and public holidays of its calendar: as in an outlook, they teach nothing."""
+    days = (END.date() - timedelta(days=ago) for ago in range(7 * WEEKS + 1))
+    shut = [datetime.combine(day, time(), plant.schedule.zone) for day in days if plant.schedule.closed(day)]
+    return united([(at.timestamp(), (at + timedelta(days=1)).timestamp()) for at in shut])
 
 
 def weights() -> NDArray[np.float64]:
