@@ -1,6 +1,7 @@
 """The archive task: histories to walk through, models to learn, outlooks and findings to make; one at a time.
 
-In this order: histories before models before outlooks, for each rests on the one before.
+In this order: histories before models before outlooks, for each rests on the one before. Before all of them come the
+findings of single machines that have just changed: the others take as long as they take.
 """
 
 import asyncio
@@ -11,10 +12,10 @@ from analytics.derive import rederive
 from analytics.desk import Desk
 from analytics.floor import QUIET_MS, Floor
 from analytics.history import utc
-from analytics.refresh import Refreshed, Seat, refresh, span
+from analytics.refresh import Refreshed, Seat, judge_again, refresh, span
 from analytics.states import DAY_MS, LEARN_WEEKS, learn_again, learn_at, monday_ms, resolve
 from fleet.batch import MachineKey
-from fleet.records import HOUR_SECONDS
+from fleet.records import HOUR_SECONDS, Finding
 
 MODEL: Final = "model"
 WORTH_TELLING: Final = 500
@@ -29,6 +30,9 @@ async def step(floor: Floor) -> bool:
         store.base.StoreError: the piece is not done; do it again.
     """
     now_ms = floor.now_ms()
+    if floor.urgent:
+        await _judge(floor, next(iter(floor.urgent)))
+        return True
     if floor.behind:
         await _walk(floor, floor.desks.get(next(iter(floor.behind))), next(iter(floor.behind)))
         return True
@@ -141,6 +145,21 @@ def _tell_progress(floor: Floor, key: MachineKey) -> None:
     floor.progress = {"done": done, "waiting": len(floor.behind), "member": key.member, "machine": key.machine}
 
 
+async def _judge(floor: Floor, key: MachineKey) -> None:
+    """The findings of one machine, with what its member's machines taught the last time."""
+    desk = floor.desks.get(key)
+    if desk is not None and desk.prior is not None and key not in floor.behind:
+        now, network = utc(floor.now_ms() / 1000), floor.registry.network
+        buckets = await floor.store.read_hours([key], *span(desk.member, network, now))
+        found = await asyncio.to_thread(judge_again, desk.member, network, _seat(desk), desk.prior, buckets, now)
+        await _publish(floor, desk, found)
+    floor.urgent.pop(key, None)
+
+
+def _seat(desk: Desk) -> Seat:
+    return Seat(desk.machine, desk.live(), desk.feed_alive, desk.inferable, dict(desk.findings))
+
+
 async def _refresh(floor: Floor, member: str) -> None:
     began_ms = floor.now_ms()
     known, desks = floor.registry.members.get(member), floor.desks_of(member)
@@ -155,8 +174,7 @@ async def _refresh(floor: Floor, member: str) -> None:
     now = utc(began_ms / 1000)
     start, end = span(known, floor.registry.network, now)
     buckets = await floor.store.read_hours([desk.key for desk in desks], start, end)
-    seats = [Seat(desk.machine, desk.live(), desk.feed_alive, desk.inferable, dict(desk.findings)) for desk in desks]
-    found = await asyncio.to_thread(refresh, known, floor.registry.network, seats, buckets, now)
+    found = await asyncio.to_thread(refresh, known, floor.registry.network, list(map(_seat, desks)), buckets, now)
     for desk, refreshed in zip(desks, found, strict=True):
         await _say(floor, desk, refreshed)
     floor.refreshed_ms[member] = floor.now_ms()
@@ -165,9 +183,14 @@ async def _refresh(floor: Floor, member: str) -> None:
 
 async def _say(floor: Floor, desk: Desk, refreshed: Refreshed) -> None:
     now_ms = floor.now_ms()
+    desk.prior = refreshed.prior
     desk.outlook_made(refreshed.outlook)
     body = desk.outlook_body(now_ms)
     if body is not None:
         await floor.notices.write([(desk.key, notices.OUTLOOK, body)], now_ms)
-    await floor.notices.judged(desk.key, desk.findings, refreshed.findings, now_ms)
-    desk.findings = {finding.rule: finding for finding in refreshed.findings}
+    await _publish(floor, desk, refreshed.findings)
+
+
+async def _publish(floor: Floor, desk: Desk, found: list[Finding]) -> None:
+    await floor.notices.judged(desk.key, desk.findings, found, floor.now_ms())
+    desk.findings = {finding.rule: finding for finding in found}

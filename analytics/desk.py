@@ -5,6 +5,7 @@ from datetime import datetime
 
 from analytics.derive import Present, Tail
 from analytics.history import utc
+from analytics.level import WeeklyPrior
 from analytics.outlook import Live
 from analytics.states import Learned, StateModel
 from fleet.batch import MachineKey
@@ -13,6 +14,8 @@ from fleet.records import HOUR_SECONDS, Finding, Outlook
 from fleet.states import PRODUCING, STATES, UNKNOWN
 
 _LIVE_FIELDS = {"state", "state_since", "last_reading"}
+_REST_MS = 43_200_000
+"""Work after a rest of half a day may change what is said of the machine."""
 FRESH_MS = 60_000
 """The newest reading of the stored outlook is at most this much behind; a new state is written at once."""
 
@@ -26,8 +29,10 @@ class Desk:
         everything: all hours are to be derived again, by a new model.
         booted: whether the head of the history is in memory.
         learn_due_ms: when to learn again, epoch ms; None: when the week turns.
+        produced_ms: the last sign of work, epoch ms.
         since_ms: since when the present state is in force, as far as it is known.
         findings: in force, by rule.
+        prior: what the member's other machines taught the rules of it the last time; None before.
     """
 
     key: MachineKey
@@ -43,6 +48,7 @@ class Desk:
     since_ms: int | None = None
     produced_ms: int = 0
     findings: dict[str, Finding] = field(default_factory=dict)
+    prior: WeeklyPrior | None = None
     _outlook: str = ""
     _said: tuple[str, datetime | None] = ("", None)
     _said_ms: int = 0
@@ -81,14 +87,20 @@ class Desk:
 
     def now_is(self, present: Present) -> bool:
         """Take in the present; whether the rules should look again: the feed came or went, or work began anew."""
-        before, revived = self.present, self.state != PRODUCING and present.at_ms - self.produced_ms > 43_200_000
+        before, worked_ms = self.present, self._worked_ms(present)
+        revived = worked_ms - self.produced_ms > _REST_MS
         since = present.since_ms
         if since is None:
             since = self._since(present.state, self.since_ms if before and before.state == present.state else None)
         self.since_ms, self.present = since, present
+        self.produced_ms = max(self.produced_ms, worked_ms)
+        return before is None or before.alive != present.alive or revived
+
+    def _worked_ms(self, present: Present) -> int:
+        """When it was last at work: now, or the newest hour that says so, for it may have been between two looks."""
         if present.state == PRODUCING:
-            self.produced_ms = present.at_ms
-        return before is None or before.alive != present.alive or (revived and present.state == PRODUCING)
+            return present.at_ms
+        return 1000 * max((hour for hour, bucket in self.tail.buckets.items() if bucket.seconds[PRODUCING]), default=0)
 
     def live(self) -> Live:
         """The present in the words of an outlook."""

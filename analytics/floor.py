@@ -23,6 +23,7 @@ class Floor:
 
     Attributes:
         behind: machines whose history is to be walked through, in order; the head task leaves them alone.
+        urgent: machines whose findings a reading, or its absence, may just have changed.
         members_due: member -> epoch ms at which its outlooks and findings are to be made again.
         head: held while the head task looks; who has held it after a machine fell behind has that machine alone.
         announced: readings may have become durable since the dirty hours were read.
@@ -36,6 +37,7 @@ class Floor:
     desks: dict[MachineKey, Desk] = field(default_factory=dict)
     deadlines: Deadlines[MachineKey] = field(default_factory=Deadlines)
     behind: dict[MachineKey, None] = field(default_factory=dict)
+    urgent: dict[MachineKey, None] = field(default_factory=dict)
     members_due: Deadlines[str] = field(default_factory=Deadlines)
     head: asyncio.Lock = field(default_factory=asyncio.Lock)
     announced: bool = True
@@ -65,14 +67,19 @@ class Floor:
         due = [at for at in (desk.due_ms(), self.backlog.next_ms(desk.key)) if at is not None]
         self.deadlines.set(desk.key, min(due, default=None))
 
-    def refresh(self, member: str) -> None:
+    def refresh(self, member: str, *, at_once: bool = False) -> None:
         """Make the member's outlooks and findings again: now, or when its last time has been worth its while.
 
-        At most every second, and so that it takes a twentieth of the time.
+        At most every second, and so that it takes a twentieth of the time, but for what a person did (``at_once``).
         """
-        rest_ms = max(1000.0, 20 * self.busy_ms.get(member, 0.0))
+        rest_ms = 0.0 if at_once else max(1000.0, 20 * self.busy_ms.get(member, 0.0))
         self.members_due.set(member, max(self.now_ms(), round(self.refreshed_ms.get(member, 0) + rest_ms)))
         self.archives_up.set()
+
+    def judge(self, key: MachineKey) -> None:
+        """Make the machine's findings again before anything else, and all of its member's in their time."""
+        self.urgent[key] = None
+        self.refresh(key.member)
 
     def desks_of(self, member: str) -> list[Desk]:
         """The member's machines, in the order of its file."""

@@ -101,7 +101,9 @@ async def _derive(floor: Floor, heads: list[tuple[Desk, dict[int, int], Entry]],
         if desk.learned is not None and any(hour * 1000 < desk.learned.until_ms for hour in hours):
             desk.learn_due_ms = now_ms + QUIET_MS
             floor.archives_up.set()
-        if urgent or old:
+        if urgent:
+            floor.judge(desk.key)
+        elif old:
             floor.refresh(desk.member.slug)
         body = desk.outlook_body(now_ms)
         if body is not None:

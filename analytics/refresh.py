@@ -26,10 +26,11 @@ class Seat(NamedTuple):
 
 
 class Refreshed(NamedTuple):
-    """What is new of one machine."""
+    """What is new of one machine; ``prior`` is what the member's other machines taught the rules of it."""
 
     outlook: Outlook
     findings: list[Finding]
+    prior: WeeklyPrior
 
 
 def span(member: Member, network: Network, now: datetime) -> tuple[int, int]:
@@ -76,8 +77,22 @@ def refresh(
             RuleContext(member, seat.machine, network, context.history, now, seat.feed_alive, seat.inferable, prior),
             seat.findings,
         )
-        found.append(Refreshed(outlook, judged))
+        found.append(Refreshed(outlook, judged, prior))
     return found
+
+
+def judge_again(
+    member: Member, network: Network, seat: Seat, prior: WeeklyPrior, buckets: Sequence[HourBucket], now: datetime
+) -> list[Finding]:
+    """The findings of one machine at ``now``, as :func:`refresh` makes them but with the ``prior`` of the last one.
+
+    Args:
+        buckets: those of the machine in :func:`span`.
+    """
+    timezone = member.timezone or network.timezone
+    history = History.from_buckets(buckets, timezone, *span(member, network, now))
+    context = RuleContext(member, seat.machine, network, history, now, seat.feed_alive, seat.inferable, prior)
+    return rules.judge(context, seat.findings)
 
 
 def _seen(member: Member, network: Network, seat: Seat, history: History) -> recent.Seen:

@@ -213,7 +213,7 @@ class _Worker:
                 await self.patience.insist(lambda key=key, desk=desk: self._withdraw(key, desk.findings))  # type: ignore[misc]  # a lambda's default hides its type
             for slug, member in registry.members.items():
                 if before.network != registry.network or before.members.get(slug) != member:
-                    self.floor.refresh(slug)
+                    self.floor.refresh(slug, at_once=True)
             self.health.changed()
 
     async def _withdraw(self, key: MachineKey, findings: dict[str, Finding]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from analytics.liveness import Deadlines
 from analytics.notices import differing, payload_of
 from analytics.states import StateModel
 from fleet.batch import MachineKey
-from fleet.records import Finding, FindingStatus, Outlook
+from fleet.records import Finding, FindingStatus, HourBucket, Outlook, Seconds7
 from fleet.states import PRODUCING, STANDBY, UNKNOWN
 from store.base import DirtyHour
 from tests.analytics.machines import machine, member
@@ -86,6 +87,26 @@ def test_the_rules_look_again_when_a_feed_comes_or_goes_or_work_begins_anew() ->
     assert not one.now_is(present(90_001_000, STANDBY, 90_000_500))
     assert not one.now_is(present(90_002_000, PRODUCING, 90_001_500))
     assert one.now_is(present(95_000_000, UNKNOWN, 94_000_000, alive=False))
+
+
+def test_the_rules_look_again_at_work_between_two_looks() -> None:
+    one = desk()
+    one.now_is(present(1000, STANDBY, 1000))
+    idle, worked = (bucket(hour, state) for hour, state in ((86_400, STANDBY), (90_000, PRODUCING)))
+    one.tail.update([idle])
+    assert not one.now_is(present(90_000_000, STANDBY))
+    one.tail.update([worked])
+    assert one.now_is(present(90_001_000, STANDBY, 90_000_500))
+    assert not one.now_is(present(90_002_000, STANDBY))
+
+
+def bucket(hour: int, state: int) -> HourBucket:
+    """An hour wholly in one state."""
+    seconds = cast(Seconds7, tuple(3600.0 * (code == state) for code in range(7)))
+    return HourBucket(
+        member="acme", machine="mill", hour=hour, seconds=seconds, energy_wh=None, pieces=None, readings=1,
+        conflicts=0, resets=0, power_max_w=None, basis="state", segments=((0, state),), carry="", model="m",
+    )  # fmt: skip
 
 
 def test_the_present_is_written_into_the_outlook_when_it_is_news() -> None:
