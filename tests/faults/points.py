@@ -67,15 +67,14 @@ def _before_store(passed: Passed) -> None:
 def _inside_batch(passed: Passed) -> None:
     """DuckDB: readings inserted, dirty hours not, nothing committed. InfluxDB: around a member's request."""
     from store import duck
-    from store.duck_file import insert
+    from store.duck_file import insert_new_readings
     from store.influx_http import InfluxHttp
 
     post = InfluxHttp._post_lines
 
-    def inserting(connection: Any, statement: str, *arguments: Any) -> None:
-        insert(connection, statement, *arguments)
-        if statement.endswith(" readings"):
-            passed()
+    def inserting(*arguments: Any) -> None:
+        insert_new_readings(*arguments)
+        passed()
 
     async def posting(self: InfluxHttp, bucket: str, body: bytes) -> None:
         readings = bucket.endswith("-raw")
@@ -85,7 +84,7 @@ def _inside_batch(passed: Passed) -> None:
         if readings:
             passed()
 
-    replace(duck, "insert", inserting)
+    replace(duck, "insert_new_readings", inserting)
     replace(InfluxHttp, "_post_lines", posting)
 
 
