@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
 from accelerator.doctor_health import collectors, health_of
+from accelerator.doctor_states import not_inferable
 from fleet.batch import MachineKey
 from fleet.network import Machine
 from fleet.plausible import doubt
@@ -59,7 +60,7 @@ def judge_machine(
     Args:
         newest: its newest stored reading: ``at`` and ``arrived`` in epoch ms; of the day before it ``power_max_w``,
             ``coverage`` (0 to 1), ``median_s`` between readings and ``ahead_ms`` of its clock, or None, and
-            ``conflicts``.
+            ``conflicts``; ``basis`` of its newest hour and the ``model`` that was learned.
         retained: topic -> newest message of the programs.
     """
     name = "/".join(key)
@@ -80,6 +81,7 @@ def judge_machine(
         or _conflicts(name, newest)
         or (_refused(name, key, refused) if refused and refused.get("at", 0) > since_ms - _STILL_MS else None)
         or _coverage(name, machine, newest)
+        or _states(name, key, machine, newest)
         or Step(name, "ok", f"newest reading {span(age_s)} old")
     )
 
@@ -180,6 +182,11 @@ def _power(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, An
     if found.sure:
         return Step(name, "wrong", f"{drawn} {usual}: kW sent for W?", f"let it send watts, or say so: {feed} 1000")
     return Step(name, "unknown", f"{drawn} {usual}: off, or kW sent for W?", f"if it worked in that day: {feed} 1000")
+
+
+def _states(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
+    found = not_inferable(" ".join(key), machine, newest)
+    return Step(name, "unknown", *found) if found else None
 
 
 def _conflicts(name: str, newest: Mapping[str, Any]) -> Step | None:

@@ -138,7 +138,8 @@ def _there(store_url: str) -> None:
 async def _newest(store: Store, key: MachineKey, every_s: float) -> dict[str, Any]:
     """Times of the newest reading of a machine (epoch ms); of the day before it the highest power (watts), the median
     distance of readings (seconds), the coverage: the share of the time from its first reading on in which it spoke, and
-    the instants at which readings contradict each other, and how far its clock is ahead, learned from live messages.
+    the instants at which readings contradict each other, how far its clock is ahead, learned from live messages, what
+    the states of its newest hour rest on, and what was learned of its signals.
     """
     last = await store.last_reading(key, _FAR_MS)
     at_ms = int(last.rows["at_ns"][0]) // 1_000_000
@@ -153,7 +154,14 @@ async def _newest(store: Store, key: MachineKey, every_s: float) -> dict[str, An
         "power_max_w": highest, "coverage": coverage, "median_s": float(np.median(steps)) if len(steps) else None,
         "ahead_ms": ahead_ms(day.rows["at_ns"] // 1_000_000, day.rows["arrived_ms"]),
         "conflicts": sum(hour.conflicts for hour in hours),
+        "basis": hours[-1].basis if hours else None, "model": await _model(store, key),
     }  # fmt: skip
+
+
+async def _model(store: Store, key: MachineKey) -> Any:
+    """What analytics has learned of the machine's signals, or None."""
+    bodies = [one.body for one in await store.read_documents("model", key.member) if one.machine == key.machine]
+    return json.loads(bodies[0]) if bodies and bodies[0] else None
 
 
 def _time(text: Any) -> datetime | None:

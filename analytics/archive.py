@@ -12,8 +12,9 @@ from analytics.derive import rederive
 from analytics.desk import Desk
 from analytics.floor import QUIET_MS, Floor
 from analytics.history import utc
+from analytics.power import DAY_MS
 from analytics.refresh import Refreshed, Seat, judge_again, refresh, span
-from analytics.states import DAY_MS, LEARN_WEEKS, learn_again, learn_at, monday_ms, resolve
+from analytics.states import LEARN_WEEKS, learn_again, learn_at, monday_ms, resolve
 from fleet.batch import MachineKey
 from fleet.records import HOUR_SECONDS, Finding
 
@@ -70,7 +71,8 @@ async def learn_desk(floor: Floor, desk: Desk) -> None:
     at_ms = _as_of(floor.now_ms(), last_ms)
     start_ms = monday_ms(at_ms) - LEARN_WEEKS * 7 * DAY_MS
     batch = await floor.store.read_readings([desk.key], start_ms, at_ms)
-    learned = await asyncio.to_thread(learn_at, batch.rows, desk.model.max_silence_ms, at_ms)
+    silence_ms, rated_w = desk.model.max_silence_ms, desk.machine.rated_w
+    learned = await asyncio.to_thread(learn_at, batch.rows, silence_ms, at_ms, rated_w, desk.learned)
     if learned != desk.learned:
         await floor.notices.write([(desk.key, MODEL, learned.to_json())], floor.now_ms())
     desk.learned, desk.learn_due_ms = learned, None
@@ -85,7 +87,7 @@ def _as_of(now_ms: int, last_ms: int | None) -> int:
 def adopt(floor: Floor, desk: Desk) -> None:
     """Put the model in force that follows from the machine's file and from what is learned."""
     model = resolve(desk.machine, desk.learned)
-    if model.version != desk.model.version:
+    if model != desk.model:
         desk.model, desk.everything = model, True
         floor.fall_behind(desk.key)
 
@@ -132,7 +134,7 @@ async def _boot(floor: Floor, desk: Desk, dirty: set[int]) -> set[int]:
     hour = int(last.rows["at_ns"][0]) // (HOUR_SECONDS * 10**9) * HOUR_SECONDS
     standing = await floor.store.read_hours([desk.key], hour, hour + HOUR_SECONDS)
     if hour in dirty or standing:
-        desk.everything |= bool(standing) and standing[0].model != desk.model.version
+        desk.everything |= bool(standing) and standing[0].model != desk.model.version_at(hour)
         return {hour}
     # its readings came while no member's file named it: every hour it ever had is dirty
     return {row.hour for row in await floor.store.read_dirty(0) if row.machine == desk.key} | {hour}

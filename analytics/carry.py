@@ -35,7 +35,10 @@ class CounterCarry(NamedTuple):
 
 
 class PowerCarry(NamedTuple):
-    """The newest power in watts, its side of the thresholds, its level and the level that is in force until settled."""
+    """The newest power in watts, its side of the thresholds, its level and the level that is in force until settled.
+
+    ``worked_at`` is when power was last at work without a silence since (epoch ms), 0 when that is not asked for.
+    """
 
     at: int
     expires: int
@@ -43,6 +46,7 @@ class PowerCarry(NamedTuple):
     working: int
     level: int
     settled: int
+    worked_at: int = 0
 
 
 class EnergyCarry(NamedTuple):

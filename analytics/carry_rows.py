@@ -52,10 +52,10 @@ def _power(channels: Channels, ends: Ints, model: StateModel) -> list[str]:
     expires = _expires_before(channels, powers.at, index, ends, model, carried, 2)
     before = np.append(powers.settled[:1], powers.settled[:-1])
     settled = np.where(powers.begins, before, powers.level) if len(powers.at) else powers.level
-    if model.on_w is None:
+    if not model.by_power:
         settled = np.full(len(powers.at), NO_STATE, dtype=np.uint8)
     working = powers.working.astype(np.int64)
-    return _texts(index, powers.at, expires, powers.power_w, working, powers.level, settled)
+    return _texts(index, powers.at, expires, powers.power_w, working, powers.level, settled, powers.worked_at)
 
 
 def _energy(channels: Channels, ends: Ints) -> list[str]:

@@ -9,18 +9,19 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _PENALTY: Final = 3.0
-_FLOOR: Final = 0.02  # utilisation: smaller steps are no news, however still the weeks before
+LEAST_STEP: Final = 0.02
+"""Of utilisation: smaller steps are no news, however still the weeks before."""
 _SHORTEST: Final = 2
 _LEAST_WEEKS: Final = 4
 
 
-def last_change(weekly: Floats) -> int | None:
+def last_change(weekly: Floats, least: float = LEAST_STEP) -> int | None:
     """How many weeks ago the series' newest regime began; None when it is one regime."""
-    (ago,) = last_changes(weekly[None], np.array([len(weekly)])).tolist()
+    (ago,) = last_changes(weekly[None], np.array([len(weekly)]), least).tolist()
     return ago or None
 
 
-def last_changes(weekly: Floats, weeks: Ints) -> Ints:
+def last_changes(weekly: Floats, weeks: Ints, least_step: float = LEAST_STEP) -> Ints:
     """How many weeks ago the newest regime of each series began, shape (machines,); 0 where it is one regime.
 
     The regimes are those of least squared error about their means and ``3 ln(n) variance`` for each, the variance of a
@@ -29,8 +30,9 @@ def last_changes(weekly: Floats, weeks: Ints) -> Ints:
 
     Args:
         weekly: shape (machines, n); of series i the first ``weeks[i]`` count.
+        least_step: smaller steps are no news, however still the weeks before.
     """
-    penalty = _penalty(weekly, weeks)
+    penalty = _penalty(weekly, weeks, least_step)
     sums, squares = (_before(column) for column in (weekly, weekly**2))
     machines, longest = weekly.shape
     least = np.full((longest + 1, machines), np.inf)
@@ -54,7 +56,7 @@ def _before(weekly: Floats) -> Floats:
     return sums
 
 
-def _penalty(weekly: Floats, weeks: Ints) -> Floats:
+def _penalty(weekly: Floats, weeks: Ints, least_step: float) -> Floats:
     """For each regime: 3 ln(n) times the variance of a week, shape (machines,)."""
     steps = np.abs(np.diff(weekly, axis=1))
     count = np.maximum(weeks - 1, 1)
@@ -65,4 +67,4 @@ def _penalty(weekly: Floats, weeks: Ints) -> Floats:
         return np.zeros(len(weekly))
     middle = (ordered[row, (count - 1) // 2] + ordered[row, count // 2]) / 2
     step = np.where(weeks > 1, middle, 0.0) / (0.6745 * 2**0.5)
-    return np.asarray(_PENALTY * np.log(np.maximum(weeks, 1)) * np.maximum(step, _FLOOR) ** 2, dtype=np.float64)
+    return np.asarray(_PENALTY * np.log(np.maximum(weeks, 1)) * np.maximum(step, least_step) ** 2, dtype=np.float64)

@@ -126,6 +126,8 @@ class Powers:
         level: state the sample alone means; ``NO_STATE`` without thresholds.
         settled: state in force from the sample on.
         begins: whether a run of one level begins at the sample, and not a new chain of samples.
+        worked_at: when the power was last at work without a silence since, at each sample, or 0; only for a model with
+            pulses.
         settles_at: when the last sample's level will be in force unless something else arrives; NEVER if it is.
     """
 
@@ -136,6 +138,7 @@ class Powers:
     level: Codes
     settled: Codes
     begins: Bools
+    worked_at: Ints
     settles_at: int
 
     @classmethod
@@ -147,16 +150,19 @@ class Powers:
             front = np.full(2, carry.at, dtype=np.int64)
             at, power = np.append(front, at), np.append(np.full(2, carry.power_w), power)
         expires = _expires(at, feed, model, carry.expires if carry else None, 2)
-        if model.on_w is None or model.off_w is None or not len(at):
+        if not model.by_power or not len(at):
             none = np.full(len(at), NO_STATE, dtype=np.uint8)
             no = np.zeros(len(at), dtype=np.bool_)
-            return cls(at, expires, power, no, none, none, no, int(NEVER))
+            return cls(at, expires, power, no, none, none, no, np.zeros(len(at), dtype=np.int64), int(NEVER))
+        limits = model.limits(at)
         first = np.append(True, at[1:] > expires[:-1])
-        working, sure = power >= model.on_w, (power >= model.on_w) | (power < model.off_w) | first
+        working, sure = power >= limits.on_w, (power >= limits.on_w) | (power < limits.off_w) | first
         if carry:
             working[:2], sure[:2] = (carry.settled == PRODUCING, carry.working), True
         working = working[newest(sure)]
-        level = np.where(working, PRODUCING, np.where(power < model.idle_w, OFF, STANDBY)).astype(np.uint8)
+        worked_at, works = _pulsed(at, working, first, limits.pulse_ms, carry)
+        level = np.where(works, PRODUCING, np.where(power < limits.idle_w, OFF, STANDBY)).astype(np.uint8)
+        level[np.isnan(np.broadcast_to(limits.on_w, len(at)))] = NO_STATE
         if carry:
             level[:2] = carry.settled, carry.level
         change = first | np.append(True, level[1:] != level[:-1])
@@ -165,7 +171,24 @@ class Powers:
         source = newest(change & (first | same | stands))
         pending = source[-1] != len(at) - 1 and level[source[-1]] != level[-1]
         settles_at = int(at[-1]) + DWELL_MS if pending and expires[-1] - at[-1] >= DWELL_MS else int(NEVER)
-        return cls(at, expires, power, working, level, level[source], change & ~first, settles_at)
+        return cls(at, expires, power, working, level, level[source], change & ~first, worked_at, settles_at)
+
+
+def _pulsed(
+    at: Ints, working: Bools, first: Bools, pulse_ms: Ints | int, carry: PowerCarry | None
+) -> tuple[Ints, Bools]:
+    """When power was last at work in this chain of samples, 0 before, and whether that still means work."""
+    if not np.any(pulse_ms):
+        return np.zeros(len(at), dtype=np.int64), working
+    at_work = np.where(working, at, 0)
+    if carry:
+        at_work[:2] = carry.worked_at
+    worked_at = np.maximum.accumulate(at_work)
+    begin = at[newest(first)]
+    if carry:
+        begin[newest(first) == 0] = 0
+    worked_at = np.where(worked_at >= begin, worked_at, 0)
+    return worked_at, working | ((worked_at > 0) & (at - worked_at <= pulse_ms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,13 +56,13 @@ class Tail:
         newest = self._before(first)
         if newest is None:
             return (first, "") if self.whole else None
-        if newest.model != model.version:
+        if newest.model != model.version_at(newest.hour):
             return None
         start = reopened(parse(newest.carry), first, model) if newest.carry else first
         before = newest if start > newest.hour else self._before(start)
         if before is None:
             return (start, "") if self.whole else None
-        return start, before.carry if before.model == model.version else ""
+        return start, before.carry if before.model == model.version_at(before.hour) else ""
 
     def update(self, buckets: Iterable[HourBucket]) -> list[HourBucket]:
         """Take in newly made buckets; those that differ from what stood."""
@@ -149,7 +149,7 @@ class _Rederivation:
         resting = [hour for hour in self.tail.buckets if hour < min(pending, default=_FAR)]
         if not resting or max(resting) < keep_before:
             return False
-        return self.tail.buckets[max(resting)].model != self.model.version
+        return self.tail.buckets[max(resting)].model != self.model.version_at(max(resting))
 
     async def _standing(self, first: int) -> Tail:
         """Every bucket from the one on whose carry the first dirty hour rests."""

@@ -133,15 +133,15 @@ def _buckets(
     energy = _energy(channels, hours, hour, found.watts[piece] * (end - begin) / 3_600_000)
     segments = _segments(hour, found.state[piece], begin - hours[hour], end - hours[hour], count)
     carry = carries(channels, hours + HOUR_MS, model)
-    member, machine, version = key.member, key.machine, model.version
-    columns = zip(
-        (hours // 1000).tolist(), seconds, energy, *_told(channels, hours), basis, segments, carry, strict=True
-    )
+    member, machine = key.member, key.machine
+    starts = (hours // 1000).tolist()
+    versions = [model.version_at(hour) for hour in starts] if model.before else [model.version] * count
+    columns = zip(starts, seconds, energy, *_told(channels, hours), basis, segments, carry, versions, strict=True)
     return [
         HourBucket(
             member, machine, start, split, wh, pieces, number, conflicts, resets, peak, base, runs_, carry_, version
         )
-        for start, split, wh, pieces, number, conflicts, resets, peak, base, runs_, carry_ in columns
+        for start, split, wh, pieces, number, conflicts, resets, peak, base, runs_, carry_, version in columns
     ]
 
 

@@ -1,18 +1,23 @@
-"""How the raw quantities of a machine become states: thresholds, what is learned of them, and what is not inferable.
+"""How the raw quantities of a machine become states: the model in force, and what is learned for it.
 
-Trust: a published state, then a published utilisation, then a counter, then power. Power alone tells working from not
-working (kept as PRODUCING and STANDBY), and OFF only where the owner marked it; it never tells a fault or a set-up.
+Trust: a published state, then a published utilisation, then a counter that moves, then power. Power alone tells working
+from not working (kept as PRODUCING and STANDBY), and OFF only where the owner marked it; it never tells a fault or a
+set-up. What power says is in :mod:`analytics.power`.
 """
 
 import hashlib
 import json
-import math
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from bisect import bisect_right
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from analytics.counter import Counter, counter_of
+from analytics.moved import newest_move
+from analytics.power import DAY_MS, LEAST_SAMPLES, LEAST_SPAN_MS, PowerRule, Source, infer
 from analytics.samples import Floats, Ints, samples
 from fleet.batch import NO_INT, Rows
 from fleet.network import Calibration, Machine
@@ -21,22 +26,11 @@ DWELL_MS: Final = 60_000
 """A power level counts once two samples agree on it, or one stands for this long."""
 SILENCE_FACTOR: Final = 3
 """A feed is alive for three of its periods after a reading."""
-LEVEL_SHARE: Final = 0.15
-"""Default threshold, as a share of the 95th percentile of power."""
-HYSTERESIS: Final = 0.7
-"""The machine stops working below this share of the threshold at which it starts."""
-DAY_MS: Final = 86_400_000
-LEARN_SPAN_MS: Final = DAY_MS
 LEARN_WEEKS: Final = 8
 """How far back a model looks."""
-LEARN_SAMPLES: Final = 100
-LEARN_SIDE: Final = 0.005
-"""Thresholds need a day of power, 100 samples, and half a percent of the observed time on either side of them."""
-RARE: Final = 3.0
-"""When the 99.5th percentile is this many times the 95th, the machine works less than one hour in twenty and the 95th
-percentile is its idling: the 99.5th stands in for it."""
-
-Source = Literal["calibration", "learned", "none"]
+_LIMITS: Final = ("on_w", "off_w", "idle_w")
+_FORM: Final = "2"
+"""Of the ledger: hours of another one are made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +38,8 @@ class Learned:
     """What a machine's own history says of its signals; kept as the document ``model``.
 
     Attributes:
-        reference_w: power of the machine at work: the 95th percentile (99.5th of one that rarely works), None when
-            power is missing, too short, or on one side of the threshold only (state not inferable).
+        power: the rules of power, oldest first; each holds until the next one's ``since_ms``, from which on the
+            machine's levels are others: a clamp was moved, a machine changed.
         counter_moves: whether the counter rose at all; True until a day of counts says that it does not.
         cycle_ms: longest normal distance between two rises of a counter that is read more often than it rises; else 0.
         samples: number of samples learned from.
@@ -53,7 +47,7 @@ class Learned:
         until_ms: end of what was looked at, exclusive, epoch ms.
     """
 
-    reference_w: float | None = None
+    power: tuple[PowerRule, ...] = (PowerRule(),)
     counter_moves: bool = True
     cycle_ms: int = 0
     samples: int = 0
@@ -63,20 +57,30 @@ class Learned:
     @property
     def enough(self) -> bool:
         """Whether what was looked at is long enough to stand until the next week."""
-        return self.samples >= LEARN_SAMPLES and self.until_ms - self.from_ms >= LEARN_SPAN_MS
+        return self.samples >= LEAST_SAMPLES and self.until_ms - self.from_ms >= LEAST_SPAN_MS
 
     def to_json(self) -> str:
         """The body of the document."""
-        return json.dumps({name: getattr(self, name) for name in self.__slots__})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The inverse of :meth:`to_json`; fields of another version of the program are left out."""
         body: dict[str, Any] = json.loads(text)
-        return cls(**{name: value for name, value in body.items() if name in cls.__slots__})
+        rules = tuple(_rule_of(rule) for rule in body.pop("power", ())) or (PowerRule(),)
+        return cls(power=rules, **{name: value for name, value in body.items() if name in cls.__slots__})
 
 
-@dataclass(frozen=True, slots=True)
+class Limits(NamedTuple):
+    """The thresholds in force at some samples, each a number or shape (n,); NaN where power says nothing."""
+
+    on_w: Floats | float
+    off_w: Floats | float
+    idle_w: Floats | float
+    pulse_ms: Ints | int
+
+
+@dataclass(frozen=True)
 class StateModel:
     """All that shapes the hours of a machine beside its readings.
 
@@ -87,6 +91,9 @@ class StateModel:
         counter: whether the counter is evidence.
         cycle_ms: a counter that rose this long ago still means PRODUCING.
         source: where the thresholds come from.
+        pulse_ms: power that was at work this long ago still means PRODUCING.
+        since_ms: since when these thresholds are in force, epoch ms.
+        before: the rules of power before that, oldest first.
     """
 
     max_silence_ms: int = 900_000
@@ -96,51 +103,123 @@ class StateModel:
     counter: bool = True
     cycle_ms: int = 0
     source: Source = "none"
+    pulse_ms: int = 0
+    since_ms: int = 0
+    before: tuple[PowerRule, ...] = ()
+
+    @cached_property
+    def version(self) -> str:
+        """Short digest of what makes the newest hours: two models of one version make the same."""
+        return self._version(self._rules[-1])
+
+    def version_at(self, hour: int) -> str:
+        """The version that makes the hour that starts at ``hour`` (epoch seconds): an old rule keeps its hours."""
+        return self._version(self._rules[bisect_right(self._starts, hour * 1000)])
+
+    def limits(self, at: Ints) -> Limits:
+        """The thresholds in force at these times (epoch ms)."""
+        place = np.searchsorted(self._starts, at, side="right") if self.before else 0
+        on_w, off_w, idle_w = (
+            np.array([getattr(rule, name) for rule in self._rules], np.float64)[place] for name in _LIMITS
+        )
+        return Limits(on_w, off_w, idle_w, np.array([rule.pulse_ms for rule in self._rules], np.int64)[place])
 
     @property
-    def version(self) -> str:
-        """Short digest of everything here: two models of one version make the same hours."""
-        parts = [getattr(self, name) for name in self.__slots__]
-        return f"{self.source}-{hashlib.sha256(json.dumps(['1', *parts]).encode()).hexdigest()[:10]}"
+    def by_power(self) -> bool:
+        """Whether power says anything of the state, at any time."""
+        return self.on_w is not None or any(rule.on_w is not None for rule in self.before)
+
+    @cached_property
+    def _rules(self) -> tuple[PowerRule, ...]:
+        newest = PowerRule(self.since_ms, self.on_w, self.off_w, self.idle_w, self.source, pulse_ms=self.pulse_ms)
+        return (*self.before, newest)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """When each rule but the first begins to hold."""
+        return [rule.since_ms for rule in self._rules[1:]]
+
+    def _version(self, rule: PowerRule) -> str:
+        parts = [self.max_silence_ms, rule.on_w, rule.off_w, rule.idle_w, rule.pulse_ms, self.counter, self.cycle_ms]
+        return f"{rule.source}-{hashlib.sha256(json.dumps([_FORM, *parts]).encode()).hexdigest()[:10]}"
 
 
 def resolve(machine: Machine, learned: Learned | None = None) -> StateModel:
     """The model in force: what the owner marked, else what was learned, and the declared period of the feed."""
     learned = learned or Learned()
     silence = round(SILENCE_FACTOR * machine.every * 1000)
-    counter, cycle = learned.counter_moves, learned.cycle_ms
+    rules = [in_force(machine, rule) for rule in learned.power]
+    kept = [rules[0], *(now for was, now in pairwise(rules) if replace(now, since_ms=was.since_ms) != was)]
+    newest = kept[-1]
+    return StateModel(
+        silence, newest.on_w, newest.off_w, newest.idle_w, learned.counter_moves, learned.cycle_ms, newest.source,
+        newest.pulse_ms, newest.since_ms, tuple(kept[:-1]),
+    )  # fmt: skip
+
+
+def in_force(machine: Machine, rule: PowerRule) -> PowerRule:
+    """The owner's marks, as long as they fit; else the learned rule.
+
+    Marks hold until the machine's levels have changed after they were made, so that none lies on either side of them.
+    """
     marked = _calibrated(machine.calibration)
-    if marked is not None:
-        on, idle = marked
-        return StateModel(silence, on, on, idle, counter, cycle, "calibration")
-    if learned.reference_w is not None:
-        on = learned.reference_w * LEVEL_SHARE
-        return StateModel(silence, on, on * HYSTERESIS, 0.0, counter, cycle, "learned")
-    return StateModel(silence, counter=counter, cycle_ms=cycle)
+    if marked is None:
+        return replace(rule, levels_w=(), work_w=None, reason="")
+    on, idle = marked
+    made = machine.calibration.at
+    changed = rule.since_ms > 0 and (made is None or made.timestamp() * 1000 < rule.since_ms)
+    if changed and rule.source == "modes" and rule.work_w is not None:
+        rest_w = max(level for level in rule.levels_w if level < rule.work_w)
+        if not rest_w < on < rule.work_w:
+            return replace(rule, levels_w=(), work_w=None, reason="")
+    return PowerRule(rule.since_ms, on, on, idle, "calibration", reason="", pulse_ms=rule.pulse_ms)
 
 
-def learn(rows: Rows, max_silence_ms: int, before_ms: int) -> Learned:
-    """Learn from one machine's rows with device time before ``before_ms``; a pure function of them.
+def learn(
+    rows: Rows, max_silence_ms: int, before_ms: int, rated_w: float | None = None, previous: Learned | None = None
+) -> Learned:
+    """Learn from one machine's rows with device time before ``before_ms``; a pure function of the arguments.
 
-    Figures are rounded to two digits, so that a week more of the same machine gives the same thresholds.
+    Args:
+        rated_w: the machine's rated power, if its owner stated it.
+        previous: what was learned before: the rules of power that ended keep their times.
     """
     told = samples(rows, before_ms)
     if not len(told):
         return Learned(until_ms=before_ms)
-    power = ~np.isnan(told.power_w)
-    counts = told.counter != NO_INT
-    moves, cycle = _counter(told.at[counts], told.counter[counts], max_silence_ms)
-    reference = _reference(told.at[power], told.power_w[power], max_silence_ms)
-    return Learned(reference, moves, cycle, len(told), int(told.at[0]), before_ms)
+    has, counts = ~np.isnan(told.power_w), told.counter != NO_INT
+    counter = counter_of(told.at[counts], told.counter[counts], max_silence_ms)
+    rules = _rules(told.at[has], told.power_w[has], max_silence_ms, counter, rated_w, previous)
+    return Learned(rules, counter.moves, counter.cycle_ms, len(told), int(told.at[0]), before_ms)
 
 
-def learn_at(rows: Rows, max_silence_ms: int, now_ms: int) -> Learned:
+def _rules(
+    at: Ints, power_w: Floats, max_silence_ms: int, counter: Counter, rated_w: float | None, previous: Learned | None
+) -> tuple[PowerRule, ...]:
+    newest_ms = int(at[-1]) if len(at) else 0
+    known = [rule for rule in previous.power if rule.since_ms <= newest_ms] if previous else []
+    since = known[-1].since_ms if known else 0
+    at, power_w = at[at >= since], power_w[at >= since]
+    moved = newest_move(at, power_w, max_silence_ms)
+    spans = [(since, moved or 2**62), *([(moved, 2**62)] if moved else [])]
+    found = []
+    for begin, end in spans:
+        inside = (at >= begin) & (at < end)
+        found.append(
+            infer(at[inside], power_w[inside], max_silence_ms, counted=counter.counted, rated_w=rated_w, since_ms=begin)
+        )
+    return (*known[:-1], *found)
+
+
+def learn_at(
+    rows: Rows, max_silence_ms: int, now_ms: int, rated_w: float | None = None, previous: Learned | None = None
+) -> Learned:
     """What is in force at ``now_ms``: learned up to the newest Monday, or day, that has enough before it (UTC).
 
     So a machine that was followed live and one whose history came at once have the same model.
     """
-    learned = learn(rows, max_silence_ms, monday_ms(now_ms))
-    return learned if learned.enough else learn(rows, max_silence_ms, now_ms // DAY_MS * DAY_MS)
+    learned = learn(rows, max_silence_ms, monday_ms(now_ms), rated_w, previous)
+    return learned if learned.enough else learn(rows, max_silence_ms, now_ms // DAY_MS * DAY_MS, rated_w, previous)
 
 
 def learn_again(learned: Learned, now_ms: int) -> bool:
@@ -166,42 +245,6 @@ def _calibrated(marked: Calibration) -> tuple[float, float] | None:
     return (rest + marked.working_w) / 2, idle
 
 
-def _enough(at: Ints) -> bool:
-    return len(at) >= LEARN_SAMPLES and int(at[-1] - at[0]) >= LEARN_SPAN_MS
-
-
-def _reference(at: Ints, power_w: Floats, max_silence_ms: int) -> float | None:
-    if not _enough(at):
-        return None
-    held = np.minimum(np.diff(at, append=at[-1] + max_silence_ms), max_silence_ms).astype(np.float64)
-    usual, high = _quantiles(power_w, held, (0.95, 0.995))
-    reference = _rounded(high if high > RARE * max(usual, 0.0) else usual)
-    if reference <= 0:
-        return None
-    above = float(held[power_w >= LEVEL_SHARE * reference].sum() / held.sum())
-    rare = 0.0 if high > RARE * max(usual, 0.0) else LEARN_SIDE
-    return reference if rare < above <= 1 - LEARN_SIDE else None
-
-
-def _quantiles(values: Floats, weights: Floats, shares: tuple[float, ...]) -> list[float]:
-    order = np.argsort(values, kind="stable")
-    total = np.cumsum(weights[order])
-    places = np.searchsorted(total, np.array(shares) * total[-1])
-    return [float(value) for value in values[order][np.minimum(places, len(values) - 1)]]
-
-
-def _counter(at: Ints, count: NDArray[np.int64], max_silence_ms: int) -> tuple[bool, int]:
-    if not _enough(at):
-        return True, 0
-    rises = at[1:][np.diff(count) > 0]
-    if len(rises) < 2:
-        return len(rises) > 0, 0
-    distance, period = np.diff(rises), float(np.median(np.diff(at)))
-    near = distance[distance <= max(max_silence_ms, 3_600_000)]
-    usual = float(np.median(near)) if len(near) else 0.0
-    return True, round(_rounded(2 * usual)) if usual > 1.5 * period else 0
-
-
-def _rounded(value: float) -> float:
-    """Two significant digits."""
-    return 0.0 if value <= 0 else round(value, 1 - math.floor(math.log10(value)))
+def _rule_of(body: dict[str, Any]) -> PowerRule:
+    known = {name: value for name, value in body.items() if name in PowerRule.__slots__}
+    return PowerRule(**{**known, "levels_w": tuple(known.get("levels_w", ()))})

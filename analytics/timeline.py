@@ -77,8 +77,9 @@ def runs(channels: Channels, model: StateModel, start_ms: int) -> Runs:
     basis = np.full(count, _NONE, dtype=np.uint8)
     share = np.full(count, np.nan)
     _, alive = _at(start, feed.at, feed.expires)
-    if len(powers.at) and model.on_w is not None:
+    if len(powers.at) and model.by_power:
         index, fresh = _at(start, powers.at, powers.expires)
+        fresh &= powers.settled[index] != NO_STATE
         state[fresh], basis[fresh] = powers.settled[index[fresh]], _POWER
     if len(counts.at) and model.counter:
         index, fresh = _at(start, counts.at, counts.expires)

@@ -81,8 +81,8 @@ def predict(rows: Rows, model: StateModel) -> Codes:
     channels = Channels.of(told, model, None, end)
     predicted = np.full(len(told), UNKNOWN, dtype=np.uint8)
     powers, counts = channels.powers, channels.counts
-    if model.on_w is not None:
-        predicted[~np.isnan(told.power_w)] = powers.level
+    if model.by_power:
+        predicted[~np.isnan(told.power_w)] = np.where(powers.level == NO_STATE, UNKNOWN, powers.level)
     if model.counter and len(counts.at):
         place = np.flatnonzero(told.counter != NO_INT)[1:]
         known = ~counts.reset[1:]

@@ -53,9 +53,11 @@ class StateRule(_Model):
         map: its canonical name, "" for "says nothing of the machine"; capitals do not count, and true, false and whole
             numbers are taken by their text. Without it the name is canonical or of a vocabulary.
         ignore: names that say nothing of the machine, in any case.
+        mode: where the operation mode of OPC UA Machinery stands; without one there the item state speaks alone.
     """
 
     path: Paths
+    mode: tuple[str, ...] = ()
     map: dict[str, str] | None = None
     ignore: tuple[str, ...] = ()
 

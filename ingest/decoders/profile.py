@@ -14,9 +14,10 @@ from fleet.batch import NO_INT, Reading
 from ingest.decoders import values
 from ingest.decoders.base import MAX_METRICS, Context, DecodeError, Fault, metrics_json, refuse_unreadable
 from ingest.decoders.bodies import BODIES
+from ingest.decoders.bodies.base import UNAVAILABLE
 from ingest.decoders.mapping import Mapping, Message, StateRule
 from ingest.decoders.parts import is_heard, named_by_topic, parts_of
-from ingest.decoders.states import state_code
+from ingest.decoders.states import state_code, state_in_mode
 from ingest.decoders.times import EARLIEST_MS, profile_ms
 
 _AMOUNTS = ("utilisation", "power_w", "energy_wh")
@@ -151,8 +152,15 @@ def _state(rule: StateRule, parts: list[Any]) -> int | None:
         field, value = values.find([path], parts)
         name = value.strip().upper() if isinstance(value, str) else ""
         if value is not None and name not in rule.ignore:
-            return _mapped(rule.map, field, value) if rule.map is not None else state_code(value, field)
+            return _mapped(rule.map, field, value) if rule.map is not None else _named(rule, parts, field, value)
     return None
+
+
+def _named(rule: StateRule, parts: list[Any], field: str, value: object) -> int:
+    mode_field, mode = values.find(rule.mode, parts)
+    if mode is None or mode == UNAVAILABLE:
+        return state_code(value, field)
+    return state_in_mode(value, field, mode, mode_field)
 
 
 def _mapped(names: dict[str, str], field: str, value: object) -> int | None:

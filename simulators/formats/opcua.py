@@ -1,4 +1,4 @@
-"""OPC UA PubSub in JSON: a delta frame of data values, the item state of OPC UA for Machinery."""
+"""OPC UA PubSub in JSON: a frame of data values, item state and operation mode of OPC UA for Machinery."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,8 @@ _ITEM_STATE: Final[Mapping[str, str]] = MappingProxyType(
         "FAULT": "OutOfService", "MAINTENANCE": "OutOfService", "UNKNOWN": "NotAvailable",
     }
 )  # fmt: skip
-_HEARD_AS: Final = MappingProxyType({"SETUP": "STANDBY", "OFF": "STANDBY", "FAULT": "MAINTENANCE"})
+_MODE: Final[Mapping[str, str]] = MappingProxyType({"SETUP": "Setup", "MAINTENANCE": "Maintenance", "OFF": "None"})
+_HEARD_AS: Final = MappingProxyType({"OFF": "STANDBY"})
 
 
 def _feed(member: str, machine: str) -> Feed:
@@ -27,6 +28,7 @@ def _encode(feed: Feed, sample: Sample, zone: ZoneInfo) -> list[Message]:  # noq
     at = stamp(sample.at_ms)
     values: dict[str, str | float] = {
         "MachineryItemState": _ITEM_STATE[sample.state],
+        "MachineryOperationMode": _MODE.get(sample.state, "Processing"),
         "Power": round(sample.power_w / feed.scale_w, 4),
         "EnergyWh": round(sample.energy_wh, 1),
         "PartCount": sample.counter,

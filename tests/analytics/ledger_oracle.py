@@ -4,6 +4,7 @@ import itertools
 import math
 from dataclasses import dataclass, field
 
+from analytics.power import PowerRule
 from analytics.states import StateModel
 from fleet.states import NO_STATE, OFF, PRODUCING, STANDBY, UNKNOWN
 
@@ -97,21 +98,23 @@ class Oracle:
 
     def _power_levels(self) -> list[tuple[int, int]]:
         """(time, level in force from then on) of every power reading."""
-        model = self.model
         powers = [one for one in self.said if one.power_w is not None]
-        if model.on_w is None or model.off_w is None:
-            return []
         levels: list[int] = []
         chains: list[bool] = []
-        working = False
+        working, worked_at = False, -math.inf
         for index, one in enumerate(powers):
             assert one.power_w is not None
+            rule = self._rule(one.at)
             first = index == 0 or one.at > self.expires(powers[index - 1].at)
-            if one.power_w >= model.on_w:
+            worked_at = -math.inf if first else worked_at
+            if rule.on_w is not None and one.power_w >= rule.on_w:
                 working = True
-            elif one.power_w < model.off_w or first:
+            elif first or (rule.off_w is not None and one.power_w < rule.off_w):
                 working = False
-            levels.append(PRODUCING if working else OFF if one.power_w < model.idle_w else STANDBY)
+            worked_at = one.at if working else worked_at
+            works = working or (one.at - worked_at) * 1000 <= rule.pulse_ms
+            level = PRODUCING if works else OFF if one.power_w < rule.idle_w else STANDBY
+            levels.append(NO_STATE if rule.on_w is None else level)
             chains.append(first)
         settled: list[tuple[int, int]] = []
         for index, one in enumerate(powers):
@@ -122,6 +125,13 @@ class Oracle:
             counts = chains[index] or not begins or agrees or until - one.at >= 60
             settled.append((one.at, levels[index] if counts else settled[-1][1]))
         return settled
+
+    def _rule(self, at: int) -> PowerRule:
+        """The newest rule that has begun, or the first."""
+        model = self.model
+        newest = PowerRule(model.since_ms, model.on_w, model.off_w, model.idle_w, pulse_ms=model.pulse_ms)
+        rules = [*model.before, newest]
+        return next((rule for rule in reversed(rules) if rule.since_ms <= at * 1000), rules[0])
 
     def powered(self, second: int) -> int | None:
         past = [one for one in self.powers if one[0] <= second]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from analytics.carry import parse, reopened
 from analytics.ledger import fold
+from analytics.power import PowerRule
 from analytics.states import StateModel
 from fleet.batch import NO_INT, MachineKey, Rows, empty_rows
 from fleet.records import HourBucket
@@ -25,6 +26,15 @@ MODELS = st.builds(
     idle_w=st.sampled_from([0.0, 20.0]),
     counter=st.sampled_from([True, True, False]),
     cycle_ms=st.sampled_from([0, 120_000]),
+    pulse_ms=st.sampled_from([0, 0, 600_000]),
+    since_ms=st.sampled_from([(START + 3600) * 1000, (START + 7200) * 1000]),
+    before=st.sampled_from(
+        [
+            (),
+            (PowerRule(0, 50.0, 10.0, 0.0, "learned", ""),),
+            (PowerRule(0, 90.0, 90.0, 20.0, "modes", "", pulse_ms=120_000), PowerRule((START + 3600) * 1000)),
+        ]
+    ),
 )
 MODELS_WITHOUT_POWER = st.builds(StateModel, max_silence_ms=st.sampled_from([60_000, 900_000]))
 

@@ -1,10 +1,12 @@
 """What is learned of a machine's signals, and the model in force."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
+from analytics.power import PowerRule
 from analytics.states import Learned, StateModel, learn, learn_again, learn_at, monday_ms, resolve
 from fleet.batch import Rows, empty_rows
 from fleet.network import Calibration, Machine
@@ -28,7 +30,7 @@ def machine(**changes: object) -> Machine:
 def test_the_threshold_is_a_share_of_the_95th_percentile_of_the_time() -> None:
     power = np.where(np.arange(600) % 10 < 3, 4180.0, 120.0)
     learned = learn(readings(300_000, 600, power_w=power), 900_000, MONDAY + 4 * DAY)
-    assert learned.reference_w == 4200.0
+    assert learned.power[0].work_w == 4200.0
     model = resolve(machine(), learned)
     assert model.source == "learned"
     assert model.on_w == pytest.approx(630)
@@ -41,12 +43,13 @@ def test_time_counts_and_not_the_number_of_samples() -> None:
     power = np.concatenate([np.full(432, 100.0), np.full(600, 5000.0)])
     rows = empty_rows(len(at))
     rows["at_ns"], rows["power_w"] = (MONDAY + at) * 1_000_000 + np.arange(len(at)), power
-    assert learn(rows, 900_000, MONDAY + 5 * DAY).reference_w is None
+    assert learn(rows, 900_000, MONDAY + 5 * DAY).power == (PowerRule(reason="one-level"),)
 
 
 def test_a_machine_that_rarely_works_is_judged_by_its_work() -> None:
     power = np.where(np.arange(2000) % 100 < 2, 6000.0, 50.0)
-    assert learn(readings(300_000, 2000, power_w=power), 900_000, MONDAY + 20 * DAY).reference_w == 6000.0
+    (rule,) = learn(readings(300_000, 2000, power_w=power), 900_000, MONDAY + 20 * DAY).power
+    assert (rule.work_w, rule.source) == (6000.0, "learned")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_a_machine_that_rarely_works_is_judged_by_its_work() -> None:
 )
 def test_not_inferable(count: int, power: object) -> None:
     learned = learn(readings(300_000, count, power_w=power), 900_000, MONDAY + 9 * DAY)
-    assert learned.reference_w is None
+    assert learned.power[0].on_w is None
     assert resolve(machine(), learned) == StateModel()
 
 
@@ -83,7 +86,7 @@ def test_the_cycle_of_a_counter_that_is_read_more_often_than_it_rises() -> None:
     ],
 )
 def test_what_the_owner_marked_wins(marked: dict[str, float], on: float, idle: float) -> None:
-    model = resolve(machine(calibration=marked), Learned(reference_w=1.0))
+    model = resolve(machine(calibration=marked), Learned((PowerRule(0, 1.0, 0.7, source="learned"),)))
     assert (model.on_w, model.off_w, model.idle_w, model.source) == (on, on, idle, "calibration")
 
 
@@ -92,10 +95,13 @@ def test_a_contradictory_mark_is_left_aside() -> None:
 
 
 def test_the_version_follows_what_shapes_hours_alone() -> None:
-    one = resolve(machine(), Learned(reference_w=100.0, samples=5))
-    assert one.version == resolve(machine(name="Other"), Learned(reference_w=100.0, samples=6)).version
-    assert one.version != resolve(machine(every=60), Learned(reference_w=100.0)).version
-    assert one.version != resolve(machine(), Learned(reference_w=110.0)).version
+    rule = PowerRule(0, 100.0, 70.0, source="learned", reason="")
+    one = resolve(machine(), Learned((rule,), samples=5))
+    told_more = replace(rule, levels_w=(5.0, 150.0), work_w=150.0)
+    assert one.version == resolve(machine(name="Other"), Learned((told_more,), samples=6)).version
+    assert one.version != resolve(machine(every=60), Learned((rule,))).version
+    assert one.version != resolve(machine(), Learned((replace(rule, on_w=110.0),))).version
+    assert one.version != resolve(machine(), Learned((replace(rule, pulse_ms=600_000),))).version
 
 
 def test_monday() -> None:
@@ -108,7 +114,7 @@ def test_learning_is_up_to_the_week_and_for_a_new_machine_up_to_the_day() -> Non
     power = np.where(np.arange(4000) % 10 < 3, 4000.0, 100.0)
     rows = readings(300_000, 4000, start=MONDAY + DAY, power_w=power)
     new = learn_at(rows, 900_000, MONDAY + 4 * DAY + 5)
-    assert (new.until_ms, new.enough, new.reference_w) == (MONDAY + 4 * DAY, True, 4000.0)
+    assert (new.until_ms, new.enough, new.power[0].work_w) == (MONDAY + 4 * DAY, True, 4000.0)
     assert learn_again(new, MONDAY + 7 * DAY)
     assert not learn_again(new, MONDAY + 6 * DAY)
     week = learn_at(rows, 900_000, MONDAY + 9 * DAY)
@@ -119,6 +125,8 @@ def test_learning_is_up_to_the_week_and_for_a_new_machine_up_to_the_day() -> Non
 
 
 def test_the_document_survives_another_version() -> None:
-    learned = Learned(reference_w=4200.0, cycle_ms=480_000, samples=9, from_ms=1, until_ms=2)
+    learned = Learned((PowerRule(0, 4.0, 3.0, source="modes"),), cycle_ms=480_000, samples=9, from_ms=1, until_ms=2)
     assert Learned.from_json(learned.to_json()) == learned
-    assert Learned.from_json('{"reference_w": 5.0, "of_the_future": 1}') == Learned(reference_w=5.0)
+    assert Learned.from_json('{"reference_w": 5.0, "samples": 3}') == Learned(samples=3)
+    later = '{"power": [{"on_w": 5.0, "of_the_future": 1}]}'
+    assert Learned.from_json(later) == Learned((PowerRule(on_w=5.0),))

@@ -163,8 +163,8 @@ async def test_a_lost_announcement_is_made_up_for_by_the_next(mosquitto: Broker,
 
 async def test_power_is_learned_from_and_then_derived_again(mosquitto: Broker, tmp_path: Path) -> None:
     end = now_ms() - 1000
-    at = np.arange(end - 20 * 86_400_000, end, 300_000)
-    power = np.where(at // HOUR_MS % 3 == 0, 4200.0, 35.0)
+    at = np.arange(end - 23 * 86_400_000, end, 300_000)
+    power = np.where(at // HOUR_MS % 24 < 8, 4200.0, 35.0)
     async with world(mosquitto.url, tmp_path, acme=[PRESS]) as one, one.worker():
         for piece in np.array_split(np.arange(len(at)), 4):
             await one.put("press", rows(at[piece], power_w=power[piece]))
@@ -175,7 +175,7 @@ async def test_power_is_learned_from_and_then_derived_again(mosquitto: Broker, t
 
         await eventually(inferred)
         model = await one.body("model", "press")
-        assert model["reference_w"] == 4200
+        assert model["power"][0]["levels_w"] == [42, 4200]
         assert complete(await one.hours("press")) == await one.from_scratch("press")
 
 

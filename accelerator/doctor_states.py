@@ -1,0 +1,63 @@
+"""Whether a machine's states can be inferred, and if not why, in the doctor's words."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from analytics.power import Reason
+from analytics.states import Learned, resolve
+from fleet.network import Machine
+
+_MARK: Final = "mark `off`, `standby` and `working` once, standing at the machine: resilian machine calibrate {key}"
+_MOVED: Final = "the levels of its power have changed since its owner marked them: a moved clamp, or a changed machine"
+_AGAIN: Final = "look at the clamp, then " + _MARK
+WHY: Final[Mapping[Reason, tuple[str, str]]] = {
+    "few": (
+        "there is less than a day of power, or fewer than 100 readings, to learn thresholds from",
+        "wait for a day, or " + _MARK,
+    ),
+    "one-level": (
+        "its power has stayed on one level: it was always at work or never",
+        "wait until it has worked and rested, or " + _MARK,
+    ),
+    "close": (
+        "the levels of its power lie too close to tell work from rest",
+        "use a finer meter or put the clamp on this machine alone, or " + _MARK,
+    ),
+    "seldom": ("one level of its power was seen for less than 7 hours", "wait until it has worked more, or " + _MARK),
+    "restless": (
+        "it was never seen at rest for four hours: its lower level may be work, too",
+        _MARK,
+    ),
+    "counter": (
+        "power and counter disagree in more than a tenth of the time",
+        "see that both belong to this machine, or " + _MARK,
+    ),
+    "ambiguous": ("a level between rest and full power may be work or idling", _MARK),
+    "idle": (
+        "its power has stayed below 15 % of its rated power: it was not seen at work, or the clamp misses part of it",
+        "check clamp and `rated_w` of the machine in its member's file, or " + _MARK,
+    ),
+}
+"""Reason of a rule of power -> what is the matter, what to do."""
+
+
+def not_inferable(name: str, machine: Machine, newest: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What is the matter with the states of a machine that speaks, and what to do; None when they are known.
+
+    Args:
+        name: member and machine as a command takes them.
+        newest: of its newest reading; ``basis`` of its newest hour, ``power_max_w`` of the last day, the ``model``.
+    """
+    if newest.get("basis") in (None, "state", "counter"):
+        return None
+    if newest.get("power_max_w") is None:
+        todo = "let it send a state, a counter or its power, or correct its format"
+        return "its state is not inferable: it sends neither a state nor a counter nor its power", todo
+    learned = Learned.from_json(json.dumps(newest["model"])) if newest.get("model") else Learned()
+    model = resolve(machine, learned)
+    if model.on_w is not None:
+        marked = machine.calibration.working_w is not None
+        return (_MOVED, _AGAIN.format(key=name)) if marked and model.source != "calibration" else None
+    what, todo = WHY.get(learned.power[-1].reason) or WHY["few"]
+    return f"its state is not inferable: {what}", todo.format(key=name)
