@@ -17,7 +17,8 @@ from analytics.carry import HOUR_MS, Carry, parse
 from analytics.carry_rows import carries
 from analytics.samples import Ints, Samples, samples
 from analytics.states import StateModel
-from analytics.timeline import BASES, Basis, Channels, Runs, lumps, next_change, runs
+from analytics.timeline import BASES, Basis, Channels, Runs, next_change, runs
+from analytics.used import Used
 from fleet.batch import NO_INT, MachineKey, Rows
 from fleet.records import HourBucket, Seconds7
 from fleet.states import PRODUCING, STANDBY, STATES, UNKNOWN
@@ -130,19 +131,24 @@ def _buckets(
     millis, bases = _millis(hour, found.state[piece], found.basis[piece], found.share[piece], end - begin, count)
     seconds = cast(list[Seconds7], list(map(tuple, (millis / 1000).tolist())))
     basis: list[Basis] = [BASES[index] for index in np.where(bases.any(axis=1), bases.argmax(axis=1), 3).tolist()]
-    energy = _energy(channels, hours, hour, found.watts[piece] * (end - begin) / 3_600_000)
+    used = Used.of(channels, hours, hour, found.state[piece], found.watts[piece], end - begin)
     segments = _segments(hour, found.state[piece], begin - hours[hour], end - hours[hour], count)
     carry = carries(channels, hours + HOUR_MS, model)
     member, machine = key.member, key.machine
     starts = (hours // 1000).tolist()
     versions = [model.version_at(hour) for hour in starts] if model.before else [model.version] * count
-    columns = zip(starts, seconds, energy, *_told(channels, hours), basis, segments, carry, versions, strict=True)
+    columns = zip(
+        starts, seconds, used.total(), *_told(channels, hours), basis, segments, carry, versions,
+        used.by_state(), used.metered_s.tolist(), strict=True,
+    )  # fmt: skip
     return [
         HourBucket(
-            member, machine, start, split, wh, pieces, number, conflicts, resets, peak, base, runs_, carry_, version
+            member, machine, start, split, wh, pieces, number, conflicts, resets, peak, base, runs_, carry_, version,
+            energies, metered,
         )
-        for start, split, wh, pieces, number, conflicts, resets, peak, base, runs_, carry_, version in columns
-    ]
+        for start, split, wh, pieces, number, conflicts, resets, peak, base, runs_, carry_, version, energies, metered
+        in columns
+    ]  # fmt: skip
 
 
 def _millis(
@@ -196,17 +202,6 @@ def _told(
 def _newest(column: NDArray[Any], told: NDArray[np.bool_]) -> NDArray[Any]:
     """A channel's column without what was carried in."""
     return column[len(column) - int(told.sum()) :]
-
-
-def _energy(channels: Channels, hours: Ints, hour: NDArray[np.int64], used: NDArray[np.float64]) -> list[float | None]:
-    known = ~np.isnan(used)
-    energy = _sums(hour[known], used[known], len(hours))
-    has = np.bincount(hour[known], minlength=len(hours)) > 0
-    at, lump = lumps(channels)
-    of_hour = np.searchsorted(hours, at, side="right") - 1
-    np.add.at(energy, of_hour, lump)
-    has[of_hour] = True
-    return [value if any_ else None for value, any_ in zip(energy.tolist(), has.tolist(), strict=True)]
 
 
 def _segments(

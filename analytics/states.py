@@ -29,7 +29,7 @@ SILENCE_FACTOR: Final = 3
 LEARN_WEEKS: Final = 8
 """How far back a model looks."""
 _LIMITS: Final = ("on_w", "off_w", "idle_w")
-_FORM: Final = "2"
+_FORM: Final = "3"
 """Of the ledger: hours of another one are made anew."""
 
 

@@ -11,6 +11,7 @@ from fleet.batch import MachineKey
 
 HOUR_SECONDS = 3600
 Seconds7 = tuple[float, float, float, float, float, float, float]
+Energies7 = tuple[float, float, float, float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class HourBucket:
         segments: runs of one state, as (offset in whole seconds from ``hour``, state code), first offset 0.
         carry: JSON with what the next hour needs to start from; its meaning is the ledger's alone.
         model: version of the state model that made it.
+        energy_by_state: watt-hours used in each state, in the order of ``seconds``; they sum to ``energy_wh``. What an
+            energy counter tells of a gap in which it was not read belongs to no state and stands under UNKNOWN. None
+            without energy, and in hours of programs that did not tell states apart.
+        metered_s: seconds of the hour at whose every instant the power is known; 0 when ``energy_by_state`` is None.
     """
 
     member: str
@@ -47,6 +52,8 @@ class HourBucket:
     segments: tuple[tuple[int, int], ...]
     carry: str
     model: str
+    energy_by_state: Energies7 | None = None
+    metered_s: float = 0.0
 
     @property
     def key(self) -> MachineKey:
@@ -80,6 +87,38 @@ class Finding(BaseModel):
     since: datetime
     reason: str
     evidence: dict[str, Any]
+
+
+class EnergyUse(BaseModel):
+    """The electricity of one machine over a span, and what it used without producing; the owner's alone.
+
+    Attributes:
+        measured: share of the span at whose instants the power is known, 0..1; nothing is extrapolated.
+        total_kwh: all that is known to have been used.
+        idle_kwh: of it in STANDBY: under power, not producing.
+        setup_kwh, off_kwh: of it in SETUP and in OFF, which are not idle.
+        off_told: whether OFF is told from STANDBY at all; else what it draws while off is inside ``idle_kwh``.
+        idle_eur, idle_kg_co2e: what ``idle_kwh`` cost; None where no tariff or factor is known.
+        eur_origin, co2_origin: ``member``, ``network``, ``default`` (``fleet.tariffs``) or ``none``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: datetime
+    until: datetime
+    measured: float
+    total_kwh: float
+    idle_kwh: float
+    setup_kwh: float
+    off_kwh: float
+    off_told: bool
+    idle_eur: float | None
+    idle_kg_co2e: float | None
+    eur_per_kwh: float | None
+    eur_origin: str
+    co2_g_per_kwh: float | None
+    co2_origin: str
+    co2_source: str
 
 
 class FreeWindow(BaseModel):
@@ -128,6 +167,8 @@ class Outlook(BaseModel):
         chance_basis: what the chances rest on; None where none are told.
         near: those of the next days, with chances that also rest on the last days and the state now: the owner's alone.
         window_hours: their length.
+        long_block_share: fragmentation: share of the free time that lies in blocks of 8 h or more; None without any.
+        energy: of the newest four weeks; None when no power was measured. The owner's alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -154,6 +195,8 @@ class Outlook(BaseModel):
     chance_basis: ChanceBasis | None = None
     window_hours: float
     model: str
+    long_block_share: float | None = None
+    energy: EnergyUse | None = None
 
     @property
     def free_to_owner(self) -> list[FreeWindow]:

@@ -17,6 +17,11 @@ FLOATS: Final = ("utilisation", "power_w", "energy_wh")
 INTEGERS: Final = ("counter", "seq", "boot")
 SECONDS: Final = tuple(f"seconds_{state.value.lower()}" for state in STATES)
 """Names of the columns that hold ``HourBucket.seconds``, in the order of the states."""
+ENERGIES: Final = tuple(f"energy_{state.value.lower()}_wh" for state in STATES)
+"""Names of the columns that hold ``HourBucket.energy_by_state``; none of them is there, or all."""
+HOUR_FIELDS: Final = (*SECONDS, "energy_wh", "pieces", "readings", "conflicts", "resets", "power_max_w", "basis",
+                      "segments", "carry", "model", *ENERGIES, "metered_s")  # fmt: skip
+"""Every column of an hour but its machine and its start."""
 _AFTER_SECONDS: Final = ("energy_wh", "pieces", "readings", "conflicts", "resets", "power_max_w", "basis")
 
 _LAST_MS: Final = (2**63 - 1) // 1_000_000
@@ -115,10 +120,20 @@ def hour_columns(hours: Sequence[HourBucket]) -> dict[str, Any]:
         columns[name] = masked(floats, np.isnan(floats))
     pieces = np.array([NO_INT if bucket.pieces is None else bucket.pieces for bucket in hours], dtype=np.int64)
     columns["pieces"] = masked(pieces, pieces == NO_INT)
+    columns |= _energies(hours)
     columns["segments"] = texts([segments_text(bucket.segments) for bucket in hours])
     for name in ("basis", "carry", "model"):
         columns[name] = texts([getattr(bucket, name) for bucket in hours])
     return columns
+
+
+def _energies(hours: Sequence[HourBucket]) -> dict[str, Any]:
+    nothing = (math.nan,) * len(ENERGIES)
+    rows = [nothing if bucket.energy_by_state is None else bucket.energy_by_state for bucket in hours]
+    energies = np.array(rows, dtype=np.float64).reshape(len(hours), len(ENERGIES))
+    missing = np.isnan(energies[:, 0])
+    columns = {name: masked(np.ascontiguousarray(energies[:, state]), missing) for state, name in enumerate(ENERGIES)}
+    return columns | {"metered_s": np.array([bucket.metered_s for bucket in hours], dtype=np.float64)}
 
 
 def texts(values: Sequence[str | None]) -> Objects:
@@ -148,6 +163,8 @@ def hour_buckets(
             [parse[text] for text in listed["segments"]],
             listed["carry"],
             listed["model"],
+            [None if row[0] is None else row for row in zip(*(listed[name] for name in ENERGIES), strict=True)],
+            [seconds or 0.0 for seconds in listed["metered_s"]],
         )
     )
 

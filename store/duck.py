@@ -26,8 +26,7 @@ from store.duck_file import inode, insert, insert_new_readings, is_outage, open_
 T = TypeVar("T")
 
 _READING_FIELDS: Final = ("arrived_ms", "state", *shared.FLOATS, *shared.INTEGERS)
-_HOUR_FIELDS: Final = ("hour", *shared.SECONDS, "energy_wh", "pieces", "readings", "conflicts", "resets",
-                       "power_max_w", "basis", "segments", "carry", "model")  # fmt: skip
+_HOUR_FIELDS: Final = ("hour", *shared.HOUR_FIELDS)
 _HOURS_AT_ONCE: Final = 50_000
 _LOOK_BACK_MS: Final = (86_400_000, 32 * 86_400_000, 2**62)
 """A newest reading is sought in the last day, then month, then everywhere: blocks outside the range are not read."""

@@ -13,10 +13,11 @@ from duckdb import DuckDBPyConnection as Connection
 from numpy.typing import NDArray
 
 from store.base import StoreRefused, StoreUnavailable
-from store.columns import SECONDS
+from store.columns import ENERGIES, SECONDS
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _SECONDS: Final = ", ".join(f"{name} DOUBLE" for name in SECONDS)
+_ENERGIES: Final = tuple(f"{name} DOUBLE" for name in (*ENERGIES, "metered_s"))
 _TABLES: Final = f"""
 CREATE TABLE schema_version (version INTEGER);
 CREATE TABLE machines (id UINTEGER PRIMARY KEY, member VARCHAR NOT NULL, machine VARCHAR NOT NULL);
@@ -27,10 +28,12 @@ CREATE TABLE dirty (machine_id UINTEGER, hour BIGINT, arrived_ms BIGINT, PRIMARY
 CREATE TABLE hours (
   machine_id UINTEGER, hour BIGINT, {_SECONDS}, energy_wh DOUBLE,
   pieces BIGINT, readings BIGINT, conflicts BIGINT, resets BIGINT, power_max_w DOUBLE, basis VARCHAR, segments VARCHAR,
-  carry VARCHAR, model VARCHAR, PRIMARY KEY (machine_id, hour));
+  carry VARCHAR, model VARCHAR, {", ".join(_ENERGIES)}, PRIMARY KEY (machine_id, hour));
 CREATE TABLE documents (
   member VARCHAR, machine VARCHAR, kind VARCHAR, made_ms BIGINT, body VARCHAR, PRIMARY KEY (member, machine, kind));
 """
+_MIGRATIONS: Final = {1: tuple(f"ALTER TABLE hours ADD COLUMN {column}" for column in _ENERGIES)}
+"""Version of a file -> what makes it one of the next version; hours of before have no energy by state."""
 _OUTAGES: Final = (duckdb.IOException, duckdb.FatalException, duckdb.OutOfMemoryException, duckdb.ConnectionException)
 _INSERT_NEW: Final = """
 INSERT INTO readings BY NAME
@@ -61,7 +64,7 @@ def open_file(path: str) -> Connection:
     except (duckdb.Error, OSError) as error:
         raise _why_not_open(path, error) from error
     try:
-        _check_version(connection, path)
+        _migrate(connection, _version(connection, path))
     except BaseException:
         connection.close()
         raise
@@ -90,15 +93,25 @@ def _make_tables(connection: Connection) -> None:
         connection.execute("INSERT INTO schema_version VALUES (?)", [SCHEMA])
 
 
-def _check_version(connection: Connection, path: str) -> None:
+def _version(connection: Connection, path: str) -> int:
     tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     if "schema_version" not in tables:
         raise StoreRefused(f"store {path}: a DuckDB file of another program; name a file that does not exist yet")
-    version = connection.execute("SELECT max(version) FROM schema_version").fetchall()[0][0]
+    version = int(connection.execute("SELECT max(version) FROM schema_version").fetchall()[0][0])
     if version > SCHEMA:
         raise StoreRefused(
             f"store {path}: written by a newer version of this program (schema {version}, known: {SCHEMA}); update"
         )
+    return version
+
+
+def _migrate(connection: Connection, version: int) -> None:
+    """Bring a file of an earlier version to this one, step by step, each whole or not at all."""
+    for step in range(version, SCHEMA):
+        with transaction(connection):
+            for statement in _MIGRATIONS[step]:
+                connection.execute(statement)
+            connection.execute("UPDATE schema_version SET version = ?", [step + 1])
 
 
 def inode(path: str) -> tuple[int, int] | None:

@@ -20,17 +20,17 @@ from store import columns as shared
 from store.base import DirtyHour
 
 READING_FIELDS: Final = ("arrived", "state", *shared.FLOATS, *shared.INTEGERS, "metrics")
-HOUR_FIELDS: Final = (*shared.SECONDS, "energy_wh", "pieces", "readings", "conflicts", "resets", "power_max_w", "basis",
-                      "segments", "carry", "model", "absent")  # fmt: skip
+HOUR_FIELDS: Final = (*shared.HOUR_FIELDS, "absent")
 """``absent`` names the fields that are None: a left-out field would keep the value of an earlier write of the hour."""
 
 _ALONE: Final = np.array([state.value for state in STATES], dtype=object)
 _HOUR_FORMAT: Final = "%s" + ",".join(
-    [f"{name}=%r" for name in (*shared.SECONDS, "energy_wh")]
+    [f"{name}=%r" for name in (*shared.SECONDS, *shared.ENERGIES, "metered_s", "energy_wh")]
     + [f"{name}=%di" for name in ("pieces", "readings", "conflicts", "resets")]
     + ["power_max_w=%r"]
     + [f'{name}="%s"' for name in ("basis", "segments", "carry", "model", "absent")]
 ) + " %d"  # fmt: skip
+_NO_ENERGY: Final = (0.0,) * len(shared.ENERGIES)
 _TAG_ESCAPES: Final = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _FIELD_ESCAPES: Final = str.maketrans({'"': r"\"", "\\": r"\\"})
 _MINUTE_MS: Final = 60_000
@@ -157,12 +157,13 @@ def hour_lines(hours: Iterable[HourBucket]) -> list[str]:
     """Measurement ``hours``, every field of every bucket."""
     lines = []
     for bucket in hours:
-        optional = {"energy_wh": bucket.energy_wh, "pieces": bucket.pieces, "power_max_w": bucket.power_max_w}
+        optional = {name: getattr(bucket, name) for name in ("energy_wh", "pieces", "power_max_w", "energy_by_state")}
         absent = " ".join(name for name, value in optional.items() if value is None)
         texts = (bucket.basis, shared.segments_text(bucket.segments), bucket.carry, bucket.model, absent)
         values = (
-            f"hours,{tags(bucket.key)} ", *map(float, bucket.seconds), float(bucket.energy_wh or 0), bucket.pieces or 0,
-            bucket.readings, bucket.conflicts, bucket.resets, float(bucket.power_max_w or 0),
+            f"hours,{tags(bucket.key)} ", *map(float, (*bucket.seconds, *(bucket.energy_by_state or _NO_ENERGY))),
+            float(bucket.metered_s), float(bucket.energy_wh or 0), bucket.pieces or 0, bucket.readings,
+            bucket.conflicts, bucket.resets, float(bucket.power_max_w or 0),
             *(text.translate(_FIELD_ESCAPES) for text in texts), bucket.hour * 1_000_000_000,
         )  # fmt: skip
         lines.append(_HOUR_FORMAT % values)
@@ -207,7 +208,8 @@ def readings_of(machines: Sequence[MachineKey], columns: Columns) -> ReadingBatc
 def hours_of(columns: Columns, machines: Iterable[MachineKey] | None = None) -> list[HourBucket]:
     """Columns of ``HOUR_FIELDS`` as buckets of the machines (None: of all), sorted by machine, then hour."""
     keys = {key: index for index, key in enumerate(sorted(set(map(machine_of, columns["tags"]))))}
-    found: dict[str, Any] = {name: floats(columns[name]) for name in (*shared.SECONDS, "energy_wh", "power_max_w")}
+    number = (*shared.SECONDS, "energy_wh", "power_max_w", *shared.ENERGIES, "metered_s")
+    found: dict[str, Any] = {name: floats(columns[name]) for name in number}
     found |= {name: integers(columns[name]) for name in ("pieces", "readings", "conflicts", "resets")}
     found |= {name: shared.texts(columns[name]) for name in ("basis", "segments", "carry", "model")}
     found["hour"] = integers(columns["time"]) // 1_000_000_000
@@ -215,6 +217,9 @@ def hours_of(columns: Columns, machines: Iterable[MachineKey] | None = None) -> 
     for name in ("energy_wh", "pieces", "power_max_w"):
         missing = [name in text.split() for text in absent]
         found[name] = shared.masked(found[name], np.array(missing, dtype=np.bool_))
+    split = np.array(["energy_by_state" not in text.split() for text in absent], dtype=np.bool_)
+    for name in (*shared.ENERGIES, "metered_s"):  # no field of theirs in hours of earlier programs
+        found[name] = shared.masked(found[name], np.isnan(found[name]) | ~split)
     index = np.array([keys[machine_of(text)] for text in columns["tags"]], dtype=np.intp)
     buckets = shared.hour_buckets(list(keys), index, found)
     wanted = keys.keys() if machines is None else set(machines)

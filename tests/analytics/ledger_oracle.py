@@ -33,6 +33,8 @@ class Expected:
     readings: int = 0
     power_max_w: float | None = None
     energy_wh: float | None = None
+    energy_by_state: list[float] = field(default_factory=lambda: [0.0] * 7)
+    metered_s: int = 0
 
     @property
     def segments(self) -> tuple[tuple[int, int], ...]:
@@ -192,7 +194,6 @@ class Oracle:
         if not inside and not any(self.alive(second) for second in range(hour, end)):
             return None
         expected = Expected(readings=len(inside))
-        shares: list[tuple[float, int]] = []
         energy: list[float] = self.lumps(hour)
         for second in range(hour, end):
             state, basis, share = self.judge(second)
@@ -207,7 +208,9 @@ class Oracle:
             watts = self.watts(second)
             if watts is not None:
                 energy.append(watts / 3600)
-        del shares
+                expected.energy_by_state[state] += watts / 3600
+                expected.metered_s += 1
+        expected.energy_by_state[UNKNOWN] += math.fsum(self.lumps(hour))
         expected.energy_wh = math.fsum(energy) if energy else None
         expected.power_max_w = max((one.power_w for one in inside if one.power_w is not None), default=None)
         counts = [one for one in self.said if one.counter is not None]

@@ -118,10 +118,26 @@ def test_energy_is_the_counters_where_there_is_one() -> None:
     assert bucket.energy_wh == pytest.approx(150 + 9 * 900 / 3600)  # the last reading's power goes on for 900 s
 
 
-def test_energy_of_a_gap_is_known_at_its_end() -> None:
+def test_energy_of_a_gap_is_known_at_its_end_and_belongs_to_no_state() -> None:
     rows = readings((0, {"energy_wh": 100.0}), (7500, {"energy_wh": 180.0}))
     found = fold(KEY, rows, StateModel(), start=START, now_ms=START * 1000 + 3 * HOUR_MS).hours
     assert [(bucket.hour, bucket.energy_wh) for bucket in found] == [(START, None), (START + 7200, 80.0)]
+    assert [bucket.energy_by_state for bucket in found] == [None, (0, 0, 0, 0, 0, 0, 80.0)]
+    assert [bucket.metered_s for bucket in found] == [0, 0]
+
+
+def test_energy_goes_to_the_state_in_which_it_was_used() -> None:
+    said = ((0, PRODUCING, 9000.0), (600, SETUP, 3000.0), (1200, STANDBY, 1200.0), (1800, OFF, 60.0))
+    bucket = hour(*((at, {"state": state, "power_w": watts}) for at, state, watts in said))
+    assert bucket.energy_by_state == pytest.approx((1500, 500, 200, 60 / 4, 0, 0, 0))
+    assert (bucket.metered_s, bucket.seconds[UNKNOWN]) == (2700, 900)
+
+
+def test_energy_of_a_share_of_use_is_never_called_idle() -> None:
+    bucket = hour((0, {"utilisation": 0.3, "power_w": 1000.0}), (600, {"state": UNKNOWN}))
+    assert bucket.energy_by_state is not None
+    assert bucket.energy_by_state[PRODUCING] == pytest.approx(1000 / 6)
+    assert bucket.energy_by_state[STANDBY] == 0
 
 
 def test_years_of_silence_make_no_buckets() -> None:

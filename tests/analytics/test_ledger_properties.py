@@ -128,6 +128,11 @@ def test_every_second_is_what_the_oracle_says(said: list[Said], model: StateMode
         assert bucket.power_max_w == expected.power_max_w
         assert bucket.conflicts == 0
         assert bucket.energy_wh == (expected.energy_wh and pytest.approx(expected.energy_wh, abs=1e-6))
+        assert (bucket.energy_by_state is None) == (bucket.energy_wh is None)
+        if bucket.energy_by_state is not None:
+            assert bucket.energy_by_state == pytest.approx(expected.energy_by_state, abs=1e-6)
+            assert sum(bucket.energy_by_state) == pytest.approx(bucket.energy_wh, rel=1e-12)
+        assert bucket.metered_s == pytest.approx(expected.metered_s, abs=1e-9)
         shares = {basis: expected.bases.count(basis) for basis in expected.bases}
         assert shares.get(bucket.basis, 0) == max(shares.values(), default=0)
     assert not found

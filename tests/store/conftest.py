@@ -57,7 +57,8 @@ def bucket(key: MachineKey, hour: int, **changes: object) -> HourBucket:
     fields: dict[str, object] = {
         "seconds": (3600.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0), "energy_wh": 1500.5, "pieces": 12, "readings": 60,
         "conflicts": 0, "resets": 0, "power_max_w": 2100.25, "basis": "power", "segments": ((0, 0),),
-        "carry": '{"state": 0}', "model": "1",
+        "carry": '{"state": 0}', "model": "1", "energy_by_state": (1200.25, 0.0, 300.25, 0.0, 0.0, 0.0, 0.0),
+        "metered_s": 3599.5,
     }  # fmt: skip
     return HourBucket(member=key.member, machine=key.machine, hour=hour, **(fields | changes))  # type: ignore[arg-type]  # any field
 

@@ -23,8 +23,12 @@ async def test_hours_come_back_whole_and_sorted(store: Store) -> None:
             basis="none",
             carry='{"q":"a\\"b\\\\"}',
             model="é, 1=2",
+            energy_by_state=None,
+            metered_s=0.0,
         ),
-        bucket(B, HOUR - 3600, pieces=0, energy_wh=0.0, power_max_w=0.0, segments=(), carry=""),
+        bucket(
+            B, HOUR - 3600, pieces=0, energy_wh=0.0, power_max_w=0.0, segments=(), carry="", energy_by_state=(0.0,) * 7
+        ),
     ]
     await store.write_hours(iter(hours))
     expected = sorted(hours, key=lambda hour: (hour.key, hour.hour))
@@ -38,8 +42,9 @@ async def test_hours_come_back_whole_and_sorted(store: Store) -> None:
 async def test_an_hour_is_replaced_field_by_field(store: Store) -> None:
     await store.write_hours([bucket(A, HOUR), bucket(A, HOUR + 3600)])
     changed = bucket(
-        A, HOUR, energy_wh=None, pieces=None, power_max_w=None, basis="none", segments=((0, 6),), readings=0
-    )
+        A, HOUR, energy_wh=None, pieces=None, power_max_w=None, basis="none", segments=((0, 6),), readings=0,
+        energy_by_state=None, metered_s=0.0,
+    )  # fmt: skip
     await store.write_hours([bucket(A, HOUR, pieces=99), changed])
     assert await store.read_hours([A], 0, 2**40) == [changed, bucket(A, HOUR + 3600)]
     await store.write_hours([bucket(A, HOUR)])
