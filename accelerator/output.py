@@ -47,6 +47,16 @@ def emit_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *,
     Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(table)
 
 
+def emit_markdown(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, empty: str) -> None:
+    """The same table in Markdown, for a report that people edit."""
+    if not rows:
+        typer.echo(empty)
+        return
+    lines = [list(columns.values()), ["---"] * len(columns)]
+    lines += [[_cell(row.get(key)).replace("|", r"\|") for key in columns] for row in rows]
+    typer.echo("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "-"

@@ -94,6 +94,9 @@ class History:
         model: version of the newest state model.
         last_state: code of the state in which the newest derived hour ends; None without hours.
         last_since: epoch seconds since when, as far as the hours tell.
+        energy_wh: watt-hours used in each state, shape (n, 7), NaN in hours of which nothing is known; None when there
+            is no other.
+        metered_s: seconds at which the power is known, shape (n,); None with ``energy_wh``.
     """
 
     clock: LocalHours
@@ -106,6 +109,8 @@ class History:
     model: str = ""
     last_state: int | None = None
     last_since: int = 0
+    energy_wh: NDArray[np.float64] | None = None
+    metered_s: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -153,6 +158,8 @@ class History:
             head=self.head[low:high],
             tail=self.tail[low:high],
             busy_last=self.busy_last[low:high],
+            energy_wh=None if self.energy_wh is None else self.energy_wh[low:high],
+            metered_s=None if self.metered_s is None else self.metered_s[low:high],
         )
 
     @classmethod
@@ -186,7 +193,8 @@ class History:
         newest = max((b for b in buckets if b.basis != "none"), key=attrgetter("hour"), default=None)
         basis, model = (newest.basis, newest.model) if newest else ("none", "")
         state, since = _present(sorted(buckets, key=attrgetter("hour")))
-        return cls(clock, timezone, seconds, head, tail, busy_last, basis, model, state, since)
+        energy, metered = _energies(buckets, start, len(clock))
+        return cls(clock, timezone, seconds, head, tail, busy_last, basis, model, state, since, energy, metered)
 
     @classmethod
     def from_columns(cls, start: int, timezone: str, busy: NDArray[np.float64], observed: NDArray[np.float64]) -> Self:
@@ -255,6 +263,20 @@ def _columns(
     for row in np.flatnonzero((free > 0) & ~whole).tolist():
         head[row], tail[row], busy_last[row] = _ends(buckets[row].segments, float(passed[row]))
     return seconds, head, tail, busy_last
+
+
+def _energies(
+    buckets: Sequence[HourBucket], start: int, count: int
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    told = [bucket for bucket in buckets if bucket.energy_by_state is not None]
+    rows = np.fromiter(((bucket.hour - start) // HOUR_SECONDS for bucket in told), np.int64, len(told))
+    inside = (rows >= 0) & (rows < count)
+    if not inside.any():
+        return None, None
+    energy, metered = np.full((count, 7), np.nan), np.zeros(count)
+    energy[rows[inside]] = np.array([bucket.energy_by_state for bucket in told])[inside]
+    metered[rows[inside]] = np.array([bucket.metered_s for bucket in told])[inside]
+    return energy, metered
 
 
 def _ends(segments: tuple[tuple[int, int], ...], passed: float) -> tuple[float, float, bool]:

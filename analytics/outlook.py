@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import capacity, near, utilisation
+from analytics import capacity, energy, near, utilisation
 from analytics import trade as trades
 from analytics.chances import FleetProfile, Kin
 from analytics.history import WEEK_HOURS, History, local_hours, monday, utc, week_of, week_start
@@ -16,6 +16,7 @@ from fleet.calendars import CalendarHours, calendar_hours, calendar_of, staffed_
 from fleet.network import Machine, Member, Network
 from fleet.records import HOUR_SECONDS, ChanceBasis, FreeWindow, HourBucket, Outlook
 from fleet.states import STATES, UNKNOWN
+from fleet.tariffs import tariff
 from fleet.trades import changeover_hours, hold_after_hours, minimum_hours
 
 WEEKS: Final = 12
@@ -110,6 +111,8 @@ def build(
         chance_basis=ahead.basis,
         window_hours=float(length),
         model=history.model,
+        long_block_share=capacity.long_block_share(history),
+        energy=energy.newest_weeks(history, at, tariff(member, network)),
     )
 
 

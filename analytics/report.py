@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from analytics import capacity, recent, utilisation
+from analytics import capacity, energy, iso22400, recent, utilisation
 from analytics.chances import FleetProfile
 from analytics.history import History, utc
 from analytics.outlook import (
@@ -30,6 +30,7 @@ from fleet.network import Machine, Member, Network
 from fleet.records import HOUR_SECONDS, Finding, HourBucket
 from fleet.registry import Registry
 from fleet.states import STATES, UNKNOWN
+from fleet.tariffs import tariff
 from store.base import Store
 
 SPAN: Final = timedelta(weeks=26)
@@ -105,7 +106,10 @@ def member_rows(
 
 
 def cut(bucket: HourBucket, period: Period) -> HourBucket:
-    """The bucket with its time outside the period UNKNOWN; the same one when it lies inside."""
+    """The bucket with its time outside the period UNKNOWN; the same one when it lies inside.
+
+    Of a bucket that is cut the energy is not told: it is known by the hour.
+    """
     low, high = max(0.0, period.start - bucket.hour), min(float(HOUR_SECONDS), period.end - bucket.hour)
     if low == 0.0 and high == HOUR_SECONDS:
         return bucket
@@ -119,7 +123,8 @@ def cut(bucket: HourBucket, period: Period) -> HourBucket:
             inside.append((int(max(begin, low)), state))
     inside.append((int(high), UNKNOWN))
     a, b, c, d, e, f, g = seconds
-    return replace(bucket, seconds=(a, b, c, d, e, f, g), segments=tuple(inside))
+    part = replace(bucket, seconds=(a, b, c, d, e, f, g), segments=tuple(inside))
+    return replace(part, energy_wh=None, energy_by_state=None, metered_s=0.0)
 
 
 def _figures(member: Member, machine: Machine, network: Network, history: History, period: Period) -> dict[str, Any]:
@@ -131,6 +136,8 @@ def _figures(member: Member, machine: Machine, network: Network, history: Histor
     hours = shareable(history, calendar.offered, calendar.reserved, machine, utc(period.end))
     told = machine.shareable and calendar.offered_known
     least = capacity.at_least(hours[~np.isnan(hours)]) if told else None
+    planned = calendar.staffed & ~calendar.lent if calendar.staffed_known else None
+    used = energy.use(history, period.start, period.end, tariff(member, network))
     return {
         "from": utc(period.start).isoformat(),
         "to": utc(period.end).isoformat(),
@@ -139,6 +146,10 @@ def _figures(member: Member, machine: Machine, network: Network, history: Histor
         "utilisation": staffed.share if calendar.staffed_known else None,
         "utilisation_calendar": utilisation.use(history).share,
         "shareable_hours_per_week": least.hours if least else None,
+        "shareable_in_weeks": [least.weeks, least.of] if least else None,
+        "long_block_share": capacity.long_block_share(history),
+        "energy": used.model_dump(mode="json") if used else None,
+        "iso_22400": iso22400.figures(history, planned),
     }
 
 

@@ -71,7 +71,8 @@ class Network(Model):
         version: of the registry's files; a program refuses what is newer than it knows.
         languages: of the pages, the first being the default.
         broker: where members' devices connect, ``mqtts://mqtt.example.org``; told to them, used by no program.
-        grid_co2_g_per_kwh: carbon intensity of the electricity, with its source.
+        energy_eur_per_kwh: what members pay for a kilowatt-hour; where nothing is said, ``fleet.tariffs`` knows.
+        grid_co2_g_per_kwh: carbon intensity of the electricity, with its source; likewise.
     """
 
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
@@ -277,6 +278,7 @@ class Member(Model):
 
     Attributes:
         retention_days: how long raw readings are kept; 0 keeps them for ever (recordings).
+        energy_eur_per_kwh: what it pays for a kilowatt-hour; the network's when absent.
     """
 
     slug: Slug
@@ -287,6 +289,7 @@ class Member(Model):
     timezone: ZoneName | None = None
     calendar: Calendar = Calendar()
     retention_days: Annotated[int, Field(ge=0)] = 90
+    energy_eur_per_kwh: Annotated[float, Field(ge=0, le=10)] | None = None
     machines: tuple[Machine, ...] = ()
     consents: tuple[Consent, ...] = ()
     answers: tuple[Answer, ...] = ()

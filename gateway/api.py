@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
 from fleet.batch import MachineKey
-from fleet.records import HOUR_SECONDS, ChanceBasis, Finding, FreeWindow
+from fleet.records import HOUR_SECONDS, ChanceBasis, EnergyUse, Finding, FreeWindow
 from fleet.states import STATES
 from gateway import days
 from gateway.access import Audience, OwnMachine
@@ -66,15 +66,19 @@ class MachineDetailOut(MachineOut):
     free: list[FreeWindow]
     chance_basis: ChanceBasis | None = None
     window_hours: float | None
+    long_block_share: float | None
+    energy: EnergyUse | None
     findings: list[Finding]
 
 
 class HourOut(Out):
-    """Seconds in each state of one hour."""
+    """Seconds in each state of one hour, and the energy used in each where the power is known."""
 
     hour: datetime
     seconds: dict[str, float]
     energy_wh: float | None
+    energy_by_state: dict[str, float] | None
+    metered_s: float
     pieces: int | None
     readings: int
     basis: Literal["state", "counter", "power", "none"]
@@ -143,6 +147,8 @@ async def machine(page: PageOf, member: str, machine: str) -> MachineDetailOut:
         free=outlook.free_to_owner if outlook else [],
         chance_basis=outlook.chance_basis if outlook else None,
         window_hours=outlook.window_hours if outlook else None,
+        long_block_share=outlook.long_block_share if outlook else None,
+        energy=outlook.energy if outlook else None,
         findings=list(own.findings.values()),
     )
 
@@ -174,8 +180,10 @@ async def hours(
     return [
         HourOut(
             hour=datetime.fromtimestamp(bucket.hour, zone),
-            seconds=dict(zip((state.value for state in STATES), bucket.seconds, strict=True)),
+            seconds=_by_state(bucket.seconds),
             energy_wh=bucket.energy_wh,
+            energy_by_state=_by_state(bucket.energy_by_state) if bucket.energy_by_state else None,
+            metered_s=bucket.metered_s,
             pieces=bucket.pieces,
             readings=bucket.readings,
             basis=bucket.basis,
@@ -226,6 +234,10 @@ async def network(page: PageOf) -> NetworkOut:
             for each in troubles(scope, page.site.connected, page.words)
         ],
     )
+
+
+def _by_state(values: tuple[float, ...]) -> dict[str, float]:
+    return dict(zip((state.value for state in STATES), values, strict=True))
 
 
 def _looked_at(page: Page, member: str, machine: str) -> OwnMachine:

@@ -5,16 +5,24 @@ from datetime import datetime
 from typing import Any, Final
 
 from fleet.records import Finding, FindingStatus, Outlook
+from gateway import evidence_energy as of_energy
 from gateway.catalog import later
 from gateway.words import NOTHING, Words
 
 UNDERUSE: Final = "structural-underuse"
-RULES: Final = {UNDERUSE: later("sous-utilisation durable")}
+RULES: Final = {
+    UNDERUSE: later("sous-utilisation durable"),
+    of_energy.IDLE: later("consommation sans produire"),
+    of_energy.NIGHT: later("jamais éteinte la nuit"),
+}
+PROPOSING: Final = frozenset({UNDERUSE})
+"""Rules whose flag can be answered by an offer; the others' are noted, or wrong."""
 MISSING: Final = {
     "calendar": later("les heures ouvertes de cette machine ne sont pas renseignées"),
     "life": later("la machine n'a pas produit depuis trois semaines : confirmez qu'elle fonctionne"),
     "coverage": later("la part du temps observée est trop faible"),
-    "history": later("moins de six semaines de relevés"),
+    "history": later("trop peu de semaines de relevés"),
+    "power": later("la puissance n'est connue que trop rarement quand la machine ne produit pas"),
     "state": later("les états ne peuvent pas être déduits des relevés : étalonnez la machine"),
     "feed": later("la liaison est muette"),
     "change": later("le comportement a changé depuis moins de trois semaines"),
@@ -22,6 +30,7 @@ MISSING: Final = {
     "capacity": later("il ne reste pas d'heures partageables assez longues"),
     "certainty": later("l'écart au seuil n'est pas assez sûr"),
 }
+_LASTS: Final = later("Probabilité que cela dure")
 STATUSES: Final = {
     FindingStatus.FLAGGED: later("signalement"),
     FindingStatus.CLEAR: later("rien à signaler"),
@@ -47,14 +56,14 @@ def why(finding: Finding, words: Words, outlook: Outlook | None = None) -> str:
     if finding.status is FindingStatus.INSUFFICIENT_EVIDENCE:
         text = words.say(MISSING[finding.reason]) if finding.reason in MISSING else finding.reason
         return text[:1].upper() + text[1:] + "."
-    sentence = _underuse(finding.evidence, words, outlook) if finding.rule == UNDERUSE else None
-    return sentence or finding.reason
+    told = _SENTENCES.get(finding.rule)
+    return (told(finding.evidence, words, outlook) if told else None) or finding.reason
 
 
 def rows(finding: Finding, words: Words) -> list[tuple[str, str]]:
     """The evidence as names and values, one line each, in the order of the table; what is not known is left out."""
     return [
-        (words.say(name), said)
+        (words.say(_LASTS if key == "certainty" and finding.rule != UNDERUSE else name), said)
         for key, (name, tell) in _TOLD.items()
         if finding.evidence.get(key) not in (None, [], "")
         and (said := _told(tell, finding.evidence[key], words)) is not None
@@ -62,7 +71,7 @@ def rows(finding: Finding, words: Words) -> list[tuple[str, str]]:
 
 
 def weeks(finding: Finding, words: Words) -> list[tuple[str, str, str]]:
-    """Week, utilisation and coverage that the rule looked at, newest first."""
+    """Week, utilisation and coverage that the rule looked at, newest first; none of a rule that looks at others."""
     given = finding.evidence.get("weeks")
     if not isinstance(given, list):
         return []
@@ -73,7 +82,7 @@ def weeks(finding: Finding, words: Words) -> list[tuple[str, str, str]]:
             words.percent(week.get("coverage")),
         )
         for week in reversed(given)
-        if isinstance(week, dict) and "monday" in week
+        if isinstance(week, dict) and {"monday", "utilisation"} <= week.keys()
     ]
 
 
@@ -101,6 +110,13 @@ def _underuse(evidence: Mapping[str, Any], words: Words, outlook: Outlook | None
             total=of,
         )
     return text
+
+
+_SENTENCES: Final[dict[str, Callable[[Mapping[str, Any], Words, Outlook | None], str | None]]] = {
+    UNDERUSE: _underuse,
+    of_energy.IDLE: lambda evidence, words, _: of_energy.idle(evidence, words),
+    of_energy.NIGHT: lambda evidence, words, _: of_energy.night(evidence, words),
+}
 
 
 def _told(tell: Callable[[Any, Words], str], value: Any, words: Words) -> str | None:
@@ -151,6 +167,22 @@ _TOLD: Final[dict[str, tuple[str, Callable[[Any, Words], str]]]] = {
     "level": (later("Taux d'utilisation estimé"), _share),
     "threshold": (later("Seuil du métier"), _share),
     "certainty": (later("Probabilité de rester sous le seuil"), _sure),
+    "idle_w": (later("Puissance sans produire"), lambda value, words: words.power(value)),
+    "off_w": (later("Puissance éteinte"), lambda value, words: words.power(value)),
+    "off_from": (later("Puissance éteinte, d'où"), lambda value, words: words.say(of_energy.OFF_LEVELS[value])),
+    "working_w": (later("Puissance au travail"), lambda value, words: words.power(value)),
+    "hours_per_week": (later("Heures par semaine sans produire, sous tension"), _count),
+    "kwh_per_week": (later("Énergie par semaine de plus qu'éteinte"), lambda value, words: words.unit(value, "kWh", 1)),
+    "eur_per_year": (later("Coût sur un an"), lambda value, words: words.money(value)),
+    "eur_per_kwh": (later("Prix du kWh retenu"), lambda value, words: words.money(value, 3)),
+    "least_kwh": (
+        later("Énergie par semaine à partir de laquelle on signale"),
+        lambda value, words: words.unit(value, "kWh"),
+    ),
+    "nights": (later("Nuits et fins de semaine qui renseignent"), _count),
+    "nights_on": (later("Dont restée sous tension"), _count),
+    "often": (later("Signalée au-delà de"), _share),
+    "metered": (later("Part de ce temps où la puissance est connue"), _share),
     "set": (later("Signalé à partir de"), _share),
     "clear": (later("Levé en dessous de"), _share),
     "ordinary_weeks": (later("Semaines ordinaires observées"), _count),

@@ -75,6 +75,11 @@ class Words:
         """A number and its unit, never torn apart at the end of a line."""
         return NOTHING if value is None else f"{self.number(value, digits)}{NARROW}{unit}"
 
+    def money(self, euros: float, digits: int | None = None) -> str:
+        """Euros; whole ones from ten on unless ``digits`` says more."""
+        number = self.number(euros, (1 if abs(euros) < 10 else 0) if digits is None else digits)
+        return f"€{number}" if self.language == "en" else f"{number}{NARROW}€"
+
     def percent(self, share: float | None, digits: int = 0) -> str:
         """A share of 1 as per cent."""
         if share is None:

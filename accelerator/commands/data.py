@@ -23,6 +23,10 @@ _COLUMNS = {
     "shareable_hours_per_week": "shareable h/week",
     "producing_h": "producing h",
     "unknown_h": "unknown h",
+    "idle_kwh": "idle kWh",
+    "idle_eur": "idle €",
+    "idle_kg_co2e": "idle kg CO2e",
+    "measured": "power known",
     "finding": "finding",
 }
 
@@ -39,8 +43,9 @@ def report(
         float, typer.Option("--wait", min=0, help="Seconds to wait for readings still to be derived.")
     ] = 120,
     as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
-    """One row a machine: hours in each state, coverage, utilisation, shareable hours, free windows, findings.
+    """One row a machine: hours in each state, coverage, utilisation, shareable hours, idle energy, findings.
 
     Example: resilian report --from 2026-09-01 --json
     """
@@ -55,7 +60,8 @@ def report(
     if as_json:
         output.emit_json(rows)
         return
-    output.emit_table([_flat(row) for row in rows], _COLUMNS, empty="no machine has sent anything yet")
+    emit = output.emit_markdown if as_markdown else output.emit_table
+    emit([_flat(row) for row in rows], _COLUMNS, empty="no machine has sent anything yet")
 
 
 async def _report(
@@ -79,13 +85,20 @@ def _instant(text: str | None, option: str) -> str | None:
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     seconds = row["seconds"]
+    energy = row.get("energy") or {}
     flagged = [finding["rule"] for finding in row["findings"] if finding["status"] == "flagged"]
     return {
         **row,
         "producing_h": round(seconds.get("PRODUCING", 0) / 3600, 1),
         "unknown_h": round(seconds.get("UNKNOWN", 0) / 3600, 1),
+        **{name: _rounded(energy.get(name), 1) for name in ("idle_kwh", "idle_eur", "idle_kg_co2e")},
+        "measured": _rounded(energy.get("measured"), 3),
         "finding": ", ".join(flagged) or "-",
     }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def export(

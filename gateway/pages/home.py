@@ -16,7 +16,7 @@ from gateway import devices as unclaimed
 from gateway import refusals
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.catalog import later
-from gateway.evidence import rule_name, why
+from gateway.evidence import PROPOSING, rule_name, why
 from gateway.web import Page, Site, page_of
 from gateway.words import Words, states_of
 
@@ -25,6 +25,7 @@ _OFFERS: Final = "offers"
 _STANDS: Final = timedelta(weeks=13)
 _PURPOSE: Final = "capacité partageable"
 _ANSWERS: Final = {"propose": later("proposer"), "reserve": later("garder en réserve"), "wrong": later("c'est faux")}
+_NOTED: Final = later("noté")
 
 
 @router.get("/home")
@@ -68,7 +69,7 @@ async def answer(
     """Keep the owner's answer to a flag; *proposer* makes an offer, and shares it when the signatory agrees."""
     scope = page.scope(Audience.OWNER, member)
     own = scope.own(MachineKey(member, machine))
-    if rule not in own.findings:
+    if rule not in own.findings or (answer == "propose" and rule not in PROPOSING):
         raise Hidden(rule)
     given = Answer(machine=machine, rule=rule, answer=answer, because=because.strip() or None, at=page.now)
     await change(page.site, lambda: _write(page.site, own, given, mode, share, page.now))
@@ -87,11 +88,14 @@ async def change(site: Site, write: Callable[[], object]) -> None:
 
 
 def awaiting(own: OwnMachine, *, again: bool = False) -> list[Finding]:
-    """Flags that no answer of the owner stands for, of machines not offered yet; all flags when ``again``."""
+    """Flags that no answer of the owner stands for, nor an offer that is one; all flags when ``again``."""
     flagged = [finding for finding in own.findings.values() if finding.status is FindingStatus.FLAGGED]
-    if again:
-        return flagged
-    return [finding for finding in flagged if own.machine.offer is None and answer_to(own, finding) is None]
+    return flagged if again else [one for one in flagged if not offered(own, one) and answer_to(own, one) is None]
+
+
+def offered(own: OwnMachine, finding: Finding) -> bool:
+    """Whether the flag is one that an offer answers, and there is one."""
+    return own.machine.offer is not None and finding.rule in PROPOSING
 
 
 def answer_to(own: OwnMachine, finding: Finding) -> Answer | None:
@@ -106,13 +110,15 @@ def answer_to(own: OwnMachine, finding: Finding) -> Answer | None:
 
 def answer_in_words(given: Answer, words: Words) -> dict[str, Any]:
     """What was answered, why, and when."""
-    return {"answer": words.say(_ANSWERS[given.answer]), "because": given.because, "at": given.at}
+    noted = given.answer == "reserve" and given.rule not in PROPOSING
+    answer = words.say(_NOTED if noted else _ANSWERS[given.answer])
+    return {"answer": answer, "because": given.because, "at": given.at}
 
 
 def _write(site: Site, own: OwnMachine, given: Answer, mode: Mode, share: bool, at: datetime) -> None:
     folder, today = site.config.fleet_dir, at.astimezone(site.picture.zone).date()
     edit.set_answer(folder, own.member.slug, given)
-    if given.answer == "reserve" and own.machine.offer is not None:
+    if given.answer == "reserve" and given.rule in PROPOSING and own.machine.offer is not None:
         edit.set_offer(folder, own.key, None)
     if given.answer != "propose":
         return
@@ -147,6 +153,7 @@ def _flag(own: OwnMachine, finding: Finding, page: Page) -> dict[str, Any]:
         "finding": finding,
         "name": rule_name(finding.rule, page.words),
         "why": why(finding, page.words, own.outlook),
+        "proposes": finding.rule in PROPOSING,
         "offered": own.machine.offer is not None,
         "answer": answer_in_words(given, page.words) if (given := answer_to(own, finding)) else None,
         "url": f"/machines/{own.key.member}/{own.key.machine}",

@@ -24,7 +24,7 @@ from gateway.draw.grid import week_grid
 from gateway.draw.runs import Run, runs_of, seconds_by_state
 from gateway.draw.strip import strip
 from gateway.looked import Look
-from gateway.pages import calibration, home
+from gateway.pages import calibration, energy, home
 from gateway.picture import STORE_PATIENCE_S, Picture
 from gateway.present import bridged, patience, present, too_little
 from gateway.publish import halves
@@ -101,6 +101,7 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         grid=_grid(own, scope),
         grid_days=_day_names(words),
         outlook=own.outlook,
+        energy=energy.told(own.outlook, words),
         findings=[_finding(own, rule, words) for rule in sorted(own.findings)],
         consents=_consents(own, scope),
         looks=[_look(look, scope, words) for look in page.site.looks.of(own.key)],
@@ -235,6 +236,7 @@ def _finding(own: OwnMachine, rule: str, words: Words) -> dict[str, Any]:
         "flagged": finding.status is FindingStatus.FLAGGED,
         "why": evidence.why(finding, words, own.outlook),
         "answer": home.answer_in_words(given, words) if given else None,
+        "offered": home.offered(own, finding),
         "since": finding.since,
         "rows": evidence.rows(finding, words),
         "weeks": evidence.weeks(finding, words),

@@ -1,13 +1,14 @@
 """A member, its machine and hours of it by a pattern: what the tests of analytics begin from."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from fleet.network import Calendar, Day, Holidays, Machine, Member, Network, Place, Shift, Trade
-from fleet.records import HOUR_SECONDS, HourBucket, Seconds7
-from fleet.states import PRODUCING, STANDBY
+from fleet.records import HOUR_SECONDS, Energies7, HourBucket, Seconds7
+from fleet.states import PRODUCING, STANDBY, UNKNOWN
 
 PARIS = ZoneInfo("Europe/Paris")
 PLACE = Place(commune="Saverne")
@@ -57,6 +58,16 @@ def hours(start: datetime, end: datetime, pattern: Pattern, machine: str = "mill
         bucket(hour, (0, pattern(datetime.fromtimestamp(hour, UTC).astimezone(PARIS))), machine=machine)
         for hour in range(first, last, HOUR_SECONDS)
     ]
+
+
+def metered(buckets: list[HourBucket], watts: dict[int, float]) -> list[HourBucket]:
+    """The hours with the energy that these powers by state make."""
+    found = []
+    for one in buckets:
+        used: Energies7 = tuple(spent * watts.get(state, 0.0) / 3600 for state, spent in enumerate(one.seconds))  # type: ignore[assignment]  # seven by construction
+        seconds = sum(one.seconds) - one.seconds[UNKNOWN]
+        found.append(replace(one, energy_wh=sum(used), energy_by_state=used, metered_s=seconds))
+    return found
 
 
 def mornings(at: datetime) -> int:

@@ -22,13 +22,13 @@ from fleet.registry import Registry
 from fleet.states import PRODUCING, STANDBY, UNKNOWN
 from fleet.topics import slugify
 from store import Store, connect
-from tests.analytics.machines import NETWORK, PLACE, bucket, hours, local, machine, member, mornings
+from tests.analytics.machines import NETWORK, PLACE, bucket, hours, local, machine, member, metered, mornings
 
 NOW = local(2026, 5, 11)
 KEYS = (
     "member", "machine", "name", "from", "to", "seconds", "coverage", "utilisation", "utilisation_calendar",
-    "shareable_hours_per_week", "free", "assumed", "chance_basis",
-    "findings",
+    "shareable_hours_per_week", "shareable_in_weeks", "long_block_share", "energy", "iso_22400", "free", "assumed",
+    "chance_basis", "findings",
 )  # fmt: skip
 
 
@@ -69,6 +69,10 @@ async def test_a_row_a_machine_with_every_key(store: Store) -> None:
     assert mill["seconds"]["PRODUCING"] == 60 * 3600.0
     assert sum(mill["seconds"].values()) == 28 * 86_400.0
     assert mill["shareable_hours_per_week"] == 28.0
+    assert mill["shareable_in_weeks"] == [4, 4]
+    assert mill["long_block_share"] == pytest.approx(1.0, abs=0.05)
+    assert mill["energy"] is None
+    assert mill["iso_22400"]["availability"] == pytest.approx(3 * 18 / (16 * 18))
     assert mill["findings"][0]["status"] == "flagged"
     assert set(mill["findings"][0]) == {"rule", "status", "since", "reason", "evidence"}
     starts = [window["start"] for window in mill["free"]]
@@ -94,6 +98,17 @@ async def test_first_and_last_hour_count_by_the_seconds_inside(store: Store) -> 
     assert row["seconds"]["UNKNOWN"] == 0.0
     assert row["coverage"] == 1.0
     assert row["utilisation_calendar"] == pytest.approx(2400 / 3600)
+
+
+async def test_energy_of_the_period_without_the_hours_that_it_cuts(store: Store) -> None:
+    start = local(2026, 5, 4, 8)
+    await store.write_hours(metered(hours(start, start + timedelta(hours=4), lambda _: STANDBY), {STANDBY: 2000.0}))
+    begin, end = start + timedelta(minutes=30), start + timedelta(hours=4)
+    (row,) = await report(store, registry(), begin, end)
+    assert row["energy"]["idle_kwh"] == pytest.approx(6.0)
+    assert row["energy"]["measured"] == pytest.approx(3 / 3.5)
+    assert row["energy"]["idle_eur"] == pytest.approx(6.0 * 0.172)
+    assert row["energy"]["eur_origin"] == "default"
 
 
 async def test_without_calendars_there_is_no_utilisation_but_of_the_calendar(store: Store) -> None:
