@@ -68,7 +68,7 @@ def _energy(channels: Channels, ends: Ints) -> list[str]:
 
 
 def _newest_before(ends: Ints, at: Ints) -> NDArray[np.int64]:
-    return (np.searchsorted(at, ends) - 1).astype(np.int64)
+    return (at.searchsorted(ends) - 1).astype(np.int64)
 
 
 def _expires_before(

@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.carry import Carry, CounterCarry, EnergyCarry, PowerCarry, UseCarry
-from analytics.samples import Bools, Codes, Floats, Ints, Samples
+from analytics.samples import FALSE, TRUE, Bools, Codes, Floats, Ints, Samples, fresh, joined
 from analytics.states import DWELL_MS, StateModel
 from fleet.batch import NO_INT
 from fleet.states import NO_STATE, OFF, PRODUCING, STANDBY, UNKNOWN
 
 NEVER: Final = np.int64(2**62)
+_NO_INTS: Final = np.zeros(0, np.int64)
+_NO_FLOATS: Final = np.zeros(0)
+_NO_BOOLS: Final = np.zeros(0, np.bool_)
+_NO_CODES: Final = np.zeros(0, np.uint8)
 UNTOLD: Final = 2
 """Verdict of an interval of which a counter says nothing."""
 
@@ -40,16 +44,18 @@ class Feed:
         expires = np.where(dead, told.at, told.at + model.max_silence_ms)
         at, state = told.at, told.state
         if carry:
-            at, state = np.append(carry.last, at), np.append(np.uint8(carry.state), state)
-            expires = np.append(carry.alive_until, expires)
-        life = np.cumsum(np.append(False, at[1:] > expires[:-1]))
+            at, state = joined(_one(carry.last), at), joined(np.array([carry.state], np.uint8), state)
+            expires = joined(_one(carry.alive_until), expires)
+        life = joined(FALSE, at[1:] > expires[:-1]).cumsum()
         source = newest(state != NO_STATE)
         held = np.where((source >= 0) & (life == life[source]) & (state[source] != UNKNOWN), state[source], NO_STATE)
         return cls(at, expires, held.astype(np.uint8), told.at[dead])
 
     def limit(self, at: Ints, silence_ms: int) -> Ints:
         """Until when words spoken at these times count."""
-        death: Ints = np.append(self.deaths, NEVER)[np.searchsorted(self.deaths, at)]
+        if not len(self.deaths):
+            return at + silence_ms
+        death: Ints = joined(self.deaths, _one(NEVER))[self.deaths.searchsorted(at)]
         return np.minimum(at + silence_ms, death)
 
 
@@ -65,9 +71,11 @@ class Uses:
     def of(cls, told: Samples, feed: Feed, model: StateModel, carry: UseCarry | None) -> Self:
         """The utilisation of the samples, beginning with what was carried."""
         has = ~np.isnan(told.utilisation)
+        if carry is None and not has.any():
+            return cls(_NO_INTS, _NO_INTS, _NO_FLOATS)
         at, share = told.at[has], told.utilisation[has]
         if carry:
-            at, share = np.append(carry.at, at), np.append(carry.share, share)
+            at, share = joined(_one(carry.at), at), joined(np.array([carry.share]), share)
         return cls(at, _expires(at, feed, model, carry.expires if carry else None), share)
 
 
@@ -96,12 +104,14 @@ class Counts:
     def of(cls, told: Samples, feed: Feed, model: StateModel, carry: CounterCarry | None) -> Self:
         """The counter of the samples, beginning with what was carried."""
         has = told.counter != NO_INT
+        if carry is None and not has.any():
+            return cls(_NO_INTS, _NO_INTS, _NO_INTS, _NO_BOOLS, _NO_INTS, _NO_CODES, _NO_CODES, _NO_INTS)
         at, count = told.at[has], told.counter[has]
         if carry:
-            at, count = np.append(carry.at, at), np.append(carry.value, count)
+            at, count = joined(_one(carry.at), at), joined(_one(carry.value), count)
         expires = _expires(at, feed, model, carry.expires if carry else None)
-        near = np.append(False, at[1:] <= expires[:-1])[: len(at)]
-        rise = np.diff(count, prepend=count[:1])
+        near = joined(FALSE, at[1:] <= expires[:-1])
+        rise = joined(_one(0), count[1:] - count[:-1])
         seen = np.where(near & (rise > 0), at, -NEVER)
         if carry:
             seen[0] = carry.rose_at
@@ -145,17 +155,21 @@ class Powers:
     def of(cls, told: Samples, feed: Feed, model: StateModel, carry: PowerCarry | None, now_ms: int) -> Self:
         """The power of the samples, beginning with what was carried: the level in force, then the newest sample."""
         has = ~np.isnan(told.power_w)
+        if carry is None and not has.any():
+            return cls(
+                _NO_INTS, _NO_INTS, _NO_FLOATS, _NO_BOOLS, _NO_CODES, _NO_CODES, _NO_BOOLS, _NO_INTS, int(NEVER)
+            )  # fmt: skip
         at, power = told.at[has], told.power_w[has]
         if carry:
             front = np.full(2, carry.at, dtype=np.int64)
-            at, power = np.append(front, at), np.append(np.full(2, carry.power_w), power)
+            at, power = joined(front, at), joined(np.full(2, carry.power_w), power)
         expires = _expires(at, feed, model, carry.expires if carry else None, 2)
-        if not model.by_power or not len(at):
+        if not model.by_power:
             none = np.full(len(at), NO_STATE, dtype=np.uint8)
             no = np.zeros(len(at), dtype=np.bool_)
             return cls(at, expires, power, no, none, none, no, np.zeros(len(at), dtype=np.int64), int(NEVER))
         limits = model.limits(at)
-        first = np.append(True, at[1:] > expires[:-1])
+        first = joined(TRUE, at[1:] > expires[:-1])
         working, sure = power >= limits.on_w, (power >= limits.on_w) | (power < limits.off_w) | first
         if carry:
             working[:2], sure[:2] = (carry.settled == PRODUCING, carry.working), True
@@ -165,9 +179,9 @@ class Powers:
         level[np.isnan(np.broadcast_to(limits.on_w, len(at)))] = NO_STATE
         if carry:
             level[:2] = carry.settled, carry.level
-        change = first | np.append(True, level[1:] != level[:-1])
-        same = np.append(~change[1:], False)
-        stands = np.minimum(np.append(at[1:], now_ms), expires) - at >= DWELL_MS
+        change = first | fresh(level)
+        same = joined(~change[1:], FALSE)
+        stands = np.minimum(joined(at[1:], _one(now_ms)), expires) - at >= DWELL_MS
         source = newest(change & (first | same | stands))
         pending = source[-1] != len(at) - 1 and level[source[-1]] != level[-1]
         settles_at = int(at[-1]) + DWELL_MS if pending and expires[-1] - at[-1] >= DWELL_MS else int(NEVER)
@@ -204,11 +218,13 @@ class Energies:
     def of(cls, told: Samples, model: StateModel, carry: EnergyCarry | None) -> Self:
         """The energy counter of the samples, beginning with what was carried."""
         has = ~np.isnan(told.energy_wh)
+        if carry is None and not has.any():
+            return cls(_NO_INTS, _NO_FLOATS, _NO_BOOLS, _NO_BOOLS)
         at, energy = told.at[has], told.energy_wh[has]
         if carry:
-            at, energy = np.append(carry.at, at), np.append(carry.energy_wh, energy)
-        reset = np.diff(energy, prepend=energy[:1]) < 0
-        near = np.append((np.diff(at) <= model.max_silence_ms) & ~reset[1:], False)[: len(at)]
+            at, energy = joined(_one(carry.at), at), joined(np.array([carry.energy_wh]), energy)
+        reset = joined(FALSE, energy[1:] < energy[:-1])
+        near = joined((at[1:] - at[:-1] <= model.max_silence_ms) & ~reset[1:], FALSE)
         return cls(at, energy, reset, near)
 
 
@@ -216,6 +232,10 @@ def newest(marked: Bools) -> NDArray[np.intp]:
     """Index of the newest marked element at or before each element, -1 before the first; shape (n,)."""
     found: NDArray[np.intp] = np.maximum.accumulate(np.where(marked, np.arange(len(marked)), -1))
     return found
+
+
+def _one(value: int | np.int64) -> Ints:
+    return np.array([value], np.int64)
 
 
 def _expires(at: Ints, feed: Feed, model: StateModel, carried: int | None, carried_count: int = 1) -> Ints:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analytics.carry import HOUR_MS, Carry, parse
 from analytics.carry_rows import carries
-from analytics.samples import Ints, Samples, samples
+from analytics.samples import TRUE, Ints, Samples, distinct, fresh, joined, samples
 from analytics.states import StateModel
 from analytics.timeline import BASES, Basis, Channels, Runs, next_change, runs
 from analytics.used import Used
@@ -85,12 +85,12 @@ def fold(
     following += [] if change is None else [change]
     last = int(told.at[-1]) if len(told) else carried.last if carried else None
     state, since = _current(found, now_ms, carried)
-    alive = bool(found.alive[max(0, int(np.searchsorted(found.start, now_ms)) - 1)])
+    alive = bool(found.alive[max(0, int(found.start.searchsorted(now_ms)) - 1)])
     return Folded(buckets, state, since, min(following, default=None), last, alive)
 
 
 def _current(found: Runs, now_ms: int, carried: Carry | None) -> tuple[int, int | None]:
-    passed = found.state[: max(1, int(np.searchsorted(found.start, now_ms)))]
+    passed = found.state[: max(1, int(found.start.searchsorted(now_ms)))]
     differs = np.flatnonzero(passed != passed[-1])
     since = int(differs[-1]) + 1 if len(differs) else 0
     return int(passed[-1]), None if since == 0 and carried else int(found.start[since])
@@ -98,12 +98,12 @@ def _current(found: Runs, now_ms: int, carried: Carry | None) -> tuple[int, int 
 
 def _hours(told: Samples, found: Runs, start_ms: int, now_ms: int, standing: Collection[int]) -> Ints:
     """Starts of the hours to write, epoch ms: with a reading, with a sign of life, or with a bucket already."""
-    begin, end = found.start, np.append(found.start[1:], now_ms)
+    begin, end = found.start, found.ends(now_ms)
     live = found.alive & (begin < now_ms)
     first, last = begin[live] // HOUR_MS, (np.minimum(end[live], now_ms) - 1) // HOUR_MS
     alive = _ranges(first, last + 1)
     kept = np.fromiter((hour // 3600 for hour in standing), np.int64)
-    hours = np.unique(np.concatenate([told.at // HOUR_MS, alive, kept])) * HOUR_MS
+    hours: Ints = distinct(joined(told.at // HOUR_MS, alive, kept)) * HOUR_MS
     return hours[(hours >= start_ms) & (hours < now_ms)]
 
 
@@ -122,12 +122,12 @@ def _buckets(
         return []
     count = len(hours)
     ends = np.minimum(hours + HOUR_MS, now_ms)
-    low = np.searchsorted(found.start, hours, side="right") - 1
-    high = np.searchsorted(found.start, ends)
+    low = found.start.searchsorted(hours, side="right") - 1
+    high = found.start.searchsorted(ends)
     piece = _ranges(low, high)
     hour = np.repeat(np.arange(count), high - low)
     begin = np.maximum(found.start[piece], hours[hour])
-    end = np.minimum(np.append(found.start[1:], now_ms)[piece], ends[hour])
+    end = np.minimum(found.ends(now_ms)[piece], ends[hour])
     millis, bases = _millis(hour, found.state[piece], found.basis[piece], found.share[piece], end - begin, count)
     seconds = cast(list[Seconds7], list(map(tuple, (millis / 1000).tolist())))
     basis: list[Basis] = [BASES[index] for index in np.where(bases.any(axis=1), bases.argmax(axis=1), 3).tolist()]
@@ -177,7 +177,7 @@ def _told(
 ) -> tuple[list[int | None], list[int], list[int], list[int], list[float | None]]:
     """Pieces, readings, conflicts, resets and highest power of each hour."""
     told, counts, energies = channels.told, channels.counts, channels.energies
-    of_hour = np.searchsorted(hours, told.at, side="right") - 1
+    of_hour = hours.searchsorted(told.at, side="right") - 1
     count = len(hours)
     readings = _sums(of_hour, told.readings, count).astype(np.int64).tolist()
     conflicts = _sums(of_hour, told.conflict, count).astype(np.int64).tolist()
@@ -208,16 +208,16 @@ def _segments(
     hour: NDArray[np.int64], state: NDArray[np.uint8], begin: Ints, end: Ints, count: int
 ) -> list[tuple[tuple[int, int], ...]]:
     """Runs of one state in whole seconds: boundaries are rounded, runs that vanish by it are left out."""
-    new = np.append(True, (hour[1:] != hour[:-1]) | (state[1:] != state[:-1]))
-    hour, state, begin, end = hour[new], state[new], begin[new], end[np.append(new[1:], True)]
+    new = fresh(hour) | fresh(state)
+    hour, state, begin, end = hour[new], state[new], begin[new], end[joined(new[1:], TRUE)]
     offset, until = (begin + 500) // 1000, (end + 500) // 1000
     stays = offset < until
     if not stays.all():
         lone = np.bincount(hour[stays], minlength=count) == 0
-        stays |= lone[hour] & (offset == 0) & np.append(True, hour[1:] != hour[:-1])
+        stays |= lone[hour] & (offset == 0) & fresh(hour)
         hour, state, offset = hour[stays], state[stays], offset[stays]
-        new = np.append(True, (hour[1:] != hour[:-1]) | (state[1:] != state[:-1]))
+        new = fresh(hour) | fresh(state)
         hour, state, offset = hour[new], state[new], offset[new]
     pairs = list(zip(offset.tolist(), state.tolist(), strict=True))
-    edges = np.searchsorted(hour, np.arange(count + 1)).tolist()
+    edges = hour.searchsorted(np.arange(count + 1)).tolist()
     return [tuple(pairs[low:high]) for low, high in pairwise(edges)]

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Codes = NDArray[np.uint8]
 
+TRUE: Final = np.array([True])
+FALSE: Final = np.array([False])
 _FLOATS: Final = ("utilisation", "power_w", "energy_wh")
 
 
@@ -51,18 +53,35 @@ class Samples:
 def samples(rows: Rows, before_ms: int) -> Samples:
     """The samples of one machine's rows, in any order, whose device time is before ``before_ms``."""
     key: Ints = rows["at_ns"]
-    if len(key) and (np.diff(key) <= 0).any():
+    if (key[1:] <= key[:-1]).any():
         key, first = np.unique(key, return_index=True)
         rows = rows[first]
     at = key // 1_000_000
-    inside = int(np.searchsorted(at, before_ms))
+    inside = int(at.searchsorted(before_ms))
     rows, at = rows[:inside], at[:inside]
-    starts = np.flatnonzero(np.diff(at, prepend=np.int64(-1)))
+    starts = np.flatnonzero(fresh(at))
     if len(starts) == len(at):
         quiet = np.zeros(len(at), dtype=np.bool_)
         columns: dict[str, Any] = {name: np.ascontiguousarray(rows[name]) for name in ("state", *_FLOATS, "counter")}
         return Samples(at, **columns, readings=np.ones(len(at), dtype=np.int64), conflict=quiet)
     return _folded(rows, at, starts)
+
+
+def fresh(values: NDArray[Any]) -> Bools:
+    """Whether each value differs from the one before it; the first one does."""
+    differs: Bools = joined(TRUE, values[1:] != values[:-1])[: len(values)]
+    return differs
+
+
+def joined(*parts: NDArray[Any]) -> Any:
+    """The arrays one after the other: what ``np.append`` does, in a quarter of its time."""
+    return np.concatenate(parts)
+
+
+def distinct(values: NDArray[Any]) -> Any:
+    """Sorted, each value once: ``np.unique`` for a few values, in a quarter of its time."""
+    values = np.sort(values)
+    return values[fresh(values)]
 
 
 def _folded(rows: Rows, at: Ints, starts: NDArray[np.intp]) -> Samples:

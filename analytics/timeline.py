@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from analytics.carry import Carry
 from analytics.channels import NEVER, UNTOLD, Counts, Energies, Feed, Powers, Uses
-from analytics.samples import Codes, Floats, Ints, Samples
+from analytics.samples import TRUE, Codes, Floats, Ints, Samples, distinct, joined
 from analytics.states import StateModel
 from fleet.states import NO_STATE, PRODUCING, STANDBY, UNKNOWN
 
@@ -64,13 +64,18 @@ class Runs:
     share: Floats
     watts: Floats
 
+    def ends(self, now_ms: int) -> Ints:
+        """Where each run ends, the last one at ``now_ms``."""
+        ends: Ints = joined(self.start[1:], np.array([now_ms], np.int64))
+        return ends
+
 
 def runs(channels: Channels, model: StateModel, start_ms: int) -> Runs:
     """The runs from ``start_ms`` on."""
     feed, uses, counts, powers = channels.feed, channels.uses, channels.counts, channels.powers
     changes = [np.array([start_ms]), feed.at]
     changes += [_lapses(one.at, one.expires) for one in (feed, uses, counts, powers) if len(one.at)]
-    start = np.unique(np.concatenate(changes))
+    start = distinct(joined(*changes))
     start = start[start >= start_ms]
     count = len(start)
     state = np.full(count, UNKNOWN, dtype=np.uint8)
@@ -104,11 +109,13 @@ def lumps(channels: Channels) -> tuple[Ints, Floats]:
     What the last power before the gap has already told is left out; a gap in which power was read tells itself.
     """
     energies, powers = channels.energies, channels.powers
+    if not len(energies.at):
+        return energies.at, energies.energy_wh
     far = np.flatnonzero(~energies.near[:-1] & ~energies.reset[1:])
     begin, end = energies.at[far], energies.at[far + 1]
     used = energies.energy_wh[far + 1] - energies.energy_wh[far]
     if len(powers.at) and len(far):
-        inside = np.searchsorted(powers.at, end) > np.searchsorted(powers.at, begin, side="right")
+        inside = powers.at.searchsorted(end) > powers.at.searchsorted(begin, side="right")
         index, fresh = _at(begin, powers.at, powers.expires)
         held = np.maximum(np.minimum(powers.expires[index], end) - begin, 0)
         used -= np.where(fresh, np.maximum(powers.power_w[index], 0.0) * held / 3_600_000, 0.0)
@@ -118,7 +125,7 @@ def lumps(channels: Channels) -> tuple[Ints, Floats]:
 
 def next_change(found: Runs, channels: Channels, now_ms: int) -> int | None:
     """When the state will change unless something arrives, epoch ms, or None when it will not."""
-    later = int(np.searchsorted(found.start, now_ms))
+    later = int(found.start.searchsorted(now_ms))
     pending = int(found.start[later]) if later < len(found.start) else int(NEVER)
     pending = min(pending, channels.powers.settles_at)
     return pending if pending < NEVER else None
@@ -126,13 +133,13 @@ def next_change(found: Runs, channels: Channels, now_ms: int) -> int | None:
 
 def _lapses(at: Ints, expires: Ints) -> Ints:
     """The expiries that no newer sample forestalls."""
-    lapsed: Ints = expires[np.append(expires[:-1] < at[1:], True)]
+    lapsed: Ints = expires[joined(expires[:-1] < at[1:], TRUE)]
     return lapsed
 
 
 def _at(moments: Ints, at: Ints, expires: Ints) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Index of the newest sample at or before each moment, and whether there is one that still counts then."""
-    index = np.searchsorted(at, moments, side="right") - 1
+    index = at.searchsorted(moments, side="right") - 1
     if not len(at):
         return index, np.zeros(len(moments), dtype=np.bool_)
     fresh: NDArray[np.bool_] = (index >= 0) & (moments < expires[index])
@@ -148,7 +155,7 @@ def _watts(start: Ints, channels: Channels, alive: NDArray[np.bool_]) -> Floats:
         fresh &= alive
         watts[fresh] = np.maximum(powers.power_w[index[fresh]], 0.0)
     if len(energies.at) > 1:
-        index = np.searchsorted(energies.at, start, side="right") - 1
+        index = energies.at.searchsorted(start, side="right") - 1
         spread = (index >= 0) & energies.near[index]
         index = index[spread]
         rise = energies.energy_wh[index + 1] - energies.energy_wh[index]

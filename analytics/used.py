@@ -44,9 +44,10 @@ class Used:
         metered: Floats = np.bincount(hour, length, count) / 1000.0
         told = metered > 0
         at, lump = lumps(channels)
-        of_hour = np.searchsorted(hours, at, side="right") - 1
-        np.add.at(used, of_hour * _STATES + UNKNOWN, lump)
-        told[of_hour] = True
+        if len(at):
+            of_hour = hours.searchsorted(at, side="right") - 1
+            np.add.at(used, of_hour * _STATES + UNKNOWN, lump)
+            told[of_hour] = True
         return cls(used.reshape(count, _STATES), told, metered)
 
     def total(self) -> list[float | None]:

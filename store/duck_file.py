@@ -65,6 +65,9 @@ def open_file(path: str) -> Connection:
         raise _why_not_open(path, error) from error
     try:
         _migrate(connection, _version(connection, path))
+    except duckdb.Error as error:
+        connection.close()
+        raise _why_not_open(path, error) from error
     except BaseException:
         connection.close()
         raise

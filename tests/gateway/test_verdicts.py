@@ -123,7 +123,7 @@ async def test_seven_minutes_are_no_verdict(gateway: Running, store: Store) -> N
 async def test_power_alone_has_the_same_words_everywhere(gateway: Running, store: Store) -> None:
     edit.add_machine(gateway.fleet.folder, "alsalac", {"id": "neuve", "name": "Fraiseuse", "trade": "machining"})
     now = datetime.now(UTC)
-    outlook = world.outlook(now).model_copy(update={"basis": "power", "state": "STANDBY"})
+    outlook = world.outlook(now).model_copy(update={"basis": "power", "state": "STANDBY", "energy": None})
     hours = minutes("neuve", "power", states.PRODUCING, states.STANDBY)
     await derive(gateway, store, "neuve", outlook, hours)
     html = await until_text(gateway, "/machines/alsalac/neuve", "seul «\u00a0travaille\u00a0»")
