@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from analytics.power import Reason
+from analytics.power_rule import Reason
 from analytics.states import Learned, resolve
 from fleet.network import Machine
 
 _MARK: Final = "mark `off`, `standby` and `working` once, standing at the machine: resilian machine calibrate {key}"
+_NOTHING: Final = "it sends neither a state nor a counter nor its power"
+_SLOW: Final = "it sends a counter alone, and that rises less than once an hour"
+_STILL: Final = "it sends a counter alone, and that does not move"
 _MOVED: Final = "the levels of its power have changed since its owner marked them: a moved clamp, or a changed machine"
 _AGAIN: Final = "look at the clamp, then " + _MARK
 WHY: Final[Mapping[Reason, tuple[str, str]]] = {
@@ -51,10 +54,10 @@ def not_inferable(name: str, machine: Machine, newest: Mapping[str, Any]) -> tup
     """
     if newest.get("basis") in (None, "state", "counter"):
         return None
-    if newest.get("power_max_w") is None:
-        todo = "let it send a state, a counter or its power, or correct its format"
-        return "its state is not inferable: it sends neither a state nor a counter nor its power", todo
     learned = Learned.from_json(json.dumps(newest["model"])) if newest.get("model") else Learned()
+    if newest.get("power_max_w") is None:
+        sends = _SLOW if learned.counter_slow else _STILL if not learned.counter_moves else _NOTHING
+        return f"its state is not inferable: {sends}", "let it send a state or its power, or correct its format"
     model = resolve(machine, learned)
     if model.on_w is not None:
         marked = machine.calibration.working_w is not None

@@ -124,7 +124,7 @@ def _walk(x: Floats, modes: Modes, edges: _Edges | None) -> tuple[Belonging, _Ed
     count, levels = len(x), len(modes.mean)
     stretches = -(-count // STRETCH)
     padded = np.ones((stretches * STRETCH, levels))
-    padded[:count] = _likelihood(x, modes)
+    padded[:count] = likelihood(x, modes)
     likely = padded.reshape(stretches, STRETCH, levels).transpose(1, 0, 2)
     edges = edges or _Edges(np.tile(modes.share, (stretches, 1)), np.ones((stretches, levels)))
     forward, backward = np.empty_like(likely), np.empty_like(likely)
@@ -153,7 +153,7 @@ def _belonging(forward: Floats, backward: Floats, likely: Floats, change: Floats
     return Belonging(weight, follows)
 
 
-def _likelihood(x: Floats, modes: Modes) -> Floats:
+def likelihood(x: Floats, modes: Modes) -> Floats:
     """Density of each sample in each level, strays included, shape (n, k); 1 where there is no sample."""
     likely = _normal(x, modes) + STRAY
     likely[np.isnan(x)] = 1.0

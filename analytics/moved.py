@@ -9,8 +9,10 @@ from typing import Final
 import numpy as np
 
 from analytics.change import last_change
-from analytics.power import DAY_MS, LEAST_SAMPLES, LEVEL_SHARE, held_ms, quantiles
+from analytics.power import DAY_MS, LEAST_SAMPLES
+from analytics.power_rule import LEVEL_SHARE
 from analytics.samples import Floats, Ints
+from analytics.weights import held_ms, quantiles
 
 WEEK_MS: Final = 7 * DAY_MS
 LEAST_MOVE: Final = 0.3

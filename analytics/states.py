@@ -7,6 +7,7 @@ set-up. What power says is in :mod:`analytics.power`.
 
 import hashlib
 import json
+import math
 from bisect import bisect_right
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -17,7 +18,8 @@ import numpy as np
 
 from analytics.counter import Counter, counter_of
 from analytics.moved import newest_move
-from analytics.power import DAY_MS, LEAST_SAMPLES, LEAST_SPAN_MS, PowerRule, Source, infer
+from analytics.power import DAY_MS, LEAST_SAMPLES, LEAST_SPAN_MS, infer
+from analytics.power_rule import PowerRule, Source
 from analytics.samples import Floats, Ints, samples
 from fleet.batch import NO_INT, Rows
 from fleet.network import Calibration, Machine
@@ -26,6 +28,9 @@ DWELL_MS: Final = 60_000
 """A power level counts once two samples agree on it, or one stands for this long."""
 SILENCE_FACTOR: Final = 3
 """A feed is alive for three of its periods after a reading."""
+LEAST_REST: Final = 0.04
+"""Rest is taken for at least this share of the power at work: the threshold between the marks, the middle on the
+logarithm, lies at a fifth of it or higher."""
 LEARN_WEEKS: Final = 8
 """How far back a model looks."""
 _LIMITS: Final = ("on_w", "off_w", "idle_w")
@@ -41,6 +46,7 @@ class Learned:
         power: the rules of power, oldest first; each holds until the next one's ``since_ms``, from which on the
             machine's levels are others: a clamp was moved, a machine changed.
         counter_moves: whether the counter rose at all; True until a day of counts says that it does not.
+        counter_slow: whether the counter usually rises less than once an hour, and so is no evidence of the state.
         cycle_ms: longest normal distance between two rises of a counter that is read more often than it rises; else 0.
         samples: number of samples learned from.
         from_ms: the first of them, epoch ms.
@@ -49,6 +55,7 @@ class Learned:
 
     power: tuple[PowerRule, ...] = (PowerRule(),)
     counter_moves: bool = True
+    counter_slow: bool = False
     cycle_ms: int = 0
     samples: int = 0
     from_ms: int = 0
@@ -152,7 +159,8 @@ def resolve(machine: Machine, learned: Learned | None = None) -> StateModel:
     kept = [rules[0], *(now for was, now in pairwise(rules) if replace(now, since_ms=was.since_ms) != was)]
     newest = kept[-1]
     return StateModel(
-        silence, newest.on_w, newest.off_w, newest.idle_w, learned.counter_moves, learned.cycle_ms, newest.source,
+        silence, newest.on_w, newest.off_w, newest.idle_w,
+        learned.counter_moves and not learned.counter_slow, learned.cycle_ms, newest.source,
         newest.pulse_ms, newest.since_ms, tuple(kept[:-1]),
     )  # fmt: skip
 
@@ -190,7 +198,7 @@ def learn(
     has, counts = ~np.isnan(told.power_w), told.counter != NO_INT
     counter = counter_of(told.at[counts], told.counter[counts], max_silence_ms)
     rules = _rules(told.at[has], told.power_w[has], max_silence_ms, counter, rated_w, previous)
-    return Learned(rules, counter.moves, counter.cycle_ms, len(told), int(told.at[0]), before_ms)
+    return Learned(rules, counter.moves, counter.slow, counter.cycle_ms, len(told), int(told.at[0]), before_ms)
 
 
 def _rules(
@@ -240,9 +248,10 @@ def _calibrated(marked: Calibration) -> tuple[float, float] | None:
     rest = marked.standby_w if marked.standby_w is not None else marked.off_w or 0.0
     if rest >= marked.working_w:
         return None
+    on = math.sqrt(max(rest, LEAST_REST * marked.working_w) * marked.working_w)
     both = marked.off_w is not None and marked.standby_w is not None and marked.off_w < marked.standby_w
     idle = (marked.off_w + marked.standby_w) / 2 if both and marked.off_w is not None and marked.standby_w else 0.0
-    return (rest + marked.working_w) / 2, idle
+    return on, idle
 
 
 def _rule_of(body: dict[str, Any]) -> PowerRule:

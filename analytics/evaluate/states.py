@@ -32,20 +32,25 @@ class NothingToJudge(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One machine's test rows that carry a label, arrays of shape (n,): what was said and what was true."""
+    """One machine's test rows that carry a label, arrays of shape (n,): what was said and what was true.
+
+    ``reason`` is why power says nothing of the state, "" when it does.
+    """
 
     predicted: Codes
     label: Codes
     model: StateModel
+    reason: str
 
 
 def evaluate(
     readings: Readings, test_from: datetime, *, machines: Mapping[str, Machine] | None = None
 ) -> dict[str, Any]:
-    """The answer of the command: ``{"accuracy", "kappa", "n", "confusion", "machines": {...}, "notes"}``.
+    """The answer of the command: ``{"accuracy", "kappa", "known", "n", "confusion", "machines": {...}, "notes"}``.
 
     Accuracy and Cohen's kappa judge PRODUCING against the rest; the confusion, ``{label: {predicted: rows}}``, counts
-    all states. Rows labelled UNKNOWN are not judged.
+    all states. ``known`` is the share of the rows of which anything was said; UNKNOWN counts as wrong where the label
+    is PRODUCING. Rows labelled UNKNOWN are not judged.
 
     Args:
         test_from: rows before it are learned from, rows from it on are judged; UTC when it has no offset.
@@ -66,7 +71,12 @@ def evaluate(
     predicted = np.concatenate([one.predicted for one in judged.values()])
     label = np.concatenate([one.label for one in judged.values()])
     per_machine = {
-        name: {**_figures(one.predicted, one.label), "model": one.model.version, "source": one.model.source}
+        name: {
+            **_figures(one.predicted, one.label),
+            "model": one.model.version,
+            "source": one.model.source,
+            "reason": one.reason,
+        }
         for name, one in judged.items()
     }
     unlabelled = sorted(set(readings.machines) - set(judged))
@@ -99,12 +109,14 @@ def _judge(readings: Readings, index: int, split_ms: int, declared: Machine | No
     rows, at = _rows(readings, mine), readings.at_ms[mine]
     machine = declared or Machine(id="machine", name=readings.machines[index], every=_period(at[at < split_ms]))
     silence = round(SILENCE_FACTOR * machine.every * 1000)
-    model = resolve(machine, learn(rows, silence, split_ms))
+    learned = learn(rows, silence, split_ms, machine.rated_w)
+    model = resolve(machine, learned)
     moments, first = np.unique(at, return_index=True)
     label = _labels(readings.label[mine], first)
     predicted = predict(rows, model)
     tested = (moments >= split_ms) & (label != NO_STATE) & (label != UNKNOWN)
-    return Judged(predicted[tested], label[tested], model)
+    reason = learned.power[-1].reason if model.on_w is None else ""
+    return Judged(predicted[tested], label[tested], model, reason)
 
 
 def _labels(label: Codes, first: NDArray[np.intp]) -> Codes:
@@ -135,7 +147,8 @@ def _figures(predicted: Codes, label: Codes) -> dict[str, Any]:
     accuracy = float((said == true).mean())
     chance = float(said.mean() * true.mean() + (~said).mean() * (~true).mean())
     kappa = (accuracy - chance) / (1 - chance) if chance < 1 else None
-    return {"n": len(label), "accuracy": accuracy, "kappa": kappa, "confusion": _confusion(predicted, label)}
+    known, confusion = float((predicted != UNKNOWN).mean()), _confusion(predicted, label)
+    return {"n": len(label), "accuracy": accuracy, "kappa": kappa, "known": known, "confusion": confusion}
 
 
 def _confusion(predicted: Codes, label: Codes) -> dict[str, dict[str, int]]:

@@ -73,7 +73,13 @@ def states_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) ->
     """File name -> text of the report on ``evaluate states``."""
     every = {"all": found, **found["machines"]}
     rows = [
-        [name, str(one["n"]), _figure(one["accuracy"]), _figure(one["kappa"]), one.get("source", "")]
+        [
+            name,
+            str(one["n"]),
+            *(_figure(one[figure]) for figure in ("accuracy", "kappa", "known")),
+            one.get("source", ""),
+            one.get("reason", ""),
+        ]
         for name, one in every.items()
     ]
     said = sorted({state for row in found["confusion"].values() for state in row})
@@ -81,7 +87,7 @@ def states_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) ->
     text = [
         "# States inferred, against the labels",
         *_opening(source, [*notes, *found["notes"]]),
-        _table(["machine", "rows judged", "accuracy", "kappa", "thresholds"], rows),
+        _table(["machine", "rows judged", "accuracy", "kappa", "known", "thresholds", "no thresholds because"], rows),
         "Accuracy and Cohen's kappa judge PRODUCING against the rest.",
         "## Confusion",
         _table(["label", *said], confusion),

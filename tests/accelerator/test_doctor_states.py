@@ -8,7 +8,7 @@ import pytest
 
 from accelerator.doctor import conclusion, judge_machine
 from accelerator.doctor_states import WHY, not_inferable
-from analytics.power import PowerRule, Reason
+from analytics.power_rule import PowerRule, Reason
 from analytics.states import Learned
 from fleet.batch import MachineKey
 from fleet.network import Machine
@@ -44,6 +44,10 @@ def test_without_any_quantity_the_format_is_to_be_looked_at() -> None:
     found = not_inferable("zorn press", press(), newest(PowerRule(), power_max_w=None))
     assert found is not None
     assert "neither a state nor a counter" in found[0]
+    slow = newest(PowerRule(), power_max_w=None, model=asdict(Learned(counter_slow=True)))
+    still = newest(PowerRule(), power_max_w=None, model=asdict(Learned(counter_moves=False)))
+    told = [not_inferable("zorn press", press(), one) for one in (slow, still)]
+    assert [bool(one and words in one[0]) for one, words in zip(told, ("once an hour", "does not move"), strict=True)]
 
 
 @pytest.mark.parametrize("basis", ["state", "counter", None])

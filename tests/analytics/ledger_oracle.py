@@ -4,7 +4,7 @@ import itertools
 import math
 from dataclasses import dataclass, field
 
-from analytics.power import PowerRule
+from analytics.power_rule import PowerRule
 from analytics.states import StateModel
 from fleet.states import NO_STATE, OFF, PRODUCING, STANDBY, UNKNOWN
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from analytics.carry import parse, reopened
 from analytics.ledger import fold
-from analytics.power import PowerRule
+from analytics.power_rule import PowerRule
 from analytics.states import StateModel
 from fleet.batch import NO_INT, MachineKey, Rows, empty_rows
 from fleet.records import HourBucket

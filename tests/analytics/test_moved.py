@@ -102,11 +102,11 @@ def test_what_was_learned_before_a_move_stands_when_its_weeks_are_gone() -> None
 def test_the_owners_marks_hold_until_the_levels_have_moved_away_from_them() -> None:
     learned = learn(rows(AT, WATTS), 900_000, MONDAY + 12 * WEEK)
 
-    def marked(day: int, working: float = 8000.0) -> StateModel:
+    def marked(day: int, working: float) -> StateModel:
         at = datetime(2026, 3, day, 8, tzinfo=UTC)
         return resolve(machine(calibration={"working_w": working, "standby_w": working / 12, "at": at}), learned)
 
-    old = marked(10)
+    old = marked(10, 12_000.0)
     assert [rule.source for rule in old.before] == ["calibration"]
     assert old.source == "modes"
     assert [rule.source for rule in marked(10, 2400.0).before] == []

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.power import Counted, PowerRule, infer
+from analytics.fitted import Counted
+from analytics.power import infer
+from analytics.power_rule import PowerRule
 from analytics.samples import Floats, Ints
 
 START = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)

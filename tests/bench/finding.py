@@ -122,7 +122,9 @@ async def others(session: Session, keys: list[MachineKey], rate: int) -> None:
 async def measure(options: argparse.Namespace, url: str, token: str, folder: Path) -> dict[str, Any]:
     """Milliseconds from reading to finding, and what the worker's catching up took."""
     keys = keys_of(options)
-    machines = [f'id = "machine-{number}"\nname = "machine {number}"\nevery = 600' for number in range(options.machines)]
+    machines = [
+        f'id = "machine-{number}"\nname = "machine {number}"\nevery = 600' for number in range(options.machines)
+    ]
     write_fleet(folder / "fleet", **{f"member-{number}": machines for number in range(options.members)})
     await fill(url, token, keys, options.weeks)
     async with AsyncExitStack() as stack:
