@@ -13,7 +13,7 @@ class Relay:
     """A relay of one member.
 
     Attributes:
-        address: of the network's broker, with the relay's own login there.
+        address: of the network's broker, with the relay's own login there, or its certificate.
         listen: port and address that the plant's devices connect to.
         folder: where the relay keeps what waits; its own, on a disk.
         passwords: password file of the plant's devices, or "" where anybody who reaches the listener may send.
@@ -39,12 +39,15 @@ class Relay:
             shown = "***" if name == "password" else repr(value)
             if value != value.strip() or not value.isprintable():
                 raise ValueError(f"{name} = {shown}: no line breaks, and no spaces at its ends")
-        if not (self.address.user and secret):
+        if self.address.cert_file is not None:
+            if not self.address.tls:
+                raise ValueError("a certificate needs TLS: mqtts://HOST:8884")
+        elif not (self.address.user and secret):
             raise ValueError("the broker's address needs the relay's login: mqtts://USER:PASSWORD@HOST:8883")
 
 
 def configuration(relay: Relay) -> str:
-    """The whole ``mosquitto.conf`` of a relay, for Mosquitto 2.0; it holds the relay's password."""
+    """The whole ``mosquitto.conf`` of a relay, for Mosquitto 2.0; it holds the relay's password, if it has one."""
     address = relay.address
     host = f"[{address.host}]" if ":" in address.host else address.host
     topics = "".join(f"topic {topic.format(member=relay.member)} out 1\n" for topic in MEMBERS_TOPICS)
@@ -53,11 +56,13 @@ def configuration(relay: Relay) -> str:
     tls = f"bridge_cafile {address.ca_file or '/etc/ssl/certs/ca-certificates.crt'}\n" if address.tls else ""
     if address.cert_file:
         tls += f"bridge_certfile {address.cert_file}\nbridge_keyfile {address.key_file or address.cert_file}\n"
+    login = f"remote_username {address.user}\nremote_password {address.password}\n" if address.password else ""
+    secret = "It holds a password: keep it" if login else "Keep it, and the key that it names,"
     doors = f"allow_anonymous false\npassword_file {relay.passwords}\n" if relay.passwords else "allow_anonymous true\n"
     user = f"user {relay.user}\n" if relay.user else ""
     return f"""\
 # Relay of member {relay.member}: keeps what the plant's devices send while the network's broker is out of reach.
-# It holds a password: keep it readable by Mosquitto alone. Each device of the plant gets a login of the relay's own:
+# {secret} readable by Mosquitto alone. Each device of the plant gets a login of the relay's own:
 #   mosquitto_passwd -c {relay.passwords or "FILE"} DEVICE        (-c the first time only)
 # Devices publish below m/{relay.member}/ as they would at the network's broker; but for Shelly of the first generation
 # (shellies/), nothing else leaves the plant.
@@ -79,10 +84,8 @@ max_inflight_messages 100
 connection {relay.member}-relay
 address {host}:{address.port}
 bridge_protocol_version mqttv50
-remote_clientid {address.user}
-remote_username {address.user}
-remote_password {address.password}
-{tls}cleansession false
+remote_clientid {address.user or f"{relay.member}.relay"}
+{login}{tls}cleansession false
 {topics}start_type automatic
 restart_timeout 1 30
 keepalive_interval 30

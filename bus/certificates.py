@@ -81,9 +81,8 @@ def add_device(folder: Path, member: str, device: str, days: int = DAYS) -> Issu
             raise logins.LoginRefused(f"{name} exists; remove it first to give it another certificate")
         authority = _authority(folder)
         with tempfile.TemporaryDirectory(dir=authority) as place:
-            made = _issue(folder, Path(place), name, days)
-        logins.write(folder, users)
-        _write_revoked(folder)
+            made, line = _issue(folder, Path(place), name, days)
+        _commit(folder, logins.register(folder).read_text() + line, users)
     return made
 
 
@@ -137,10 +136,21 @@ def remove_device(folder: Path, member: str, device: str) -> str:
             line.replace("V\t", "R\t", 1).replace("\t\t", f"\t{stamp}\t", 1) if _is_of(line, name) else line
             for line in register.read_text().splitlines()
         ]
-        logins.replace(register, "".join(f"{line}\n" for line in lines))
-        logins.write(folder, logins.read(folder))
-        _write_revoked(folder)
+        _commit(folder, "".join(f"{line}\n" for line in lines), logins.read(folder))
     return name
+
+
+def _commit(folder: Path, register: str, users: dict[str, str]) -> None:
+    """Put the register and the files of the broker that follow from it in force: all of them, or none.
+
+    What can fail by itself, ``openssl``, has its say before any file is touched. The revocations come first: whatever
+    happens next, who was taken back stays outside.
+    """
+    kept = logins.register(folder)
+    names = (*users, *logins.certified_in(register))
+    logins.replace_all(
+        {folder / REVOKED: _revoked(folder, register), kept: register, folder / "acl": logins.rules(names)}
+    )
 
 
 def _is_of(line: str, name: str) -> bool:
@@ -156,36 +166,40 @@ def _authority(folder: Path) -> Path:
     place.mkdir(mode=0o700, exist_ok=True)
     logins.own(place, folder)
     with tempfile.TemporaryDirectory(dir=place) as draft:
-        _openssl(Path(draft), folder, "req", "-x509", *_CURVE, "-days", str(_AUTHORITY_DAYS), "-extensions",
-                 "authority", "-subj", "/CN=devices of this network", "-keyout", "key", "-out", "crt")  # fmt: skip
+        _openssl(Path(draft), logins.register(folder), "req", "-x509", *_CURVE, "-days", str(_AUTHORITY_DAYS),
+                 "-extensions", "authority", "-subj", "/CN=devices of this network", "-keyout", "key",
+                 "-out", "crt")  # fmt: skip
         logins.replace(logins.register(folder), "")
         logins.replace(folder / AUTHORITY, (Path(draft) / "crt").read_text())
         logins.replace(key, (Path(draft) / "key").read_text())
     return place
 
 
-def _issue(folder: Path, place: Path, name: str, days: int) -> Issued:
+def _issue(folder: Path, place: Path, name: str, days: int) -> tuple[Issued, str]:
+    """A certificate, and its line of the register, which is not written yet."""
     authority = logins.register(folder).parent
     serial = f"{secrets.randbits(120) | 1 << 119:030X}"
-    _openssl(place, folder, "req", "-new", *_CURVE, "-subj", f"/CN={name}", "-keyout", "key", "-out", "csr")
-    _openssl(place, folder, "x509", "-req", "-in", "csr", "-CA", str((folder / AUTHORITY).absolute()), "-CAkey",
+    register = logins.register(folder)
+    _openssl(place, register, "req", "-new", *_CURVE, "-subj", f"/CN={name}", "-keyout", "key", "-out", "csr")
+    _openssl(place, register, "x509", "-req", "-in", "csr", "-CA", str((folder / AUTHORITY).absolute()), "-CAkey",
              str((authority / "devices-ca.key").absolute()), "-set_serial", f"0x{serial}", "-days", str(days),
              "-sha256", "-extfile", "openssl.cnf", "-extensions", "device", "-out", "crt")  # fmt: skip
-    until = _openssl(place, folder, "x509", "-in", "crt", "-enddate", "-noout").strip().removeprefix("notAfter=")
+    until = _openssl(place, register, "x509", "-in", "crt", "-enddate", "-noout").strip().removeprefix("notAfter=")
     expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC)
-    register = logins.register(folder)
     line = f"V\t{_stamp(expires)}\t\t{serial}\tunknown\t/CN={name}\n"
-    logins.replace(register, register.read_text() + line)
-    return Issued(name, (place / "crt").read_text(), (place / "key").read_text(), expires)
+    return Issued(name, (place / "crt").read_text(), (place / "key").read_text(), expires), line
 
 
-def _write_revoked(folder: Path) -> None:
+def _revoked(folder: Path, register: str) -> str:
+    """The list of revoked certificates by this text of the register, signed by the authority."""
     authority = logins.register(folder).parent
     with tempfile.TemporaryDirectory(dir=authority) as place:
-        _openssl(Path(place), folder, "ca", "-gencrl", "-crldays", str(_AUTHORITY_DAYS), "-cert",
+        draft = Path(place) / "register"
+        draft.write_text(register)
+        _openssl(Path(place), draft, "ca", "-gencrl", "-crldays", str(_AUTHORITY_DAYS), "-cert",
                  str((folder / AUTHORITY).absolute()), "-keyfile", str((authority / "devices-ca.key").absolute()),
                  "-out", "crl")  # fmt: skip
-        logins.replace(folder / REVOKED, (Path(place) / "crl").read_text())
+        return (Path(place) / "crl").read_text()
 
 
 def _stamp(at: datetime) -> str:
@@ -193,12 +207,12 @@ def _stamp(at: datetime) -> str:
     return at.strftime("%y%m%d%H%M%SZ" if at.year < 2050 else "%Y%m%d%H%M%SZ")
 
 
-def _openssl(place: Path, folder: Path, command: str, *words: str) -> str:
-    """Run it in ``place``, with a configuration of our own."""
+def _openssl(place: Path, register: Path, command: str, *words: str) -> str:
+    """Run it in ``place``, with a configuration of our own that names this register."""
     program = shutil.which("openssl")
     if program is None:
         raise ToolMissing("certificates need the program openssl: apt install openssl")
-    (place / "openssl.cnf").write_text(_CONFIGURATION.format(register=logins.register(folder).absolute()))
+    (place / "openssl.cnf").write_text(_CONFIGURATION.format(register=register.absolute()))
     configured = () if command == "x509" else ("-config", "openssl.cnf")
     line = [program, command, *configured, *words]
     done = subprocess.run(line, cwd=place, capture_output=True, text=True, check=False)  # noqa: S603 - names are slugs

@@ -9,8 +9,8 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROGRAMS = {
@@ -51,6 +51,10 @@ class LoginRefused(ValueError):
     """The login cannot be made or removed: says which one, and why."""
 
 
+class TooManyLogins(LoginRefused):
+    """A member may not have more."""
+
+
 def login_of(member: str, device: str) -> str:
     """The login of a device.
 
@@ -63,10 +67,14 @@ def login_of(member: str, device: str) -> str:
     return name
 
 
-def add_device(folder: Path, member: str, device: str) -> tuple[str, str]:
+def add_device(folder: Path, member: str, device: str, most: int | None = None) -> tuple[str, str]:
     """Make the login of a device: its name, and its password of 160 random bits, which is kept nowhere.
 
+    Args:
+        most: of one member's logins; None sets no limit.
+
     Raises:
+        TooManyLogins: the member has as many already.
         LoginRefused: it exists, or its name is none.
         OSError: the files cannot be written.
     """
@@ -75,6 +83,8 @@ def add_device(folder: Path, member: str, device: str) -> tuple[str, str]:
         users = read(folder)
         if name in users or name in certified(folder):
             raise LoginRefused(f"{name} exists; remove it first to give it another password")
+        if most is not None and sum(one.startswith(f"{member}.") for one in devices(folder)) >= most:
+            raise TooManyLogins(f"{member} has {most} logins already; remove those that no device uses")
         write(folder, users | {name: hashed(password)})
     return name, password
 
@@ -108,7 +118,12 @@ def register(folder: Path) -> Path:
 def certified(folder: Path) -> list[str]:
     """Logins that show a certificate which was not revoked."""
     path = register(folder)
-    lines = path.read_text().splitlines() if path.exists() else []
+    return certified_in(path.read_text() if path.exists() else "")
+
+
+def certified_in(text: str) -> list[str]:
+    """The same, of the register's text."""
+    lines = text.splitlines()
     return sorted({line.rpartition("/CN=")[2] for line in lines if line.startswith("V\t")})
 
 
@@ -138,9 +153,9 @@ def read(folder: Path) -> dict[str, str]:
 
 
 def write(folder: Path, users: dict[str, str]) -> None:
-    """Both files, each replaced in one step; the broker reads them again at SIGHUP."""
-    replace(folder / "passwd", "".join(f"{name}:{value}\n" for name, value in sorted(users.items())))
-    replace(folder / "acl", rules((*users, *certified(folder))))
+    """Both files, or none; the broker reads them again at SIGHUP."""
+    passwords = "".join(f"{name}:{value}\n" for name, value in sorted(users.items()))
+    replace_all({folder / "passwd": passwords, folder / "acl": rules((*users, *certified(folder)))})
 
 
 def rules(users: Iterable[str]) -> str:
@@ -162,6 +177,30 @@ def _program(name: str) -> tuple[str, ...]:
     plain = COLLECTOR.sub("", name)
     own = name.removeprefix("health-")
     return tuple(rule.replace("health/ingest", f"health/{own}") for rule in PROGRAMS.get(plain, ()))
+
+
+def replace_all(files: Mapping[Path, str]) -> None:
+    """Put texts in place of files in this order; when one cannot be written, all are as they were.
+
+    Raises:
+        OSError: of the one that could not be written.
+    """
+    before = {path: path.read_text() if path.is_file() else None for path in files}
+    try:
+        for path, text in files.items():
+            replace(path, text)
+    except OSError:
+        for path, was in before.items():
+            with suppress(OSError):  # the disk that refused may refuse again: the first error is told
+                _put_back(path, was)
+        raise
+
+
+def _put_back(path: Path, text: str | None) -> None:
+    if text is None and path.is_file():
+        path.unlink()
+    elif text is not None and path.read_text() != text:
+        replace(path, text)
 
 
 def replace(path: Path, text: str) -> None:

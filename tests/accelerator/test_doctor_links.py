@@ -160,7 +160,6 @@ def walk_as_the_device(world: World) -> None:
     devices(world.state, "add", "ulm", "tour")
     text = (world.state / "mosquitto" / "secrets" / "acl").read_text().replace("write m/zorn", "write m/elsewhere")
     (world.state / "mosquitto" / "secrets" / "acl").write_text(text)
-    world.broker.reload()
     deadline = time.monotonic() + PATIENCE_S
     while "device's ACL" not in (found := world.doctor("--as-device", url.format(right))):
         assert time.monotonic() < deadline, found
@@ -172,7 +171,6 @@ def test_the_doctor_names_the_part_that_is_away(world: World) -> None:
     assert world.tells("wrong password of ours", world.doctor(password="wrong")).startswith("credentials: ")
     said = dict(line.split(" ", 1) for line in devices(world.state, "add", "zorn", "second").stdout.splitlines())
     world.broker.passwords[said["login"]] = said["password"]
-    world.broker.reload()
     deadline = time.monotonic() + PATIENCE_S
     while not (rights := world.doctor(login="zorn.second")).startswith("ACL: "):  # until the broker knows it
         assert time.monotonic() < deadline, rights

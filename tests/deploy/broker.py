@@ -1,7 +1,7 @@
 """The deployed broker on a free port, and a client that proves delivery and its absence without waiting for a clock."""
 
 import os
-import signal
+import re
 import ssl
 import threading
 from pathlib import Path
@@ -17,9 +17,9 @@ PATIENCE_S = 20.0
 
 
 class DeployedBroker(Server):
-    """deploy/mosquitto/mosquitto.conf itself; only its port and its folders are those of the test."""
+    """deploy/mosquitto/mosquitto.conf itself, started as deployed; only its port and folders are those of the test."""
 
-    def __init__(self, program: str, state: Path, passwords: dict[str, str]) -> None:
+    def __init__(self, program: str, state: Path, passwords: dict[str, str], **settings: str) -> None:
         port = free_port()
         self.tls_port = free_port()
         self.state = state
@@ -27,14 +27,23 @@ class DeployedBroker(Server):
         text = (ROOT / "deploy" / "mosquitto" / "mosquitto.conf").read_text()
         assert text.count("listener 1883 127.0.0.1\n") == 1
         text = text.replace("listener 1883 ", f"listener {port} ").replace("/mosquitto/", f"{state}/mosquitto/")
+        for name, value in settings.items():
+            text, count = re.subn(rf"(?m)^{name} .*$", f"{name} {value}", text)
+            assert count == 1, name
         config = state / "test.conf"
         config.write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
-        super().__init__([program, "-c", str(config)], port, state / "mosquitto.log")
+        runner, secrets = ROOT / "deploy" / "mosquitto" / "run", state / "mosquitto" / "secrets"
+        super().__init__(["sh", str(runner), str(config), str(secrets), program], port, state / "mosquitto.log")
 
-    def reload(self) -> None:
-        """SIGHUP: read passwords and rules again."""
+    def signal(self, number: int) -> None:
+        """Send a signal to the broker itself."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGHUP)
+        self._process.send_signal(number)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
 
     def client(self, login: str, **more: Any) -> "Probe":
         """A connected client of this login."""
@@ -69,6 +78,7 @@ class Probe:
         self._answered = threading.Condition()
         self._welcome: Any = None
         self._acks: dict[int | None, Any] = {}
+        self._ended = False
         if login is not None:
             self.client.username_pw_set(login, password)
         if will is not None:
@@ -77,6 +87,7 @@ class Probe:
             self.client.tls_set_context(tls)
         self.client.on_connect = self._on_connect
         self.client.on_message = self._on_message
+        self.client.on_disconnect = lambda *_: self._end_heard()
         self.client.on_publish = lambda _c, _u, mid, code, _p: self._answer(mid, code)
         self.client.on_subscribe = lambda _c, _u, mid, codes, _p: self._answer(mid, codes)
         self.client.connect("127.0.0.1", port, **connect)
@@ -92,16 +103,23 @@ class Probe:
         """Publish at QoS 1; the reason code of the PUBACK."""
         return self._wait(self.client.publish(topic, payload, qos=1, retain=retain).mid)
 
+    def acknowledged(self, mid: int) -> bool:
+        """Whether a message was acknowledged; False as soon as the broker ended the connection instead."""
+        with self._answered:
+            came = self._answered.wait_for(lambda: mid in self._acks or self._ended, PATIENCE_S)
+            assert came, "neither acknowledged nor ended"
+            return mid in self._acks
+
     def subscribe(self, *filters: str) -> Any:
         """Subscribe at QoS 1; the reason codes of the SUBACK. Whatever was delivered before has been heard by then."""
         return self._wait(
             self.client.subscribe([(one, 1) for one in filters] if len(filters) > 1 else filters[0], 1)[1]
         )
 
-    def until(self, topic: str) -> list[str]:
+    def until(self, topic: str, patience_s: float = PATIENCE_S) -> list[str]:
         """Wait for a message on the topic; all topics heard up to then."""
         with self._answered:
-            heard = self._answered.wait_for(lambda: any(one == topic for one, _ in self.heard), PATIENCE_S)
+            heard = self._answered.wait_for(lambda: any(one == topic for one, _ in self.heard), patience_s)
             assert heard, f"nothing on {topic}; heard {self.heard}"
             return [one for one, _ in self.heard]
 
@@ -137,6 +155,11 @@ class Probe:
     def _on_connect(self, _client: Client, _data: object, _flags: object, code: Any, _more: object) -> None:
         with self._answered:
             self._welcome = code
+            self._answered.notify_all()
+
+    def _end_heard(self) -> None:
+        with self._answered:
+            self._ended = True
             self._answered.notify_all()
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:

@@ -1,6 +1,7 @@
 """The state folder as deploy/secrets makes it, and the real servers on the files of deploy/."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.broker import DeployedBroker
-from tests.servers import InfluxServer, find_influxd, find_mosquitto
+from tests.deploy.door import Door
+from tests.servers import InfluxServer, find_influxd, find_mosquitto, free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,3 +64,29 @@ def fresh_influxd(tmp_path: Path) -> Iterator[InfluxServer]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def door(state: Path, tmp_path: Path) -> Iterator[Door]:
+    program = find_mosquitto()
+    if program is None or shutil.which("openssl") is None:
+        pytest.skip("mosquitto or openssl is not installed; apt install mosquitto openssl")
+    place, keys = state / "mosquitto" / "secrets", tmp_path / "keys"
+    keys.mkdir()
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=IP:127.0.0.1", "-keyout", place / "server.key", "-out", place / "server.crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    first = devices(state, "certificate", "dupont", "premier", str(tmp_path))
+    assert first.returncode == 0, first.stderr
+    port = free_port()
+    example = (ROOT / "deploy" / "mosquitto" / "certificates.conf.example").read_text()
+    assert example.count("listener 8884\n") == 1
+    text = example.replace("listener 8884", f"listener {port} 127.0.0.1").replace("/mosquitto/secrets", str(place))
+    (state / "mosquitto" / "conf.d" / "certificates.conf").write_text(text)
+    said = dict(line.split(" ", 1) for line in devices(state, "add", "ulm", "tour").stdout.splitlines())
+    broker = DeployedBroker(program, state, {said["login"]: said["password"]})
+    broker.start()
+    yield Door(broker, port, keys)
+    broker.kill()

@@ -1,11 +1,6 @@
 """Devices that show a certificate, against the deployed broker: judged by what is delivered, and to whom."""
 
-import shutil
-import socket
-import ssl
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,77 +11,11 @@ from accelerator.doctor_broker import device_steps
 from bus import certificates, logins
 from bus.address import BrokerAddress
 from tests.accelerator.cli import MEMBER, answer, network, resilian
-from tests.deploy.broker import ROOT, DeployedBroker, Probe
 from tests.deploy.conftest import devices, secrets
-from tests.servers import find_mosquitto, free_port
+from tests.deploy.door import Door
 
 pytestmark = pytest.mark.mosquitto
-CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x"
 FOREIGN = ("m/ulm/tour/reading", "m/x", "net/v1/command/ingest", "net/v1/health/ingest", "spBv1.0/ulm/DDATA/n/d", "#")
-
-
-class Door:
-    """The broker with its listener for certificates, and the folder that its devices' keys are written to."""
-
-    def __init__(self, broker: DeployedBroker, port: int, keys: Path) -> None:
-        self.broker, self.port, self.keys = broker, port, keys
-        self.folder = broker.state / "mosquitto" / "secrets"
-
-    def issue(self, member: str, device: str, days: int = certificates.DAYS) -> ssl.SSLContext:
-        """A new certificate as its device holds it."""
-        made = certificates.add_device(self.folder, member, device, days)
-        place = self.keys / f"{len(list(self.keys.iterdir()))}"
-        place.mkdir()
-        return self.context(*certificates.write(made, place))
-
-    def context(self, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
-        trusted = ssl.create_default_context(cafile=str(self.folder / "server.crt"))
-        if certificate is not None:
-            trusted.load_cert_chain(certificate, key)
-        return trusted
-
-    def enter(self, context: ssl.SSLContext, **more: object) -> Probe:
-        """A client with this certificate, which sends the collector's login and client id beside it."""
-        password = self.broker.passwords["ingest"]
-        return Probe(self.port, "ingest", password, tls=context, client_id="resilian-ingest", **more)  # type: ignore[arg-type]  # passed on
-
-    def lets_in(self, context: ssl.SSLContext) -> bool:
-        """Whether a connection with this certificate is answered at all."""
-        try:
-            with (
-                socket.create_connection(("127.0.0.1", self.port), timeout=20) as plain,
-                context.wrap_socket(plain, server_hostname="127.0.0.1") as raw,
-            ):
-                raw.sendall(CONNECT)
-                return raw.recv(4)[:1] == b"\x20"
-        except (ssl.SSLError, ConnectionError):
-            return False
-
-
-@pytest.fixture
-def door(state: Path, tmp_path: Path) -> Iterator[Door]:
-    program = find_mosquitto()
-    if program is None or shutil.which("openssl") is None:
-        pytest.skip("mosquitto or openssl is not installed; apt install mosquitto openssl")
-    place, keys = state / "mosquitto" / "secrets", tmp_path / "keys"
-    keys.mkdir()
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=IP:127.0.0.1", "-keyout", place / "server.key", "-out", place / "server.crt"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    first = devices(state, "certificate", "dupont", "premier", str(tmp_path))
-    assert first.returncode == 0, first.stderr
-    port = free_port()
-    example = (ROOT / "deploy" / "mosquitto" / "certificates.conf.example").read_text()
-    assert example.count("listener 8884\n") == 1
-    text = example.replace("listener 8884", f"listener {port} 127.0.0.1").replace("/mosquitto/secrets", str(place))
-    (state / "mosquitto" / "conf.d" / "certificates.conf").write_text(text)
-    said = dict(line.split(" ", 1) for line in devices(state, "add", "ulm", "tour").stdout.splitlines())
-    broker = DeployedBroker(program, state, {said["login"]: said["password"]})
-    broker.start()
-    yield Door(broker, port, keys)
-    broker.kill()
 
 
 @pytest.mark.parametrize("v3", [False, True])
@@ -129,7 +58,6 @@ def test_a_certificate_taken_back_is_refused_and_stays_so_when_the_name_comes_ag
     assert door.lets_in(stolen)
     assert devices(door.broker.state, "remove", "dupont", "second").returncode == 0
     again = door.issue("dupont", "second")
-    door.broker.reload()
     deadline = time.monotonic() + 20
     while door.lets_in(stolen):
         assert time.monotonic() < deadline

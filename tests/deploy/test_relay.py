@@ -8,9 +8,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from accelerator.connecting_relay import Relay, configuration
+from bus import certificates
 from bus.address import BrokerAddress
 from tests.accelerator.cli import MEMBER, network, resilian
 from tests.deploy.broker import DeployedBroker, Probe
+from tests.deploy.door import Door
 from tests.servers import Server, find_mosquitto, free_port
 
 pytestmark = pytest.mark.mosquitto
@@ -19,9 +21,8 @@ pytestmark = pytest.mark.mosquitto
 class PlantRelay(Server):
     """A Mosquitto on the file that ``resilian member relay`` writes."""
 
-    def __init__(self, folder: Path, broker: DeployedBroker, login: str) -> None:
+    def __init__(self, folder: Path, address: BrokerAddress) -> None:
         port = free_port()
-        address = BrokerAddress("127.0.0.1", broker.port, login, broker.passwords[login])
         user = "root" if os.geteuid() == 0 else ""
         relay = Relay("dupont", address, f"{port} 127.0.0.1", f"{folder}/", "", user)
         config = folder / "relay.conf"
@@ -31,7 +32,8 @@ class PlantRelay(Server):
 
 @pytest.mark.parametrize("killed", ["stopped", "killed"])
 def test_an_outage_of_the_networks_broker_loses_nothing(broker: DeployedBroker, tmp_path: Path, killed: str) -> None:
-    relay = PlantRelay(tmp_path, broker, "dupont.automate")
+    login = "dupont.automate"
+    relay = PlantRelay(tmp_path, BrokerAddress("127.0.0.1", broker.port, login, broker.passwords[login]))
     relay.start()
     ingest = broker.client("ingest", clean_start=False, properties=_kept())
     ingest.subscribe("m/+/#", "spBv1.0/+/#")
@@ -84,3 +86,44 @@ def test_the_command_writes_the_file_with_a_login_of_its_own(state: Path, tmp_pa
     assert (broken.returncode, "line break" in broken.stderr, "p\nw" in broken.stderr) == (2, True, False)
     known = resilian("member", "relay", "zorn", "--broker", "mqtt://zorn.x:secret@h", data=tmp_path, **where)
     assert "remote_password secret" in known.stdout.splitlines()
+
+
+def test_the_command_gives_a_relay_a_certificate_of_its_own(state: Path, tmp_path: Path) -> None:
+    network(state / "fleet", MEMBER)
+    where, keys = {"RESILIAN_FLEET": str(state / "fleet")}, tmp_path / "keys"
+    keys.mkdir()
+    words = ("member", "relay", "zorn", "--broker", "mqtts://mqtt.example.org:8884", "--certificate", str(keys))
+    done = resilian(*words, data=tmp_path, **where)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    crt, key = certificates.paths_of(keys, "zorn.relay")
+    assert {f"bridge_certfile {crt}", f"bridge_keyfile {key}", "remote_clientid zorn.relay"} <= set(lines)
+    assert not [line for line in lines if line.startswith(("remote_username", "remote_password"))]
+    assert "user zorn.relay\ntopic write m/zorn/#\n" in (state / "mosquitto" / "secrets" / "acl").read_text()
+    plain = resilian(*words[:3], "--broker", "mqtt://h", "--certificate", str(keys), data=tmp_path, **where)
+    assert (plain.returncode, "a certificate needs TLS" in plain.stderr) == (2, True)
+    named = resilian(*words[:3], "--broker", f"mqtts://h:8884?cert={crt}&key={key}", data=tmp_path, **where)
+    assert f"bridge_certfile {crt}" in named.stdout.splitlines()
+
+
+def test_what_a_relay_with_a_certificate_is_sent_reaches_the_collector(door: Door, tmp_path: Path) -> None:
+    made = certificates.add_device(door.folder, "dupont", "relay")
+    crt, key = certificates.write(made, door.keys)
+    server = door.folder / "server.crt"
+    relay = PlantRelay(tmp_path, BrokerAddress.parse(f"mqtts://127.0.0.1:{door.port}?ca={server}&cert={crt}&key={key}"))
+    first = door.enter(door.context(crt, key))
+    while (
+        str(first.publish("m/dupont/relay/x")) == "Not authorized"
+    ):  # until the broker has read the new login's rights
+        pass
+    first.close()
+    ingest = door.broker.client("ingest")
+    ingest.subscribe("m/+/#")
+    relay.start()
+    plug = Probe(relay.port, None, None, client_id="plug", v3=True)
+    plug.publish("m/ulm/foreign")
+    plug.publish("m/dupont/plug/power", b"12.5")
+    assert ingest.until("m/dupont/plug/power") == ["m/dupont/plug/power"]
+    plug.close()
+    ingest.close()
+    relay.kill()

@@ -5,7 +5,6 @@ and commands that took, and how long, is printed; time is not judged.
 """
 
 import asyncio
-import contextlib
 import json
 import shutil
 import subprocess
@@ -17,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import aiohttp
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
@@ -121,15 +119,13 @@ class Hands:
         self.came.append(f"{what} after {self.clicks} clicks, {time.monotonic() - self.began:.1f} s")
 
 
-async def answers(url: str) -> None:
-    """Return when the gateway is ready: store and broker answer it."""
-    async with asyncio.timeout(PATIENCE_MS / 1000), aiohttp.ClientSession() as client:
-        for _ in iter(int, 1):
-            with contextlib.suppress(aiohttp.ClientConnectionError):
-                async with client.get(f"{url}/readyz") as answer:
-                    if answer.status == 200:
-                        return
-            await asyncio.sleep(0.1)
+def speak(broker: DeployedBroker) -> None:
+    """Return when every program has said at the broker that it lives: the gateway listens before it says so."""
+    ear = broker.client("operator")
+    ear.subscribe("net/v1/health/+")
+    for program in ("ingest", "analytics", "gateway"):
+        ear.until(f"net/v1/health/{program}", PATIENCE_MS / 1000)
+    ear.close()
 
 
 async def fields_of(page: Page) -> dict[str, str]:
@@ -147,7 +143,7 @@ async def connected(browser: Browser, server: Server, hands: Hands) -> None:
     page = await browser.new_page(locale="fr-FR")
     page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
-    await answers(server.url)
+    await asyncio.to_thread(speak, server.broker)
     hands.began = time.monotonic()
     await page.goto(f"{server.url}/connect")
     await hands.click(page.get_by_role("link", name="Peinture de la Zorn"))
@@ -157,7 +153,6 @@ async def connected(browser: Browser, server: Server, hands: Hands) -> None:
     await hands.click(page.get_by_role("button", name="Créer l’identifiant"))
     settings = await fields_of(page)
     hands.see("login and sheet")
-    server.broker.reload()  # the operator's command: docker compose kill -s HUP mosquitto
     with Plug(settings) as plug:
         await claimed(page, plug, hands)
 
@@ -174,13 +169,13 @@ async def claimed(page: Page, plug: Plug, hands: Hands) -> None:
     await expect(page.locator("[data-power-of]")).to_have_text("3,1\u202fkW")
     hands.see("live power")
     await expect(page.locator("#calibration .banner")).to_have_count(0)
-    await hands.click(page.get_by_role("button", name="au travail"))
-    await expect(page.locator(".claimed [data-state-text]")).to_have_text("travaille")
+    await hands.click(page.get_by_role("button", name="En production"))
+    await expect(page.locator(".claimed [data-state-text]")).to_have_text("en production")
     hands.see("live state")
     plug.power = 12
     await expect(page.locator("[data-power-of]")).to_have_text("12\u202fW")
-    await hands.click(page.get_by_role("button", name="en attente"))
-    await expect(page.locator(".claimed [data-state-text]")).to_have_text("ne travaille pas")
+    await hands.click(page.get_by_role("button", name="En attente, sous tension"))
+    await expect(page.locator(".claimed [data-state-text]")).to_have_text("pas en production")
     hands.see("state that changed")
 
 
@@ -197,5 +192,5 @@ async def test_a_plug_from_nothing_to_a_live_state(server: Server, capsys: pytes
     assert "working_w = 3120" in made
     assert (hands.clicks, hands.typed) == (7, 2)
     with capsys.disabled():
-        told = f"{hands.typed} fields typed, 1 command; {'; '.join(hands.came)}"
+        told = f"{hands.typed} fields typed, no command; {'; '.join(hands.came)}"
         print(f"\nconnecting a plug: {told}")  # noqa: T201 - the figures are what the test is looked at for
