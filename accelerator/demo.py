@@ -7,6 +7,7 @@ from pathlib import Path
 
 from accelerator import lifetime
 from accelerator.opening import make_folder
+from accelerator.places import DEMO
 from accelerator.problems import Missing
 from accelerator.programs import Parts, assembled, run_together
 from accelerator.settings import Settings
@@ -25,7 +26,7 @@ async def run_demo(
     """
     from simulators import network
 
-    folder = settings.data_dir / "demo" if own_folder else settings.data_dir
+    folder = settings.data_dir / DEMO if own_folder else settings.data_dir
     chosen = dataclasses.replace(settings, data_dir=folder, fleet=folder / "fleet", broker=None, store=None)
     _start_anew(chosen)
     network.write(chosen.fleet, seed=seed, now=now())

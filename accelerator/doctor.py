@@ -1,7 +1,8 @@
 """``resilian doctor``: walks the path of the data, from the registry to the store, and says where it ends."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,8 +12,10 @@ from accelerator.doctor_collectors import claim_steps, flood_steps
 from accelerator.doctor_health import collectors, health_of
 from accelerator.doctor_losses import losses_step
 from accelerator.doctor_machine import Step, judge_machine
+from accelerator.doctor_retained import retained_count, retained_steps
 from accelerator.doctor_spool import spool_step
 from accelerator.opening import broker_address
+from accelerator.places import running_demo
 from accelerator.printable import printable
 from accelerator.problems import Problem, Usage
 from accelerator.settings import Settings
@@ -22,6 +25,10 @@ from fleet.registry import Registry
 from fleet.topics import reading_topic
 
 __all__ = ["Step", "as_rows", "conclusion", "examine", "judge_machine"]
+_COMMANDS: Final = re.compile(
+    r"\bresilian (?:(?:machine|member|device|rejects|consent|ingest)(?: (?:add|feed|list|remove|retry|move|relay)\b)|"
+    r"(?:up|ingest|analytics|gateway|doctor|repush)\b)"
+)
 _STALE_MS: Final = 60_000
 """A program says every 15 seconds that it lives."""
 
@@ -47,6 +54,8 @@ async def examine(
     url = settings.broker or (running.broker if running else None)
     if url is None:
         todo = "start `resilian up`, or set RESILIAN_BROKER to your broker"
+        if (demo := running_demo(settings)) is not None:
+            todo += f"; for the demo that runs: resilian doctor --data {demo}"
         return [*steps, Step("broker", "wrong", "no broker is set and no `resilian up` runs on this data folder", todo)]
     found, heard = await walk(broker_address(url))
     steps += found
@@ -57,6 +66,8 @@ async def examine(
     steps += [_program_step(name, heard.retained, fleet) for name in (*collectors(heard.retained), "analytics")]
     for name in collectors(heard.retained):
         steps += spool_step(heard.retained, name) + losses_step(heard.retained, now_ms(), name)
+    if settings.broker is not None:  # the embedded broker tells no figures
+        steps += retained_steps(await retained_count(broker_address(url)), sum(1 for _ in fleet.machines()))
     steps += claim_steps(heard.retained, fleet.members) + flood_steps(heard.retained)
     try:
         newest = await jobs.execute("newest", settings, {"member": member})
@@ -64,13 +75,20 @@ async def examine(
         todo = "start the store, or correct RESILIAN_STORE and its token"
         return [*steps, Step("store", "wrong", str(problem), todo)]
     steps.append(Step("store", "ok", f"answers; {len(newest)} machines have readings"))
+    return steps + _machine_steps(fleet, (member, machine), newest, heard.retained)
+
+
+def _machine_steps(
+    fleet: Registry, wanted: tuple[str | None, str | None], newest: list[Mapping[str, Any]], retained: Mapping[str, Any]
+) -> list[Step]:
     readings = {MachineKey(row["member"], row["machine"]): row for row in newest}
+    found = []
     for owner_of, one in fleet.machines():
         key = MachineKey(owner_of.slug, one.id)
-        if member in (None, key.member) and machine in (None, key.machine):
+        if all(name in (None, own) for name, own in zip(wanted, key, strict=True)):
             local = now().astimezone(fleet.zone(key.member))
-            steps.append(judge_machine(key, one, readings.get(key), heard.retained, local))
-    return steps
+            found.append(judge_machine(key, one, readings.get(key), retained, local))
+    return found
 
 
 def _topic_of(fleet: Registry, member: str | None, machine: str | None) -> str:
@@ -116,6 +134,11 @@ def _program_step(name: str, retained: Mapping[str, Any], fleet: Registry) -> St
             name, "wrong", "runs with another registry than these files", "give both programs the same RESILIAN_FLEET"
         )
     return Step(name, "ok", "runs")
+
+
+def naming(steps: list[Step], given: str) -> list[Step]:
+    """The steps with the options that this command was given in every command that they name."""
+    return [replace(step, todo=_COMMANDS.sub(rf"\g<0>{given}", step.todo)) for step in steps] if given else steps
 
 
 def conclusion(steps: list[Step]) -> str:

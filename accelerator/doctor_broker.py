@@ -88,7 +88,9 @@ async def _refusal(address: BrokerAddress) -> OSError | None:
     return None
 
 
-async def listen_once(address: BrokerAddress) -> Heard:
+async def listen_once(
+    address: BrokerAddress, topics: tuple[str, ...] = _TOLD, patience_s: float = _PATIENCE_S
+) -> Heard:
     """What the programs' messages say that the broker retains: all once a message of our own came back (delivery, not
     SUBACK).
     """
@@ -103,11 +105,11 @@ async def listen_once(address: BrokerAddress) -> Heard:
                 heard.retained[delivery.topic] = _json(delivery.payload)
         session.acknowledge(burst)
 
-    session = _session(address, _TOLD, take)
+    session = _session(address, topics, take)
     stop = asyncio.Event()
     running = asyncio.create_task(session.run(stop))
     try:
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(patience_s):
             await session.wait_connected()
             heard.connected = True
             session.publish(probe, b"{}")

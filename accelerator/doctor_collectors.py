@@ -9,16 +9,18 @@ from fleet.topics import COLLECTOR
 
 
 def flood_steps(retained: Mapping[str, Any]) -> list[Step]:
-    """One step for each member that sends so much more than the others that its readings go apart."""
+    """One step for each member that floods: with readings, which go apart, or with what is refused or nobody's."""
     steps = []
     for name in collectors(retained):
         health = health_of(retained, name)
         for one in health.get("loud", []) if health.get("alive") else []:
-            detail = (
-                f"{one['member']} floods {name}: {one['rate']:g} messages a second, {one['share']:.0%} of all; its "
-                f"readings go apart ({one['waiting']} wait), so that the others do not wait"
-            )
+            detail = f"{one['member']} floods {name}: {one['rate']:g} messages a second, {one['share']:.0%} of all; "
             todo = f"find the device of {one['member']} that publishes too often, and correct its interval"
+            if one.get("apart", True):
+                detail += f"its readings go apart ({one['waiting']} wait), so that the others do not wait"
+            else:
+                detail += "they are refused or belong to no machine, and go among the others' messages, which wait"
+                todo += f", or what it sends: resilian rejects list --member {one['member']} --unclaimed shows it"
             steps.append(Step("flood", "wrong", detail, todo))
     return steps
 

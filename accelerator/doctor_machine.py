@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
 from accelerator.doctor_health import collectors, health_of
@@ -12,7 +11,7 @@ from accelerator.doctor_states import not_inferable
 from fleet.batch import MachineKey
 from fleet.network import Machine
 from fleet.plausible import doubt
-from fleet.topics import matches, reading_topic
+from fleet.topics import matches, nearest, reading_topic
 
 Status = Literal["ok", "wrong", "unknown"]
 _CLOCK_TOLERANCE_S: Final = 300.0
@@ -109,14 +108,14 @@ def _silent(name: str, key: MachineKey, topics: list[str], age_s: float | None, 
     devices = unclaimed.get("devices", []) if isinstance(unclaimed, dict) else []
     since = "has never sent anything" if age_s is None else f"is silent for {span(age_s)}"
     if devices:
-        nearest = max(devices, key=lambda device: SequenceMatcher(None, device["topic"], topics[0]).ratio())
-        guess = nearest.get("guess") or {}
-        take = f"--topic {guess.get('topic') or nearest['topic']} --format {guess.get('format') or 'NAME'}"
+        likest = nearest(topics[0], [device["topic"] for device in devices])
+        guess = next(device for device in devices if device["topic"] == likest).get("guess") or {}
+        take = f"--topic {guess.get('topic') or likest} --format {guess.get('format') or 'NAME'}"
         todo = (
             f"if that is its device, correct the topic in the device, or take its topic: resilian machine feed "
             f"{' '.join(key)} {take}"
         )
-        detail = f"{since} on {topics[0]}, but {nearest['topic']} speaks and belongs to no machine"
+        detail = f"{since} on {topics[0]}, but {likest} speaks and belongs to no machine"
         return Step(name, "wrong", detail, todo)
     todo = (
         f"check the device's power, network, login and topic: it must publish to {topics[0]}; try its login with "

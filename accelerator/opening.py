@@ -20,8 +20,8 @@ _HANGS_S: Final = 5.0
 _NEXT: Final = "messages wait in the spool until it is back"
 
 
-def broker_address(url: str) -> BrokerAddress:
-    """The broker's address.
+def broker_address(url: str, named: str = "RESILIAN_BROKER") -> BrokerAddress:
+    """The broker's address, which ``named`` was given for.
 
     Raises:
         Usage: the URL is wrong; says what.
@@ -29,7 +29,7 @@ def broker_address(url: str) -> BrokerAddress:
     try:
         return BrokerAddress.parse(url)
     except ValueError as error:
-        raise Usage(f"RESILIAN_BROKER: {error}") from None
+        raise Usage(f"{named}: {error}") from None
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import structlog
@@ -22,6 +22,9 @@ from accelerator.problems import Found, Missing, Problem, Usage
 
 Job = Callable[[Mapping[str, Any]], Awaitable[Any]]
 _KINDS: dict[str, type[Problem]] = {kind.__name__: kind for kind in (Found, Usage, Missing)}
+
+
+RUN_FILE: Final = "run.json"
 
 
 @dataclass(frozen=True)

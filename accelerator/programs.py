@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -256,7 +257,7 @@ async def run_together(
             "analytics": analytics_part(parts),
             "gateway": gateway_part(parts, ready, demo=demo),
         }
-        announcing = asyncio.create_task(announce(ready_at))
+        announcing = asyncio.create_task(announce(ready_at, parts.settings.data_dir))
         try:
             await lifetime.run_parts(together, stop, for_seconds=for_seconds)
         finally:
@@ -264,7 +265,7 @@ async def run_together(
             await asyncio.wait({announcing})
 
 
-async def announce(ready: "asyncio.Future[str]") -> None:
+async def announce(ready: "asyncio.Future[str]", data: Path) -> None:
     """Print the URL once its first page answers; say so when it does not."""
     url = await ready
     try:
@@ -276,4 +277,4 @@ async def announce(ready: "asyncio.Future[str]") -> None:
     if status != 200:
         log.error("the first page answers with an error", url=url, status=status)
         return
-    print(f"resilian: {url}  (Ctrl-C ends it)", flush=True)  # noqa: T201 - the one line the user waits for
+    print(f"resilian: {url}  (data in {data}; Ctrl-C ends it)", flush=True)  # noqa: T201 - the one line the user waits for

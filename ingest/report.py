@@ -112,11 +112,13 @@ class Report:
         named = {*loud, *flooding({member: count / seconds for member, count in loads.items()})}
         named -= {member for member in named if 2 * backlogs[member] > loads[member]}
         self._floods = {member: (one, left - 1) for member, (one, left) in self._floods.items() if left > 1}
-        self._floods |= {one["member"]: (one, _BEATS_NAMED) for one in told if one["member"] in named}
+        for one in told:
+            if one["member"] in named:
+                self._floods[one["member"]] = {**one, "apart": one["member"] in loud}, _BEATS_NAMED
 
     @property
     def flooders(self) -> list[dict[str, Any]]:
-        """Member, rate and share of who floods, or did within the last minute."""
+        """Who floods, or did within the last minute: member, rate, share, and whether with readings, which go apart."""
         return [one for one, _ in self._floods.values()]
 
     def figures(

@@ -53,10 +53,10 @@ def ingest(
         str | None, typer.Option("--telegraf", help="Its program; default: the one on the path.")
     ] = None,
 ) -> None:
-    """CPU per message and messages a second of a collector, everything on; prints one JSON object.
+    """CPU per message and messages a second of a collector.
 
-    The broker is Mosquitto where it is installed, else the embedded one. Buckets that are made in an InfluxDB are
-    removed afterwards.
+    Everything on; prints one JSON object. The broker is Mosquitto where it is installed, else the embedded one. Buckets
+    that are made in an InfluxDB are removed afterwards.
 
     Example: resilian bench ingest --messages 200000 --members 30
     """

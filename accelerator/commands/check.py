@@ -1,26 +1,25 @@
 """``resilian settings`` and ``resilian doctor``."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from accelerator import logs, output
+from accelerator import logs, output, places
 from accelerator import settings as settings_module
+from accelerator.commands.options import Data, Fleet, Json
 from accelerator.opening import broker_address
 from accelerator.problems import Found
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _MARKS = {"ok": "ok", "wrong": "WRONG", "unknown": "?"}
 
 
-def show_settings(as_json: Json = False) -> None:
+def show_settings(fleet: Fleet = None, data: Data = None, as_json: Json = False) -> None:
     """Print the settings with their origin; secrets are masked.
 
     Example: resilian settings --json
     """
-    rows = settings_module.shown(settings_module.load())
+    rows = settings_module.shown(places.chosen(fleet, data))
     if as_json:
         output.emit_json(rows)
         return
@@ -30,8 +29,8 @@ def show_settings(as_json: Json = False) -> None:
 def doctor(
     member: Annotated[str | None, typer.Option("--member", help="Only this member's machines.")] = None,
     machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
-    fleet: Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Data folder of the running `up` or `demo`.")] = None,
+    fleet: Fleet = None,
+    data: Data = None,
     as_device: Annotated[
         str | None,
         typer.Option(
@@ -40,20 +39,21 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Walk the path of the data and say where it ends, why, and what to do. Exit 1 when something is wrong.
+    """Say where the path of the data ends, why, and what to do.
 
-    With --as-device it connects as the device does, which ends the device's own connection for that moment; a password
-    that the URL leaves out is asked for.
+    Walks it from the device to the store; exit 1 when something is wrong. With --as-device it connects as the device
+    does, which ends the device's own connection for that moment; a password that the URL leaves out is asked for.
 
     Example: resilian doctor --member zorn --machine cabine-1
     """
-    from accelerator.doctor import as_rows, conclusion, examine, further
+    from accelerator.doctor import as_rows, conclusion, examine, further, naming
     from accelerator.lifetime import run
 
-    chosen = settings_module.load(fleet=fleet, data_dir=data)
+    chosen = places.chosen(fleet, data)
     logs.configure("error")
     with output.progress("doctor"):
         steps = run(examine(chosen, member, machine, _with_password(as_device)))
+    steps = naming(steps, places.in_words(fleet, data))
     if as_json:
         output.emit_json({"steps": as_rows(steps), "conclusion": conclusion(steps)})
     else:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from accelerator import jobs, output, settings
-from accelerator.commands.devices import Fleet, Json, folder_of
+from accelerator import jobs, output
+from accelerator.commands.options import Data, Fleet, Json
 from accelerator.connecting_guess import Speaking, propose
+from accelerator.places import chosen, folder_of
 from accelerator.printable import printable
 from accelerator.problems import Found, Usage
 from fleet import claim, edit
@@ -29,16 +30,18 @@ def speaking(fleet: Path | None, data: Path | None, member: str | None) -> dict[
     from accelerator.connecting_unclaimed import unclaimed
     from accelerator.lifetime import run
 
-    return run(unclaimed(settings.load(fleet=fleet, data_dir=data), member))
+    return run(unclaimed(chosen(fleet, data), member))
 
 
 def machine_unclaimed(
     member: Annotated[str | None, typer.Option("--member", help="Only this member's.")] = None,
     fleet: Fleet = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Data folder of the collector.")] = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """List devices that speak but belong to no machine, with what they are taken for.
+    """List devices that speak but belong to no machine.
+
+    With what each is taken for, a score and the reason.
 
     Example: resilian machine unclaimed --member zorn
     """
@@ -66,7 +69,14 @@ def _row(member: str, device: Speaking) -> dict[str, Any]:
 
 
 def claimed(
-    member: str, topic: str | None, name: str | None, given: dict[str, Any], fleet: Path | None, *, yes: bool
+    member: str,
+    topic: str | None,
+    name: str | None,
+    given: dict[str, Any],
+    fleet: Path | None,
+    data: Path | None,
+    *,
+    yes: bool,
 ) -> dict[str, Any]:
     """Fields of a machine out of an unclaimed device; shows what is guessed, and asks once unless ``yes``.
 
@@ -74,10 +84,10 @@ def claimed(
         Usage: several devices speak and none is named.
         Found: none speaks, or nothing of its payload can be read.
     """
-    member_of = jobs.loaded(folder_of(fleet)).members.get(member)
+    member_of = jobs.loaded(folder_of(fleet, data)).members.get(member)
     if member_of is None:
         raise Usage(f"{member}: no such member; see `resilian member list`")
-    device, proposal = _chosen(member, speaking(fleet, None, member).get(member, []), topic)
+    device, proposal = _chosen(member, speaking(fleet, data, member).get(member, []), topic)
     try:
         fields = claim.proposed_fields(member_of, proposal, name, given)
     except ValueError as error:
@@ -137,12 +147,15 @@ def machine_feed(
         typer.Option("--clock-ahead", metavar="SECONDS", help="How far the device's clock is ahead; negative: behind."),
     ] = None,
     fleet: Fleet = None,
+    data: Data = None,
 ) -> None:
-    """Correct how a machine's messages are read; what is not given stays.
+    """Correct how a machine's messages are read.
+
+    What is not given stays.
 
     Example: resilian machine feed zorn cabine-1 --scale-w 1000
     """
-    folder, key = folder_of(fleet), MachineKey(member, machine)
+    folder, key = folder_of(fleet, data), MachineKey(member, machine)
     known = jobs.loaded(folder).machine(key)
     if known is None:
         raise Usage(f"{member}/{machine}: no such machine; see `resilian machine list`")
@@ -170,14 +183,16 @@ def machine_release(
     machine: Annotated[str, typer.Argument(metavar="MACHINE", help="Id of the machine.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     fleet: Fleet = None,
+    data: Data = None,
 ) -> None:
-    """Take a claim back: the machine goes, its device is unclaimed again from its next message on.
+    """Take a claim back: the device has no machine again.
 
-    Its calendar, marks, offer, consents and answers go with it; what is stored stays.
+    The machine goes, and its device is unclaimed from its next message on. Its calendar, marks, offer, consents and
+    answers go with it; what is stored stays.
 
     Example: resilian machine release zorn cabine-1
     """
-    folder, key = folder_of(fleet), MachineKey(member, machine)
+    folder, key = folder_of(fleet, data), MachineKey(member, machine)
     known = jobs.loaded(folder).machine(key)
     if known is None:
         raise Usage(f"{member}/{machine}: no such machine; see `resilian machine list`")

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from accelerator import jobs, logs, output, settings
+from accelerator import jobs, logs, output, places, settings
+from accelerator.commands.options import Data, Fleet, Json
 from accelerator.lifetime import run
 from accelerator.problems import Found, Missing, Usage
 from accelerator.waiting import until_derived
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StoreUrl = Annotated[str | None, typer.Option("--store", help="duckdb:///file or influxdb+http://host:port?org=NAME.")]
 
 _COLUMNS = {
@@ -37,7 +37,8 @@ def report(
         str | None, typer.Option("--from", metavar="TIME", help="ISO 8601; default 26 weeks back.")
     ] = None,
     to_time: Annotated[str | None, typer.Option("--to", metavar="TIME", help="ISO 8601; default now.")] = None,
-    fleet: Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")] = None,
+    fleet: Fleet = None,
+    data: Data = None,
     member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for readings still to be derived.")
@@ -45,11 +46,13 @@ def report(
     as_json: Json = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
-    """One row a machine: hours in each state, coverage, utilisation, shareable hours, idle energy, findings.
+    """One row a machine: hours, utilisation, findings.
+
+    Hours in each state, coverage, utilisation, shareable hours, idle energy, free windows, findings with their reasons.
 
     Example: resilian report --from 2026-09-01 --json
     """
-    chosen = settings.load(store=store, fleet=fleet)
+    chosen = places.chosen(fleet, data, store=store)
     logs.configure(chosen.log)
     span = {"from": _instant(from_time, "--from"), "to": _instant(to_time, "--to")}
     left, rows = run(_report(chosen, span, store, wait))
@@ -111,16 +114,20 @@ def export(
     member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
     machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
     file_format: Annotated[str | None, typer.Option("--format", help="parquet or csv, whatever the name says.")] = None,
+    fleet: Fleet = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Readings as Parquet or CSV, of the operator's own: what leaves a member needs that member's consent.
+    """Write readings to a Parquet or CSV file.
+
+    For the operator's own use: what leaves a member needs that member's consent.
 
     Example: resilian export november.parquet --from 2026-11-01 --member zorn
     """
     wanted = file_format or file.suffix.removeprefix(".")
     if wanted not in ("csv", "parquet"):
         raise Usage(f"{file}: the format is csv or parquet; name it by the file's ending or with --format")
-    chosen = settings.load(store=store)
+    chosen = places.chosen(fleet, data, store=store)
     arguments = {
         "path": str(file.absolute()),
         "format": wanted,
@@ -143,15 +150,19 @@ def verify_ledger(
         list[Path] | None,
         typer.Option("--rejects", help="Output of `resilian rejects list --json`, also --unclaimed; repeatable."),
     ] = None,
+    fleet: Fleet = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Check that every acknowledged message is in the store exactly once, as sent, or in the rejects. Exit 1 when not.
+    """Check that every acknowledged message was stored once.
+
+    As it was sent, or that it is in the rejects. Exit 1 when not.
 
     Example: resilian verify-ledger ledger.jsonl --store duckdb:///store.duckdb
     """
     if not ledger.exists():
         raise Missing(f"{ledger}: no such file")
-    chosen = settings.load(store=store)
+    chosen = places.chosen(fleet, data, store=store)
     arguments = {"ledger": str(ledger.absolute()), "rejects": [str(path.absolute()) for path in rejects or ()]}
     outcome = run(jobs.execute("verify-ledger", chosen, arguments, store_url=store))
     if as_json:

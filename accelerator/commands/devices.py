@@ -6,42 +6,34 @@ from typing import Annotated
 
 import typer
 
-from accelerator import jobs, output, owner, settings
+from accelerator import jobs, output
+from accelerator.commands.options import Data, Fleet, Json
 from accelerator.connecting_relay import Relay, configuration
+from accelerator.places import folder_of
 from accelerator.problems import Found, Missing, Usage
 from bus import certificates, logins
+from bus.address import BrokerAddress
 from fleet.families import CERTIFIED, FAMILIES, Device, sheet, sheet_with_certificate
 
 device_app = typer.Typer(name="device", help="Logins of devices at the broker.", no_args_is_help=True)
 
 MemberName = Annotated[str, typer.Argument(metavar="MEMBER", help="Slug of the member.")]
 DeviceName = Annotated[str, typer.Argument(metavar="DEVICE", help="Name of the device, a-z, 0-9 and hyphens.")]
-Fleet = Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Logins = Annotated[
     Path | None,
     typer.Option("--logins", help="Folder of the broker's passwd and acl; default mosquitto/secrets beside the fleet."),
 ]
 _SHOWS = {False: "password", True: "certificate"}
-_RELOAD = "the broker reads it after: docker compose kill -s HUP mosquitto"
+_RELOAD = "the broker of docker-compose.yml knows it within seconds; any other one reads its files at SIGHUP"
 
 
-def folder_of(fleet: Path | None) -> Path:
-    """The registry's folder: the one given, the running owner's, or that of the settings."""
-    chosen = settings.load(fleet=fleet)
-    running = owner.find(chosen.run_file)
-    if fleet is None and running is not None and chosen.origin["fleet"] == "default":
-        return Path(running.fleet)
-    return chosen.fleet
-
-
-def logins_folder(given: Path | None, fleet: Path | None) -> Path:
+def logins_folder(given: Path | None, fleet: Path | None, data: Path | None) -> Path:
     """The folder of the broker's password file and rules.
 
     Raises:
         Missing: it is not there.
     """
-    folder = given or folder_of(fleet).absolute().parent / "mosquitto" / "secrets"
+    folder = given or folder_of(fleet, data).absolute().parent / "mosquitto" / "secrets"
     if not folder.is_dir():
         raise Missing(f"{folder}: no broker's logins are kept there; run deploy/secrets, or name the folder: --logins")
     return folder
@@ -96,19 +88,20 @@ def _in_words(error: Exception) -> str:
 def device_add(
     member: MemberName,
     device: DeviceName,
+    broker: Annotated[str, typer.Option("--broker", help="Where the device connects to: mqtts://HOST:8883.")],
     family: Annotated[str, typer.Option("--family", help=f"One of {', '.join(FAMILIES)}.")] = "canonical",
-    broker: Annotated[
-        str | None, typer.Option("--broker", help="Where the device connects to: mqtts://HOST:8883.")
-    ] = None,
     certificate: Annotated[
         Path | None,
         typer.Option("--certificate", metavar="FOLDER", help="No password: write a certificate and its key there."),
     ] = None,
     folder: Logins = None,
     fleet: Fleet = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Make the login of a device, and say field by field what to type into it. Password or key are given this once.
+    """Make a device's login, and say what to type into it.
+
+    Field by field, for its family. Password or key are given this once.
 
     Example: resilian device add zorn cabine-1 --family tasmota --broker mqtts://mqtt.example.org
     """
@@ -116,13 +109,10 @@ def device_add(
 
     if family not in FAMILIES:
         raise Usage(f"--family {family}: one of {', '.join(FAMILIES)}")
-    url = broker or settings.load(fleet=fleet).broker
-    if url is None:
-        raise Usage("--broker: say where the device connects to, such as mqtts://mqtt.example.org:8883")
-    address = broker_address(url)
-    if member not in jobs.loaded(folder_of(fleet)).members:
+    address = broker_address(broker, "--broker")
+    if member not in jobs.loaded(folder_of(fleet, data)).members:
         raise Usage(f"{member}: no such member; see `resilian member list`")
-    place = logins_folder(folder, fleet)
+    place = logins_folder(folder, fleet, data)
     if certificate is None:
         login, password = new_login(place, member, device)
         found = sheet(family, Device(member, device, login, password, address.host, address.port, address.tls))
@@ -152,13 +142,14 @@ def device_list(
     member: Annotated[str | None, typer.Option("--member", help="Only this member's.")] = None,
     folder: Logins = None,
     fleet: Fleet = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """List the logins of devices; no password is kept anywhere.
 
     Example: resilian device list --member zorn
     """
-    place = logins_folder(folder, fleet)
+    place = logins_folder(folder, fleet, data)
     certified = set(logins.certified(place))
     pairs = (name.split(".", 1) for name in logins.devices(place))
     rows = [
@@ -174,12 +165,14 @@ def device_list(
 
 
 @device_app.command("remove")
-def device_remove(member: MemberName, device: DeviceName, folder: Logins = None, fleet: Fleet = None) -> None:
+def device_remove(
+    member: MemberName, device: DeviceName, folder: Logins = None, fleet: Fleet = None, data: Data = None
+) -> None:
     """Take a device's login away.
 
     Example: resilian device remove zorn cabine-1
     """
-    place = logins_folder(folder, fleet)
+    place = logins_folder(folder, fleet, data)
     try:
         name = certificates.remove_device(place, member, device)
     except logins.LoginRefused as error:
@@ -201,31 +194,51 @@ def member_relay(
     passwords: Annotated[
         str, typer.Option("--passwords", help="Password file of the plant's devices; '' lets anybody send.")
     ] = "/etc/mosquitto/resilian-devices",
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="FOLDER", help="No password: write its certificate and key there."),
+    ] = None,
     folder: Logins = None,
     fleet: Fleet = None,
+    data: Data = None,
 ) -> None:
-    """Write the Mosquitto file of a relay in a member's plant, which keeps its data through an outage.
+    """Write the Mosquitto file of a relay in a member's plant.
 
-    Without a login in the broker's address the relay gets its own, MEMBER.relay; its password is in that file alone.
+    The relay keeps what the plant's devices send through an outage. Without a login in the broker's address the relay
+    gets its own, MEMBER.relay; its password is in that file alone. With --certificate it shows a certificate instead,
+    at the broker's listener for these (8884); a certificate that exists is named in the address:
+    mqtts://HOST:8884?cert=FILE&key=FILE.
 
     Example: resilian member relay zorn --broker mqtts://mqtt.example.org > relay.conf
     """
     from accelerator.opening import broker_address
 
-    address = broker_address(broker)
-    if member not in jobs.loaded(folder_of(fleet)).members:
+    address = broker_address(broker, "--broker")
+    if member not in jobs.loaded(folder_of(fleet, data)).members:
         raise Usage(f"{member}: no such member; see `resilian member list`")
+    folders = keep if keep.endswith("/") else f"{keep}/"
+    makes = not (address.user or address.cert_file)
     try:
         # Whatever is wrong is found before a login is made.
-        known = address if address.user else replace(address, user=f"{member}.relay", password="-")  # noqa: S106 - a place holder
-        draft = Relay(member, known, listen, keep if keep.endswith("/") else f"{keep}/", passwords)
-        if not address.user:
-            login, password = new_login(logins_folder(folder, fleet), member, "relay")
-            typer.echo(f"login {login} made; {_RELOAD}", err=True)
-            draft = replace(draft, address=replace(address, user=login, password=password))
+        drafted = replace(address, user=f"{member}.relay", password="-", cert_file=certificate) if makes else address  # noqa: S106 - a place holder
+        draft = Relay(member, drafted, listen, folders, passwords)
+        if makes:
+            own = _relays_own(address, logins_folder(folder, fleet, data), member, certificate)
+            draft = replace(draft, address=own)
     except ValueError as error:
         raise Usage(str(error)) from None
     typer.echo(configuration(draft), nl=False)
+
+
+def _relays_own(address: BrokerAddress, folder: Path, member: str, certificate: Path | None) -> BrokerAddress:
+    """The address with a login that was made for the relay: a password, or a certificate in the folder given."""
+    if certificate is None:
+        login, password = new_login(folder, member, "relay")
+        typer.echo(f"login {login} made; {_RELOAD}", err=True)
+        return replace(address, user=login, password=password)
+    login, (shown, key) = new_certificate(folder, member, "relay", certificate)
+    typer.echo(f"login {login} made, {key} is kept nowhere else; {_RELOAD}", err=True)
+    return replace(address, cert_file=Path(shown).absolute(), key_file=Path(key).absolute())
 
 
 def register(root: typer.Typer, members: typer.Typer) -> None:

@@ -37,7 +37,9 @@ def availability(
     report: Report = None,
     as_json: Json = False,
 ) -> None:
-    """Rolling weekly back-test of P(free for the whole window), beside the baselines.
+    """Weekly back-test of P(free for the whole window).
+
+    Rolling, beside the baselines.
 
     Example: resilian evaluate availability intervals.csv --window 4h --lead 15min --state-known --json
     """
@@ -91,7 +93,9 @@ def flags(
     report: Report = None,
     as_json: Json = False,
 ) -> None:
-    """Flags at each week from history only, judged on the weeks after: precision, recall, insufficient evidence.
+    """Flags at each week, judged on the weeks after it.
+
+    From history only: precision, recall, insufficient evidence.
 
     Example: resilian evaluate flags intervals.csv --threshold 0.15
     """
@@ -137,7 +141,9 @@ def states(
     report: Report = None,
     as_json: Json = False,
 ) -> None:
-    """State inference against the labels of the file: accuracy, kappa, confusion, per machine.
+    """State inference against the labels of the file.
+
+    Accuracy, kappa, confusion, per machine.
 
     Example: resilian evaluate states readings.csv --test-from 2022-09-05
     """

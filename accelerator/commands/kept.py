@@ -4,13 +4,14 @@ import json
 import sqlite3
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from accelerator import output, owner, settings
+from accelerator import output, owner
+from accelerator.commands.options import Data, Fleet, Json
 from accelerator.lifetime import run
+from accelerator.places import chosen
 from accelerator.problems import Found, Missing, Usage
 from accelerator.settings import Settings
 from bus.client import BrokerAddress
@@ -20,7 +21,6 @@ from fleet.topics import COLLECTOR, COMMAND, HEALTH, collector_program
 rejects_app = typer.Typer(name="rejects", help="List refused messages, or try them again.", no_args_is_help=True)
 
 MemberOption = Annotated[str | None, typer.Option("--member", help="Only this member's.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _PATIENCE_S = 120.0
 CollectorOption = Annotated[
     str | None, typer.Option("--collector", help="Name of the collector; without it, the one that has none.")
@@ -35,11 +35,14 @@ def rejects_list(
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Batches that damage to the disk took, instead.")
     ] = False,
-    data: Annotated[Path | None, typer.Option("--data", help="Data folder of the collector.")] = None,
+    fleet: Fleet = None,
+    data: Data = None,
     collector: CollectorOption = None,
     as_json: Json = False,
 ) -> None:
-    """List what was refused: reason, field, value, rule, payload prefix and hash. Works beside a running collector.
+    """List what was refused, and why.
+
+    Reason, field, value, rule, the payload's beginning and its hash. Works beside a running collector.
 
     Example: resilian rejects list --member zorn
     """
@@ -47,7 +50,7 @@ def rejects_list(
 
     if quarantine and (member or unclaimed):
         raise Usage("--quarantine: a batch that cannot be read belongs to nobody; leave --member and --unclaimed out")
-    spool = settings.load(data_dir=data).data_dir / collector_program(collector) / "spool.sqlite"
+    spool = chosen(fleet, data).data_dir / collector_program(collector) / "spool.sqlite"
     kind: Literal["reject", "unclaimed"] = "unclaimed" if unclaimed else "reject"
     try:
         rows = quarantined(spool) if quarantine else listed(spool, kind=kind, member=member)
@@ -65,31 +68,51 @@ def rejects_list(
 
 
 @rejects_app.command("retry")
-def rejects_retry(member: MemberOption = None, collector: CollectorOption = None, as_json: Json = False) -> None:
-    """Decode refused messages again, after a profile or the registry was corrected; read what is in quarantine again.
+def rejects_retry(
+    member: MemberOption = None,
+    collector: CollectorOption = None,
+    fleet: Fleet = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Read refused messages again, after a correction.
+
+    Of a profile or of the registry; what is in quarantine is read again, too.
 
     Example: resilian rejects retry --member zorn
     """
     _obeyed(
-        {"do": "retry-rejects"} | ({"member": member} if member else {}), "messages tried again", collector, as_json
+        {"do": "retry-rejects"} | ({"member": member} if member else {}),
+        "messages tried again",
+        chosen(fleet, data),
+        collector,
+        as_json,
     )
 
 
 @rejects_app.command("dismiss")
-def rejects_dismiss(collector: CollectorOption = None, as_json: Json = False) -> None:
-    """Give up what is in quarantine, once you have seen what was lost and when; nothing else is touched.
+def rejects_dismiss(
+    collector: CollectorOption = None, fleet: Fleet = None, data: Data = None, as_json: Json = False
+) -> None:
+    """Give up what is in quarantine, once you have seen it.
+
+    `resilian rejects list --quarantine` says what was lost and when; nothing else is touched.
 
     Example: resilian rejects dismiss
     """
-    _obeyed({"do": "dismiss-quarantine"}, "readings given up", collector, as_json)
+    _obeyed({"do": "dismiss-quarantine"}, "readings given up", chosen(fleet, data), collector, as_json)
 
 
 def repush(
     since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="ISO 8601; default all kept.")] = None,
     collector: CollectorOption = None,
+    fleet: Fleet = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Send what the spool still keeps to the store again: for a store that lost what it had confirmed.
+    """Send what the spool still keeps to the store again.
+
+    For a store that lost what it had confirmed.
 
     Example: resilian repush --since 2026-11-23T06:00:00+01:00
     """
@@ -99,11 +122,11 @@ def repush(
             order["since"] = round(datetime.fromisoformat(since).timestamp() * 1000)
         except ValueError:
             raise Usage(f"--since {since}: an ISO 8601 time such as 2026-11-23T06:00:00+01:00") from None
-    _obeyed(order, "batches sent again", collector, as_json)
+    _obeyed(order, "batches sent again", chosen(fleet, data), collector, as_json)
 
 
-def _obeyed(order: dict[str, Any], what: str, collector: str | None, as_json: bool) -> None:
-    outcome = run(command(settings.load(), order, collector_program(collector)))
+def _obeyed(order: dict[str, Any], what: str, settings: Settings, collector: str | None, as_json: bool) -> None:
+    outcome = run(command(settings, order, collector_program(collector)))
     if "error" in outcome:
         raise Found(f"the collector could not: {outcome['error']}")
     if as_json:
@@ -112,7 +135,7 @@ def _obeyed(order: dict[str, Any], what: str, collector: str | None, as_json: bo
     typer.echo(f"{outcome['result']} {what}")
 
 
-async def command(chosen: Settings, order: dict[str, Any], program: str = COLLECTOR) -> dict[str, Any]:
+async def command(settings: Settings, order: dict[str, Any], program: str = COLLECTOR) -> dict[str, Any]:
     """Give a collector an order, and wait until its health says what it came to: ``last_command`` of it.
 
     Raises:
@@ -126,7 +149,7 @@ async def command(chosen: Settings, order: dict[str, Any], program: str = COLLEC
 
     try:
         found = await request(
-            _broker(chosen),
+            _broker(settings),
             COMMAND.format(program=program),
             json.dumps(order).encode(),
             answer=HEALTH.format(program=program),
@@ -139,11 +162,11 @@ async def command(chosen: Settings, order: dict[str, Any], program: str = COLLEC
     return outcome
 
 
-def _broker(chosen: Settings) -> BrokerAddress:
+def _broker(settings: Settings) -> BrokerAddress:
     from accelerator.opening import broker_address
 
-    running = owner.find(chosen.run_file)
-    url = chosen.broker or (running.broker if running else None)
+    running = owner.find(settings.run_file)
+    url = settings.broker or (running.broker if running else None)
     if url is None:
         raise Missing("no broker: set RESILIAN_BROKER=mqtt://host:port, or start `resilian up` first")
     return broker_address(url)

@@ -12,7 +12,9 @@ import typer
 
 from accelerator import jobs, output
 from accelerator.commands import claim, devices, findings
-from accelerator.commands.devices import Fleet, Json, MemberName, folder_of
+from accelerator.commands.devices import MemberName
+from accelerator.commands.options import Data, Fleet, Json
+from accelerator.places import folder_of
 from accelerator.problems import Found, Usage
 from fleet import edit
 from fleet.batch import MachineKey
@@ -51,6 +53,7 @@ def member_add(
     broker: Annotated[str | None, typer.Option("--broker", help="Where the relay connects to.")] = None,
     logins: devices.Logins = None,
     fleet: Fleet = None,
+    data: Data = None,
 ) -> None:
     """Add a member.
 
@@ -58,7 +61,7 @@ def member_add(
     """
     if relay != bool(broker):
         raise Usage("--relay and --broker go together: --relay --broker mqtts://HOST:8883")
-    folder = folder_of(fleet)
+    folder = folder_of(fleet, data, begins=True)
     jobs.ensure_network(folder)
     fields: dict[str, Any] = {
         "slug": slug or _slug(name),
@@ -69,7 +72,7 @@ def member_add(
         added = edit.add_member(folder, fields)
     typer.echo(f"member {added.slug} added; its devices publish below m/{added.slug}/", err=relay)
     if broker:
-        devices.member_relay(added.slug, broker, folder=logins, fleet=fleet)
+        devices.member_relay(added.slug, broker, folder=logins, fleet=fleet, data=data)
 
 
 def _slug(name: str) -> str:
@@ -80,12 +83,12 @@ def _slug(name: str) -> str:
 
 
 @member_app.command("list")
-def member_list(fleet: Fleet = None, as_json: Json = False) -> None:
+def member_list(fleet: Fleet = None, data: Data = None, as_json: Json = False) -> None:
     """List the members.
 
     Example: resilian member list --json
     """
-    members = jobs.loaded(folder_of(fleet)).members.values()
+    members = jobs.loaded(folder_of(fleet, data)).members.values()
     rows = [
         {"member": m.slug, "name": m.name, "commune": m.place.commune, "machines": len(m.machines)} for m in members
     ]
@@ -121,6 +124,7 @@ def machine_add(
         float | None, typer.Option("--every", help="Longest normal distance of two readings, seconds; 300.")
     ] = None,
     fleet: Fleet = None,
+    data: Data = None,
 ) -> None:
     """Add a machine; without --topic it publishes canonical JSON.
 
@@ -132,7 +136,7 @@ def machine_add(
     given: dict[str, Any] = {"id": machine_id, "trade": trade and trade.value, "every": every}
     if from_unclaimed:
         feed = {"format": wire_format, "channel": channel}
-        fields = claim.claimed(member, topic or found, name, given | feed, fleet, yes=yes)
+        fields = claim.claimed(member, topic or found, name, given | feed, fleet, data, yes=yes)
     else:
         fields = {"id": machine_id or _slug(name or ""), "name": name, "trade": "other", "every": 300.0}
         fields |= {key: value for key, value in given.items() if value is not None}
@@ -140,7 +144,7 @@ def machine_add(
             feed = {"topic": topic, "format": wire_format or "canonical", "channel": channel}
             fields["feeds"] = [{key: value for key, value in feed.items() if value}]
     with _editing():
-        make(folder_of(fleet), member, fields)
+        make(folder_of(fleet, data), member, fields)
     listens = fields["feeds"][0]["topic"] if "feeds" in fields else reading_topic(member, fields["id"])
     typer.echo(f"machine {member}/{fields['id']} added; listens on {listens}")
 
@@ -157,7 +161,7 @@ def _name_and_topic(words: list[str], from_unclaimed: bool) -> tuple[str | None,
 
 
 @machine_app.command("list")
-def machine_list(fleet: Fleet = None, as_json: Json = False) -> None:
+def machine_list(fleet: Fleet = None, data: Data = None, as_json: Json = False) -> None:
     """List the machines with their feeds.
 
     Example: resilian machine list
@@ -171,7 +175,7 @@ def machine_list(fleet: Fleet = None, as_json: Json = False) -> None:
             "every": x.every,
             "topics": [feed.topic for feed in x.feeds] or [reading_topic(m.slug, x.id)],
         }
-        for m, x in jobs.loaded(folder_of(fleet)).machines()
+        for m, x in jobs.loaded(folder_of(fleet, data)).machines()
     ]
     shown = rows if as_json else [{**row, "topics": ", ".join(row["topics"])} for row in rows]  # type: ignore[arg-type]  # a list of str
     columns = {"member": "member", "machine": "machine", "name": "name", "trade": "trade", "topics": "topics"}
@@ -186,8 +190,11 @@ def machine_calibrate(
     standby: Annotated[float | None, typer.Option("--standby", min=0, help="Watts while it stood ready.")] = None,
     working: Annotated[float | None, typer.Option("--working", min=0, help="Watts while it worked.")] = None,
     fleet: Fleet = None,
+    data: Data = None,
 ) -> None:
-    """Mark "off", "standby", "working" while standing at the machine; what is not given stays.
+    """Mark "off", "standby", "working", standing at the machine.
+
+    What is not given stays; a mark that contradicts another one is refused.
 
     Example: resilian machine calibrate zorn cabine-1 --off 4 --standby 310 --working 4200
     """
@@ -196,7 +203,7 @@ def machine_calibrate(
     if not given:
         raise Usage("give at least one of --off, --standby, --working, in watts")
     with _editing():
-        edit.calibrate(folder_of(fleet), MachineKey(member, machine), {**given, "at": now()})
+        edit.calibrate(folder_of(fleet, data), MachineKey(member, machine), {**given, "at": now()})
     typer.echo(
         f"machine {member}/{machine} calibrated: "
         + ", ".join(f"{k.removesuffix('_w')} {v:g} W" for k, v in given.items())
@@ -204,13 +211,16 @@ def machine_calibrate(
 
 
 @machine_app.command("confirm")
-def machine_confirm(member: MemberName, machine: MachineName, fleet: Fleet = None) -> None:
-    """The owner's word that the machine works: a fallen clamp and an idle machine look the same. Holds for 30 days.
+def machine_confirm(member: MemberName, machine: MachineName, fleet: Fleet = None, data: Data = None) -> None:
+    """Say that a machine that seems idle is in working order.
+
+    Holds for 30 days. Without production for three weeks nothing is concluded of a machine: it may be idle, or its
+    clamp may have fallen off, and both look the same. Its owner's word, given here, tells the two apart.
 
     Example: resilian machine confirm zorn cabine-1
     """
     with _editing():
-        edit.confirm_works(folder_of(fleet), MachineKey(member, machine), now())
+        edit.confirm_works(folder_of(fleet, data), MachineKey(member, machine), now())
     typer.echo(f"{member}/{machine} works, by its owner's word of {now().date()}")
 
 
@@ -224,8 +234,11 @@ def consent_set(
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="Last day, ISO 8601.")] = None,
     quantity: Annotated[list[str] | None, typer.Option("--quantity", help="Of a stream; repeat.")] = None,
     fleet: Fleet = None,
+    data: Data = None,
 ) -> None:
-    """Say what one recipient may see of one machine; `none` takes it back at once.
+    """Say what one recipient may see of one machine.
+
+    Level `none` takes it back at once.
 
     Example: resilian consent set zorn cabine-1 coordinator offers --until 2027-06-30
     """
@@ -241,7 +254,7 @@ def consent_set(
     if quantity:
         fields["quantities"] = quantity
     with _editing():
-        edit.set_consent(folder_of(fleet), member, fields)
+        edit.set_consent(folder_of(fleet, data), member, fields)
     typer.echo(f"{recipient} now has level {level.value} on {member}/{machine}" + (f" until {until}" if until else ""))
 
 
@@ -253,12 +266,12 @@ def _day(text: str) -> date:
 
 
 @consent_app.command("list")
-def consent_list(fleet: Fleet = None, as_json: Json = False) -> None:
+def consent_list(fleet: Fleet = None, data: Data = None, as_json: Json = False) -> None:
     """List the consents; what is not listed is level none.
 
     Example: resilian consent list --json
     """
-    members = jobs.loaded(folder_of(fleet)).members.values()
+    members = jobs.loaded(folder_of(fleet, data)).members.values()
     rows = [{"member": m.slug, **consent.model_dump(mode="json")} for m in members for consent in m.consents]
     columns = {name: name for name in ("member", "machine", "recipient", "level", "purpose", "since", "until")}
     _emit(rows, as_json, columns, "no consent: nothing is shown to anybody")

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from accelerator import jobs, logs, output, settings
+from accelerator.commands.options import Data, Fleet
+from accelerator.places import chosen
 from accelerator.problems import Found, Usage
 from accelerator.settings import Settings
 from fleet.topics import SLUG, collector_program
 
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port of the pages; 0 takes a free one.")]
-Fleet = Annotated[Path | None, typer.Option("--fleet", help="Folder of network.toml and members/.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder for the spool, the store and the rejects.")]
 Log = Annotated[str | None, typer.Option("--log", help="debug, info, warning or error.")]
 For = Annotated[float | None, typer.Option("--for", min=0.1, metavar="SECONDS", help="End by itself after that long.")]
 
@@ -29,10 +29,11 @@ def demo(
     weeks: Annotated[int, typer.Option("--weeks", min=0, max=52, help="Weeks of history.")] = 12,
     log: Log = None,
 ) -> None:
-    """Simulated network, broker, store, ingest, analytics and pages in one process, with nothing to set up.
+    """A whole simulated network in one process, to try it.
 
-    Thirty invented members with about 150 machines publish; twelve weeks of history travel through the same broker and
-    spool as the live readings. Prints the URL when the first page answers. Ctrl-C ends it.
+    Broker, store, ingest, analytics and pages, with nothing to set up: thirty invented members with about 150 machines
+    publish; twelve weeks of history travel through the same broker and spool as the live readings. Prints the URL when
+    the first page answers. Ctrl-C ends it.
 
     Example: resilian demo --port 8080
     """
@@ -44,9 +45,9 @@ def demo(
 
 
 def up(fleet: Fleet = None, data: Data = None, port: Port = None, for_seconds: For = None, log: Log = None) -> None:
-    """Ingest, analytics and pages in one process, for a real network.
+    """Ingest, analytics and pages for a real network.
 
-    Broker and store are those of RESILIAN_BROKER and RESILIAN_STORE, else embedded ones.
+    All in one process; broker and store are those of RESILIAN_BROKER and RESILIAN_STORE, else embedded ones.
 
     Example: resilian up --fleet ./fleet
     """
@@ -71,9 +72,10 @@ def ingest(
     ] = None,
     log: Log = None,
 ) -> None:
-    """The collector alone: every acknowledged message is in the store, or in the rejects with its reason.
+    """The collector alone: MQTT to the store without loss.
 
-    Several share the work: each has a name, and with it a session and a folder of its own, and its members.
+    Every acknowledged message is in the store, or in the rejects with its reason. Several share the work: each has a
+    name, and with it a session and a folder of its own, and its members.
 
     Example: RESILIAN_BROKER=mqtt://127.0.0.1 RESILIAN_STORE='influxdb+http://127.0.0.1:8086?org=x' resilian ingest
     """
@@ -101,11 +103,14 @@ def move(
     to: Annotated[
         str | None, typer.Option("--to", help="Name of the collector; without it, the one that has no name.")
     ] = None,
+    fleet: Fleet = None,
+    data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Move a member to another collector while it publishes: nothing is lost, nothing is stored twice.
+    """Move a member to another collector while it publishes.
 
-    The new collector must run. The old one may: it keeps what came before the move, and stores it when it runs again.
+    Nothing is lost, nothing is stored twice. The new collector must run. The old one may: it keeps what came before the
+    move, and stores it when it runs again.
 
     Example: resilian ingest move zorn --to north
     """
@@ -114,7 +119,7 @@ def move(
 
     _collector_name(to, "--to")
     program = collector_program(to)
-    outcome = run(command(settings.load(), {"do": "adopt", "member": member}, program))
+    outcome = run(command(chosen(fleet, data), {"do": "adopt", "member": member}, program))
     if "error" in outcome:
         raise Found(f"{program} could not: {outcome['error']}")
     if as_json:
@@ -129,7 +134,9 @@ def _collector_name(name: str | None, option: str) -> None:
 
 
 def analytics(fleet: Fleet = None, data: Data = None, log: Log = None) -> None:
-    """The analytics worker alone: readings to hours, findings and outlooks, woken by events.
+    """The analytics worker alone: hours, findings, outlooks.
+
+    It derives them from the readings, woken by events.
 
     Example: RESILIAN_BROKER=mqtt://127.0.0.1 RESILIAN_STORE='influxdb+http://127.0.0.1:8086?org=x' resilian analytics
     """

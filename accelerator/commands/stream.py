@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from accelerator import logs, output, owner, settings
+from accelerator import logs, output, owner, places
+from accelerator.commands.options import Data, Fleet
 from accelerator.durations import seconds
 from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
@@ -15,9 +16,8 @@ _REASONS = 5
 
 
 def simulate(
-    fleet: Annotated[
-        Path | None, typer.Option("--fleet", help="Folder of the network; made when it is not there.")
-    ] = None,
+    fleet: Fleet = None,
+    data: Data = None,
     truth: Annotated[Path | None, typer.Option("--truth", help="File for the ground truth, CSV.")] = None,
     for_seconds: Annotated[
         float | None, typer.Option("--for", min=0.1, metavar="SECONDS", help="End after that long.")
@@ -26,13 +26,15 @@ def simulate(
     speed: Annotated[float, typer.Option("--speed", min=0.1, max=1000, help="How much faster machines live.")] = 1.0,
     weeks: Annotated[int, typer.Option("--weeks", min=0, max=52, help="Weeks of history to publish first.")] = 0,
 ) -> None:
-    """Only the machines, towards the broker of RESILIAN_BROKER or of a running `up`; the ground truth goes to a file.
+    """Simulated machines alone, towards any broker.
+
+    The broker is that of RESILIAN_BROKER or of a running `up`; the ground truth goes to a file.
 
     Example: RESILIAN_BROKER=mqtt://127.0.0.1 resilian simulate --fleet ./fleet --truth truth.csv
     """
     from accelerator.lifetime import run
 
-    chosen = settings.load(fleet=fleet)
+    chosen = places.chosen(fleet, data)
     logs.configure(chosen.log)
     run(_simulate(chosen, truth=truth, for_seconds=for_seconds, seed=seed, speed=speed, history_weeks=weeks))
 
@@ -74,11 +76,14 @@ def replay(
     ] = "5min",
     ends_now: Annotated[bool, typer.Option("--ends-now", help="Move the recording so that it ends now.")] = False,
     timezone: Annotated[str, typer.Option("--timezone", help="Of times without an offset.")] = "UTC",
+    fleet: Fleet = None,
+    data: Data = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Publish a recording through the broker, under the recorded times; ends when the store has it all.
+    """Publish a recording through the broker.
 
-    Works with a running `up` or `demo`, or with the broker of RESILIAN_BROKER and a running `ingest`.
+    Under the recorded times; ends when the store has it all. Works with a running `up` or `demo`, or with the broker of
+    RESILIAN_BROKER and a running `ingest`.
 
     Example: resilian replay intervals.csv --member atelier --speed max
     """
@@ -86,7 +91,7 @@ def replay(
 
     if not file.exists():
         raise Missing(f"{file}: no such file")
-    chosen = settings.load()
+    chosen = places.chosen(fleet, data)
     logs.configure(chosen.log)
     outcome = run(
         _replay(

@@ -44,4 +44,8 @@ def test_the_flooder_is_named() -> None:
     assert (step.status, step.name) == ("wrong", "flood")
     assert step.detail.startswith("oak floods ingest: 1234.5 messages a second, 40% of all; its readings go apart (17 ")
     assert "oak" in step.todo
+    (step,) = flood_steps(said(ingest={"loud": [{**loud[0], "apart": False}]}))
+    assert "apart" not in step.detail
+    assert step.detail.endswith("refused or belong to no machine, and go among the others' messages, which wait")
+    assert "resilian rejects list --member oak" in step.todo
     assert flood_steps(said(ingest={})) == []

@@ -27,6 +27,7 @@ async def demo(folder: Path, *options: str) -> AsyncIterator[tuple[asyncio.subpr
         async with asyncio.timeout(60):
             line = (await process.stdout.readline()).decode()
         assert line.startswith("resilian: http://127.0.0.1:"), (folder.parent / "demo.log").read_text()
+        assert f"(data in {folder}; " in line
         yield process, line.split()[1].rstrip("/")
     finally:
         if process.returncode is None:
@@ -59,6 +60,7 @@ async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
                 if ingest.get("stored", 0) > 50_000 and analytics.get("findings", {}).get("judged", 0) > 100:
                     break
         assert "Réseau" in (await get(f"{url}/network")).decode()
+        await the_doctor_finds_it(tmp_path)
         assert (folder / "run.json").stat().st_mode & 0o777 == 0o600
         os.killpg(process.pid, signal.SIGTERM)  # as a terminal and a service manager do: the broker's process, too
         async with asyncio.timeout(30):
@@ -68,6 +70,20 @@ async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
     assert "Traceback" not in said
     assert "error" not in said.lower(), said
     assert "started again" not in said
+
+
+async def the_doctor_finds_it(data: Path) -> None:
+    """Without being told where: the demo lies in the data folder, and nothing else does."""
+    place = {**os.environ, "RESILIAN_DATA_DIR": str(data)}
+    doctor = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "accelerator.main", "doctor", cwd=ROOT, env=place,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, said = await doctor.communicate()
+    assert (
+        f"this is the running demo; name another place with --data or --fleet: --data {data / 'demo'}" in said.decode()
+    )
+    assert "what we publish is delivered" in out.decode()
 
 
 async def test_it_ends_by_itself_and_a_second_one_is_told_of_the_first(tmp_path: Path) -> None:

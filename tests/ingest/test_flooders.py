@@ -30,7 +30,7 @@ def test_who_went_apart_is_named_with_rate_and_share() -> None:
     sent(report, "ash", 3000)
     sent(report, "oak", 1000)
     beat(report, "ash")
-    assert report.flooders == [{"member": "ash", "rate": 1500.0, "share": 0.75}]
+    assert report.flooders == [{"member": "ash", "rate": 1500.0, "share": 0.75, "apart": True}]
 
 
 def test_what_is_refused_is_a_flood_too() -> None:
@@ -40,6 +40,7 @@ def test_what_is_refused_is_a_flood_too() -> None:
     report.kept(Work(rejects=[refused] * 2000))
     beat(report)
     assert names(report) == ["ash"]
+    assert report.flooders[0]["apart"] is False
 
 
 def test_a_backlog_is_none_and_readings_among_it_are() -> None:
