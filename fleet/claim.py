@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fleet import edit
+from fleet import edit, registry
 from fleet.batch import MachineKey
+from fleet.edit import EditRefused
 from fleet.network import Machine, Member
 from fleet.topics import slugify
 from fleet.trade_guess import TradeGuess
@@ -49,7 +50,7 @@ def proposed_fields(member: Member, found: Proposal, name: str | None, given: Ma
     shown = found.name.replace("-", " ").replace("_", " ")
     fields: dict[str, Any] = {
         "id": machine_id(found.name if name is None else name, [one.id for one in member.machines]),
-        "name": name or shown[:1].upper() + shown[1:],
+        "name": name or other_name(member.machines, shown[:1].upper() + shown[1:]),
         "trade": found.trade.trade.value,
         "every": found.every,
     } | {key: chosen[key] for key in ("id", "trade", "every", "rated_w") if key in chosen}
@@ -63,9 +64,15 @@ def claim(folder: Path, slug: str, fields: Mapping[str, Any]) -> Machine:
     """Write the machine into its member's file; what its device sent before becomes readings.
 
     Raises:
-        fleet.edit.EditRefused: a value breaks a rule; the file is as it was.
+        fleet.edit.EditRefused: a value breaks a rule, or a machine of the member has this name; the file is as it was.
         OSError: the disk refuses.
     """
+    machines, name = _machines(folder, slug), str(fields.get("name", ""))
+    if (known := named(machines, name)) is not None:
+        offered = other_name(machines, name)
+        raise EditRefused(
+            "name", repr(name), f"{slug} has {known.id!r} of this name already: take {offered!r}, or another"
+        )
     return edit.add_machine(folder, slug, fields).machines[-1]
 
 
@@ -78,6 +85,33 @@ def release(folder: Path, key: MachineKey) -> None:
         OSError: the disk refuses.
     """
     edit.remove_machine(folder, key)
+
+
+def named(machines: Sequence[Machine], name: str) -> Machine | None:
+    """The machine that people would take for one of this name: capitals, accents, spaces and hyphens aside."""
+    return next((one for one in machines if _plain(one.name) == _plain(name)), None)
+
+
+def other_name(machines: Sequence[Machine], name: str) -> str:
+    """The name if it is free, else the next one of its kind: ``Cabine 1 (2)``."""
+    numbered = (f"{name[:190]} ({number})" for number in range(2, len(machines) + 3))
+    return next(one for one in (name, *numbered) if named(machines, one) is None)
+
+
+def _machines(folder: Path, slug: str) -> Sequence[Machine]:
+    """Those that the member has already; what is wrong with the folder or the file is for the edit to say."""
+    try:
+        member = registry.load(folder).members.get(slug)
+    except registry.RegistryMissing:
+        return ()
+    return () if member is None else member.machines
+
+
+def _plain(name: str) -> str:
+    try:
+        return slugify(name)
+    except ValueError:
+        return name.casefold()
 
 
 def usual_interval(first_ms: int, last_ms: int, messages: int) -> int:

@@ -17,6 +17,7 @@ from fleet import files
 from fleet.batch import MachineKey
 from fleet.checks import RegistryProblem, parse_member, parse_network
 from fleet.network import Answer, Calibration, Consent, Feed, Machine, Member, Network, Offer
+from fleet.plausible import MARKS, contradictions
 from fleet.toml_tables import Table, append, find, merge, plain, spaced, take_where, unchanged
 from fleet.topics import SLUG
 
@@ -143,8 +144,18 @@ def remove_feed(folder: Path, key: MachineKey, topic: str, channel: str | None =
 
 
 def calibrate(folder: Path, key: MachineKey, calibration: Calibration | Fields) -> Member:
-    """Set what is given of "off", "standby", "working" (watts) and ``at``; what is not given stays."""
-    return change_machine(folder, key, {"calibration": plain(calibration)})
+    """Set what is given of "off", "standby", "working" (watts) and ``at``; what is not given stays.
+
+    A mark that contradicts another one is refused: "off" must lie below "standby", and that below "working".
+    """
+    given = plain(calibration)
+
+    def change(document: Table) -> None:
+        machine = _machine(document, key)
+        merge(machine, {"calibration": given})
+        _consistent(machine.get("calibration", {}), given)
+
+    return _change(folder, key.member, change)
 
 
 def set_offer(folder: Path, key: MachineKey, offer: Offer | Fields | None) -> Member:
@@ -236,6 +247,16 @@ def _machine(document: Table, key: MachineKey) -> Table:
     if found is None:
         raise EditRefused("machine", repr(key.machine), f"member {key.member!r} has no machine of this id")
     return found
+
+
+def _consistent(marks: Fields, given: Fields) -> None:
+    """Refuse a given mark that contradicts one that stands there; values of a wrong type are refused elsewhere."""
+    watts: dict[str, float] = {name: value for name in MARKS if isinstance(value := marks.get(name), int | float)}
+    for lower, higher in contradictions(watts):
+        if given.get(lower) is not None or given.get(higher) is not None:
+            names = [name.removesuffix("_w") for name in (lower, higher)]
+            rule = f"{names[0]} must lie below {names[1]} ({watts[higher]:g} W): one of the two is wrong, mark it again"
+            raise EditRefused(f"calibration.{lower}", f"{watts[lower]:g} W", rule)
 
 
 def _same(entry: Fields, wanted: Fields, names: tuple[str, ...]) -> bool:

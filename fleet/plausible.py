@@ -1,5 +1,7 @@
-"""Whether the power of a machine can be what it says: kilowatts sent for watts, and powers that cannot be. Pure."""
+"""Whether powers can be what they say: kilowatts sent for watts, what cannot be, marks in a wrong order. Pure."""
 
+import itertools
+from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from fleet.network import Trade
@@ -48,3 +50,22 @@ def doubt(trade: Trade, own_w: float | None, highest_w: float | None) -> PowerDo
     if trade is not Trade.OTHER and highest_w < _TRADE_FLAT * usual:
         return PowerDoubt("kilowatts", False, highest_w, usual)
     return None
+
+
+MARKS: Final = ("off_w", "standby_w", "working_w")
+"""Fields of the marks, by the power that they must have: each more than the one before."""
+
+
+def contradictions(marks: Mapping[str, float | None], new: str = "") -> list[tuple[str, str]]:
+    """Pairs of marks of which the second should be the higher power and is not, by the names of their fields.
+
+    Args:
+        marks: watts by field, as in :data:`MARKS`.
+        new: only pairs that this mark is part of.
+    """
+    known = [(name, watts) for name in MARKS if (watts := marks.get(name)) is not None]
+    return [
+        (lower, higher)
+        for (lower, low), (higher, high) in itertools.combinations(known, 2)
+        if low >= high and new in ("", lower, higher)
+    ]

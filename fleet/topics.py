@@ -1,6 +1,8 @@
 """Topic grammar: broker permissions follow the first levels, so a member can write only below its own name."""
 
 import re
+from collections.abc import Iterable
+from difflib import SequenceMatcher
 from typing import Final
 
 SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -63,6 +65,21 @@ def matches(pattern: str, topic: str) -> bool:
         if index >= len(levels) or level not in ("+", levels[index]):
             return False
     return len(wanted) == len(levels)
+
+
+def nearest(wanted: str, topics: Iterable[str], least: float = 0.0) -> str:
+    """The topic that is spelt most like the wanted one; "" when there is none that is at least so like it, 0 to 1."""
+    likeness = {topic: SequenceMatcher(None, *_telling(topic, wanted)).ratio() for topic in topics}
+    best = max(likeness, key=likeness.__getitem__, default="")
+    return best if best and likeness[best] >= least else ""
+
+
+def _telling(one: str, other: str) -> tuple[str, str]:
+    """Two topics without the levels that the broker prescribes, and without a last one that both have."""
+    left, right = one.split("/")[2:], other.split("/")[2:]
+    if len(left) > 1 and len(right) > 1 and left[-1] == right[-1]:
+        left, right = left[:-1], right[:-1]
+    return "/".join(left), "/".join(right)
 
 
 def slugify(name: str) -> str:

@@ -4,11 +4,21 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from fleet.topics import COLLECTOR, is_collector
+from gateway.catalog import later
 from gateway.live import Live
 from gateway.messages import Health
 from gateway.words import Words
 
 _SHOWN: Final = 5
+_READINGS: Final = later(
+    "Ses relevés passent à part, les autres membres n'attendent pas ; trouvez l'appareil qui publie trop souvent et "
+    "corrigez son intervalle."
+)
+_OTHERS: Final = later(
+    "Ce sont des messages refusés, ou d'appareils sans machine : ils passent parmi ceux des autres membres, qui "
+    "attendent derrière eux. Trouvez l'appareil et corrigez ce qu'il envoie, ou rattachez-le ; sinon, retirez son "
+    "identifiant."
+)
 
 
 def names(live: Live) -> list[str]:
@@ -44,9 +54,6 @@ def floods(live: Live, words: Words) -> list[tuple[int, str, str]]:
             rate=words.unit(flood.rate, words.say("messages/s")),
             share=words.percent(flood.share),
         )
-        todo = words.say(
-            "Ses relevés passent à part, les autres membres n'attendent pas ; trouvez l'appareil qui publie trop "
-            "souvent et corrigez son intervalle."
-        )
+        todo = words.say(_READINGS if flood.apart else _OTHERS)
         found.append((45, text, todo))
     return found[:_SHOWN]

@@ -4,23 +4,22 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from fleet.claim import Proposal, usual_interval
 from fleet.network import Machine, Trade
-from fleet.plausible import PowerDoubt, doubt
+from fleet.plausible import doubt
 from fleet.topics import matches, reading_topic
 from fleet.trade_guess import TradeGuess, guess_trade
 from fleet.trades import TRADES
-from gateway import refusals, sheets
+from gateway import sheets
 from gateway.access import Scope
 from gateway.catalog import later
-from gateway.messages import Device, Fault, Guess, Reject, Unclaimed
+from gateway.messages import Device, Guess, Unclaimed
+from gateway.troubles import CLOCK_S, Trouble, clock, of_trade, power, refused
 from gateway.words import Words
 
 PAYLOAD_SHOWN: Final = 400
-CLOCK_S: Final = 300.0
-"""A clock is said to be wrong beyond five minutes, as the doctor does."""
 _STILL_S: Final = 900.0
 _SURE: Final = ((0.65, later("presque sûr")), (0.45, later("probable")), (0.1, later("possible")))
 _UNSURE: Final = later("à vérifier")
@@ -33,14 +32,6 @@ _READS: Final = {
 }
 _METRICS: Final = later("d'autres mesures, mais rien qui dise l'état")
 _TIME: Final = later("l'heure de l'appareil")
-
-
-class Trouble(NamedTuple):
-    """What is wrong with a device, in one sentence, and what to do about it; ``kilowatts`` has a button of its own."""
-
-    text: str
-    todo: str
-    kilowatts: bool = False
 
 
 @dataclass
@@ -144,6 +135,7 @@ def card(group: Group, now: datetime, words: Words) -> dict[str, Any]:
         "sure": sureness(guess.score if guess else 0.0, words),
         "score": words.say("%(score)s sur 1", score=words.number(guess.score, 2)) if guess else None,
         "why": _why(guess, words) if guess else None,
+        "power": words.power(guess.power_w) if guess and guess.power_w is not None else None,
         "trade": words.trade(trade.trade) if trade.trade is not Trade.OTHER else None,
         "trade_sure": sureness(trade.score, words),
         "trade_score": words.say("%(score)s sur 1", score=words.number(trade.score, 2)),
@@ -205,7 +197,7 @@ def troubles(group: Group, now: datetime, words: Words) -> list[Trouble]:
         found += [clock(guess.behind_s, words)] if guess.behind_s is not None and abs(guess.behind_s) > CLOCK_S else []
         trade = group.trade.trade
         doubted = doubt(trade, None, guess.power_w)
-        found += [power(doubted, words, _of_trade(trade, words))] if doubted else []
+        found += [power(doubted, words, of_trade(trade, words))] if doubted else []
     silent = now - _moment(device.last)
     if silent.total_seconds() > max(_STILL_S, 3 * usual_interval(device.first, device.last, device.messages)):
         text = words.say("Il se tait depuis %(time)s.", time=words.duration(silent.total_seconds()))
@@ -220,59 +212,6 @@ def _unread(device: Device, words: Words) -> Trouble:
     else:
         text = words.say("Aucun format connu ne lit ce message.")
     return Trouble(text, words.say("Choisissez son format s'il en a un, sinon un profil du réseau le décrit."))
-
-
-def refused(fault: Fault, words: Words) -> Trouble:
-    """A value that the format refuses: field, value, rule."""
-    as_reject = Reject(reason=fault.reason, field=fault.field, value=fault.value, rule=fault.rule)
-    said = refusals.told(as_reject, words)
-    rule = said["rule"] or said["reason"]
-    if fault.field:
-        text = words.say(
-            "Champ %(field)s, valeur « %(value)s » : %(rule)s.", field=fault.field, value=fault.value, rule=rule
-        )
-    else:
-        text = words.say("Message refusé : %(rule)s.", rule=rule)
-    return Trouble(text, said["todo"])
-
-
-def clock(behind_s: float, words: Words) -> Trouble:
-    """The device's clock is off by so many seconds, positive when it is slow."""
-    off = words.duration(abs(behind_s))
-    text = (
-        words.say("L'horloge de l'appareil retarde de %(time)s.", time=off)
-        if behind_s > 0
-        else words.say("L'horloge de l'appareil avance de %(time)s.", time=off)
-    )
-    return Trouble(text, words.say("Réglez l'horloge de l'appareil, son fuseau et son serveur de temps (NTP)."))
-
-
-def power(doubted: PowerDoubt, words: Words, of: str) -> Trouble:
-    """The unit of power is doubtful; ``of`` says what it is judged by."""
-    drawn, usual = words.unit(doubted.highest_w, "W", 1), words.power(doubted.usual_w)
-    if doubted.kind == "impossible":
-        text = words.say("%(power)s : impossible %(of)s (%(usual)s).", power=drawn, of=of, usual=usual)
-        return Trouble(text, words.say("Corrigez l'unité : l'appareil doit envoyer des watts."))
-    text = words.say(
-        "%(power)s au plus, quand %(usual)s sont attendus %(of)s : l'appareil envoie-t-il des kilowatts ?",
-        power=drawn, of=of, usual=usual,
-    )  # fmt: skip
-    todo = words.say("Si la machine travaillait, dites que la puissance arrive en kW.")
-    return Trouble(text, todo, kilowatts=True)
-
-
-def _of_trade(trade: Trade, words: Words) -> str:
-    return words.say("pour ce métier (%(trade)s)", trade=words.trade(trade).lower())
-
-
-def own_power(machine: Machine, highest_w: float | None, words: Words) -> Trouble | None:
-    """The same for a machine, by what its owner rated or marked, else by its trade."""
-    marked_w = machine.calibration.working_w  # read from the same device, in the same unit
-    if marked_w is not None and highest_w is not None:
-        highest_w = max(highest_w, marked_w)
-    found = doubt(machine.trade, machine.rated_w or marked_w, highest_w)
-    of = words.say("pour cette machine") if found and found.sure else _of_trade(machine.trade, words)
-    return power(found, words, of) if found else None
 
 
 def known_formats(said: Collection[str], groups: Iterable[Group], words: Words) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.draw.strip import swatch
 from gateway.live import Change, Now
 from gateway.offers import OfferRow, without_progress
+from gateway.present import told
 from gateway.web import Page, Site, page_of
 from gateway.words import Words
 
@@ -81,7 +82,7 @@ class OwnerVoice(Voice):
         self._told[own.key] = (now.state, now.silent)
         said: dict[str, Any] = {
             "machine": f"{own.key.member}.{own.key.machine}",
-            "state": words.state(now.state, now.basis),
+            "state": told(now, words),
             "chip": str(swatch(now.state, words)),
             "since": words.moment(now.since),
             "at": words.local(now.last).isoformat() if now.last else None,

@@ -1,5 +1,6 @@
 """What the other programs say on ``net/v1/...``, as the gateway reads it; further fields are kept aside."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -98,6 +99,11 @@ class Device(Heard):
     prefix: str | None = None
     guess: Guess | None = None
 
+    @property
+    def last_at(self) -> datetime:
+        """When its newest message arrived."""
+        return datetime.fromtimestamp(self.last / 1000, UTC)
+
 
 class Unclaimed(Heard):
     """``net/v1/unclaimed/<member>``."""
@@ -172,12 +178,16 @@ class Gaps(Heard):
 
 
 class Loud(Heard):
-    """A member that sends far more than the others: messages a second, share of all, readings that wait apart."""
+    """A member that sends far more than the others: messages a second, share of all, readings that wait apart.
+
+    ``apart``: it floods with readings, which go apart; False: with what is refused or nobody's, which cannot.
+    """
 
     member: Brief
     rate: float = 0.0
     share: float = 0.0
     waiting: int = 0
+    apart: bool = True
 
 
 class Health(BaseModel):

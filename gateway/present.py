@@ -8,8 +8,10 @@ from typing import Final
 from fleet.network import Machine
 from fleet.records import HOUR_SECONDS, Outlook
 from fleet.states import STATE_CODE, UNKNOWN
+from gateway.catalog import later
 from gateway.draw.runs import Run
 from gateway.live import Now
+from gateway.words import Words
 
 _LEAST_HOURS: Final = 24.0
 _LEAST_COVERAGE: Final = 0.2
@@ -36,6 +38,20 @@ class Present:
     basis: str
     power_w: float | None = None
     utilisation: float | None = None
+
+
+_UNTOLD: Final = later("inconnu (la machine ne le dit pas)")
+_NOT_INFERRED: Final = later("inconnu (pas encore déduit de la puissance)")
+_NOT_DERIVED: Final = later("inconnu (pas encore établi)")
+
+
+def told(now: Present, words: Words) -> str:
+    """The state by its name; an unknown one with why: no data, or data that do not tell it."""
+    if now.state != UNKNOWN or now.silent:
+        return words.state(now.state, now.basis)
+    if now.basis == "state":
+        return words.say(_UNTOLD)
+    return words.say(_NOT_INFERRED if now.power_w is not None else _NOT_DERIVED)
 
 
 def patience(machine: Machine) -> timedelta:

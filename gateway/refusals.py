@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from fleet.network import Machine
-from fleet.offset import LARGEST_MS
 from fleet.topics import canonical_machine
 from gateway.access import OwnMachine
 from gateway.catalog import later
@@ -149,14 +148,35 @@ _RULES: Final = tuple(
     )
 )
 _TODO: Final = {
+    "json": later("Cet appareil n'envoie pas de JSON : détachez la machine et rattachez-la en choisissant son format."),
+    "shape": later("Le format de la machine n'est pas celui de l'appareil : détachez-la et rattachez-la avec le bon."),
+    "type": later("Corrigez dans l'appareil la façon d'écrire ce champ ; s'il ne le permet pas, changez de format."),
+    "number": later("L'appareil n'a pas de mesure : vérifiez sa pince ou sa sonde, et qu'il se taise plutôt."),
+    "range": later("Vérifiez l'unité et le réglage de l'appareil : cette valeur ne peut pas être vraie."),
     "time": later("Réglez la façon d'écrire l'heure, ou n'envoyez pas d'heure : celle de l'arrivée la remplace."),
     "future": later("Réglez l'horloge de l'appareil, son fuseau et son serveur de temps (NTP)."),
-    "format": later("Choisissez dans l'inventaire un format que cette version connaît."),
+    "state": later("Faites envoyer un état de cette liste ; vos propres noms demandent un profil, à l'exploitant."),
+    "channel": later("Détachez la machine et rattachez-la en choisissant sa voie."),
+    "empty": later("Faites envoyer une grandeur : dans l'appareil, activez l'envoi de la puissance ou de l'état."),
+    "format": later("Détachez la machine et rattachez-la en choisissant un format de la liste."),
     "topic": later("Corrigez le sujet dans l'appareil : m/membre/machine/reading."),
     "too_large": later("Envoyez de plus petits messages."),
+    "too_many": later("Envoyez moins de relevés à la fois, et corrigez le premier refusé : les autres suivront."),
+    "sparkplug": later("Vérifiez que le nœud parle bien Sparkplug B, et non du JSON, sur ce sujet."),
+    "alias": later("Redémarrez le nœud, pour qu'il renvoie ses naissances ; la collecte les a demandées."),
+    "decoder": later("La faute est ici : le message est gardé ; donnez son sujet et son heure à l'exploitant."),
 }
-_TODO_ELSE: Final = later("Corrigez ce que l'appareil envoie, ou son format ; ce qui est refusé est gardé.")
-_TODO_UNSET: Final = later("Réglez l'horloge de l'appareil et son serveur de temps (NTP).")
+_TODO_ELSE: Final = later("Corrigez ce que l'appareil envoie, ou son format.")
+_TODO_BY_RULE: Final = (
+    ("not before 2000", later("Réglez l'horloge de l'appareil et son serveur de temps (NTP).")),
+    ("a number, not text", later("Faites envoyer le nombre nu, 3120 sans guillemets, ou choisissez un autre format.")),
+    ("a whole number", later("Faites envoyer un nombre entier, jamais négatif.")),
+    ("a clamp turned round", later("Retournez la pince sur le câble, la flèche vers la machine.")),
+    ("at least 0", later("Rien ici ne peut être négatif ; pour une puissance, retournez la pince sur le câble.")),
+    ("text in UTF-8", later("Réglez l'appareil sur du texte en UTF-8, sans compression.")),
+    ("a number with one of", later("Faites envoyer cette unité, ou demandez un profil à l'exploitant.")),
+)
+"""Remedies that a rule says more exactly than its reason, by words of the rule; the first that fits."""
 
 
 def reason_in_words(reason: str, words: Words) -> str:
@@ -179,9 +199,9 @@ def rule_in_words(rule: str | None, words: Words) -> str:
 
 def todo(reject: Reject, words: Words) -> str:
     """What to do about it, at the device."""
-    if (reject.rule or "").startswith("not before 2000"):
-        return words.say(_TODO_UNSET)
-    return words.say(_TODO.get(reject.reason, _TODO_ELSE))
+    rule = reject.rule or ""
+    said = next((said for part, said in _TODO_BY_RULE if part in rule), _TODO.get(reject.reason, _TODO_ELSE))
+    return words.say(said)
 
 
 def told(reject: Reject, words: Words) -> dict[str, Any]:
@@ -218,12 +238,6 @@ def out_of_date(own: OwnMachine, heard: Now | None, now: datetime) -> bool:
     if heard is None or not own.present.silent:
         return False
     return now - datetime.fromtimestamp(heard.arrived / 1000, UTC) <= patience(own.machine)
-
-
-def behind(heard: Now | None, words: Words) -> str:
-    """How far the newest reading was behind its arrival; "" when it is too old for a clock: history is old by right."""
-    late_ms = 0 if heard is None else heard.arrived - heard.at
-    return words.duration(late_ms / 1000) if 0 < late_ms <= LARGEST_MS else ""
 
 
 def counted(every: Iterable[Rejects]) -> int:

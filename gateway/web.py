@@ -19,8 +19,10 @@ from gateway.config import GatewayConfig
 from gateway.draw.strip import swatch
 from gateway.live import Live
 from gateway.looked import Looks, What
+from gateway.messages import Device
 from gateway.metrics import Metrics
 from gateway.picture import Picture
+from gateway.present import told
 from gateway.words import Words, words
 
 HERE: Final = Path(__file__).parent
@@ -30,7 +32,11 @@ VISIT_COOKIE: Final = "resilian_visit"
 
 @dataclass
 class Site:
-    """What one running gateway has; ``request.app.state.site``."""
+    """What one running gateway has; ``request.app.state.site``.
+
+    Attributes:
+        claimed: the device that a machine was made of, as it spoke before: what it sent becomes readings.
+    """
 
     config: GatewayConfig
     picture: Picture
@@ -41,6 +47,7 @@ class Site:
     version: str = "0"
     connected: bool = False
     broker_reason: str = ""
+    claimed: dict[MachineKey, Device] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,7 @@ class Page:
             "visitor": self.visitor,
             "banners": status.banners(self.site.picture, self.site.live, self.site.connected, self.words),
             "swatch": swatch,
+            "state_told": lambda now: told(now, self.words),
         }
         html = environment(name).get_template(template).render({**frame, **context})
         return HTMLResponse(html, status_code=status_code, headers={"Content-Language": name})

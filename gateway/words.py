@@ -33,7 +33,8 @@ _STATE_WORDS: Final = {
 }
 _LETTERS: Final = {"fr": "PRAÉDM?", "de": "PRBASI?", "en": "PSBOFM?"}
 """One letter a state, in the order of ``fleet.states.STATES``."""
-_POWER_WORDS: Final = {states.PRODUCING: later("travaille"), states.STANDBY: later("ne travaille pas")}
+_POWER_WORDS: Final = {states.STANDBY: later("pas en production")}
+"""Power alone does not tell standby from off; every other state has one name, whatever it is known by."""
 _POWER_STATES: Final = (states.PRODUCING, states.STANDBY, states.UNKNOWN)
 _MODES: Final = {
     Mode.TOLL: later("travail à façon"),
@@ -171,7 +172,7 @@ class Words:
         return NARROW.join(parts)
 
     def state(self, code: int, basis: str = "state") -> str:
-        """The state by its name; known by power alone, whether the machine works, and "off" by its owner's marks."""
+        """The state by its name; by power alone whether the machine produces, and "off" by its owner's marks."""
         word = _POWER_WORDS.get(code) if basis == "power" else None
         return self.say(word or _STATE_WORDS[code])
 
@@ -186,7 +187,7 @@ class Words:
         return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
 
     def either(self, code: int, bases: Iterable[str]) -> str:
-        """The state by each name that a page gives it: ``en production / travaille``."""
+        """The state by each name that a page gives it: ``éteinte / pas en production``."""
         return " / ".join(dict.fromkeys(self.state(code, basis) for basis in bases))
 
     def letter(self, code: int) -> str:

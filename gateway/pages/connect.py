@@ -1,7 +1,7 @@
 """``/connect``: devices that speak but belong to no machine, claimed in one form; and what was claimed, live."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form
@@ -12,10 +12,11 @@ from fleet.batch import MachineKey
 from fleet.edit import EditRefused
 from fleet.network import Member, Trade
 from fleet.topics import reading_topic
-from gateway import attributes, collectors, devices, refusals, sheets
+from gateway import attributes, collectors, devices, refusals, sheets, troubles
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.catalog import later
 from gateway.devices import Group
+from gateway.expected import expected
 from gateway.pages import calibration
 from gateway.pages.home import change
 from gateway.web import Page, page_of
@@ -24,8 +25,10 @@ router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=600)]
 _LONGEST_NAME: Final = 200
 _MOST_KW: Final = 100_000.0
+_EXPECTED_SHOWN: Final = 10
 _GONE: Final = later("cet appareil n'attend plus : il appartient déjà à une machine, ou son membre l'a retiré")
 _NO_NAME: Final = later("donnez un nom à la machine, comme on l'appelle à l'atelier")
+_SAME_NAME: Final = later("vous avez déjà une machine de ce nom ; un autre est proposé ici : gardez-le ou changez-le")
 _LONG_NAME: Final = later("200 caractères au plus")
 _NO_LETTER: Final = later("il faut au moins une lettre ou un chiffre")
 _NO_TRADE: Final = later("choisissez un métier de la liste")
@@ -92,17 +95,21 @@ async def claim_device(
     groups, _ = devices.waiting(scope)
     asked = Asked(topic, name.strip(), trade, wire_format, channel, rated_kw.strip(), unit)
     group = next((group for group in groups if group.device.topic == topic), None)
-    errors = {"topic": _GONE} if group is None else _wrong(page, groups, asked)
+    known = scope.picture.registry.members[member]
+    errors = {"topic": _GONE} if group is None else _wrong(page, groups, asked, known)
+    if errors.get("name") == _SAME_NAME:
+        asked = replace(asked, name=claim.other_name(known.machines, asked.name))
     if group is not None and not errors:
-        fields = _fields(scope.picture.registry.members[member], group, asked)
+        fields = _fields(known, group, asked)
         try:
             await change(page.site, lambda: claim.claim(page.site.config.fleet_dir, member, fields))
         except EditRefused as error:
             errors = {_field_of(error): error.rule}
         else:
+            page.site.claimed[MachineKey(member, fields["id"])] = group.device
             return RedirectResponse(f"/connect?member={member}&claimed={fields['id']}#claimed", 303)
     told = {name: page.words.say(rule) for name, rule in errors.items()}
-    return _render(page, scope, asked=Asked(**{**vars(asked), "errors": told}), status_code=422)
+    return _render(page, scope, asked=replace(asked, errors=told), status_code=422)
 
 
 @router.post("/connect/unit")
@@ -123,10 +130,11 @@ async def release(page: Annotated[Page, Depends(page_of)], member: Text, machine
     scope = page.scope(Audience.OWNER, member)
     own = scope.own(MachineKey(member, machine))
     await change(page.site, lambda: claim.release(page.site.config.fleet_dir, own.key))
+    page.site.claimed.pop(own.key, None)
     return RedirectResponse(f"/connect?member={member}&released=1#devices", 303)
 
 
-def _wrong(page: Page, groups: list[Group], asked: Asked) -> dict[str, str]:
+def _wrong(page: Page, groups: list[Group], asked: Asked, member: Member) -> dict[str, str]:
     errors: dict[str, str] = {}
     if not asked.name:
         errors["name"] = _NO_NAME
@@ -134,6 +142,8 @@ def _wrong(page: Page, groups: list[Group], asked: Asked) -> dict[str, str]:
         errors["name"] = _LONG_NAME
     elif not any(letter.isalnum() and letter.isascii() for letter in asked.name):
         errors["name"] = _NO_LETTER
+    elif claim.named(member.machines, asked.name) is not None:
+        errors["name"] = _SAME_NAME
     if asked.trade not in list(Trade):
         errors["trade"] = _NO_TRADE
     if asked.format not in dict(_formats(page, groups)):
@@ -190,8 +200,7 @@ def _render(
 
 def _claimed(page: Page, scope: Scope, own: OwnMachine) -> dict[str, Any]:
     """A machine that has just got its device, and its marks."""
-    heard, marked = scope.live.machines.get(own.key), page.request.query_params.get("marked", "")
-    marks = calibration.shown(own, heard, page.now, page.words, marked)
+    marks = calibration.shown(own, scope.live.machines.get(own.key), page)
     return {"just": _just(page, scope, own), "marks": marks, "own": own}
 
 
@@ -199,12 +208,18 @@ def _devices(page: Page, scope: Scope, groups: list[Group], asked: Asked) -> dic
     return {
         "member": scope.picture.registry.members[scope.member],
         "cards": [{**devices.card(group, page.now, page.words), "form": _form(group, asked)} for group in groups],
+        "expected": expected(_without_device(page, scope), groups)[:_EXPECTED_SHOWN],
         "trades": sorted(
             ((trade.value, page.words.trade(trade)) for trade in Trade), key=lambda pair: page.words.order(pair[1])
         ),
         "formats": _formats(page, groups),
         "asked": asked,
     }
+
+
+def _without_device(page: Page, scope: Scope) -> list[OwnMachine]:
+    """The member's machines but for those made of a device that spoke: theirs is the right topic."""
+    return [own for own in scope.own_machines() if own.key not in page.site.claimed]
 
 
 def _form(group: Group, asked: Asked) -> dict[str, Any]:
@@ -220,7 +235,7 @@ def _form(group: Group, asked: Asked) -> dict[str, Any]:
         "rated_kw": mine.rated_kw,
         "unit": mine.unit or "W",
         "errors": mine.errors,
-        "open": bool(mine.errors),
+        "first_error": next((name for name in ("name", "trade", "format", "rated_kw") if name in mine.errors), ""),
     }
 
 
@@ -239,7 +254,9 @@ def _just(page: Page, scope: Scope, own: OwnMachine) -> dict[str, Any]:
         "power_w": heard.power_w if heard else None,
         "refused": refusals.told(refused, page.words) if refused else None,
         "arriving": refusals.out_of_date(own, heard, page.now),
-        "power": devices.own_power(own.machine, heard.highest_w if heard else None, page.words),
+        "slow": troubles.slow_clock(own.machine, heard, page.now, page.words),
+        "before": page.site.claimed.get(own.key),
+        "power": troubles.own_power(own.machine, heard.highest_w if heard else None, page.words),
         "seen": any(entry.machine == own.machine.id and entry.level != "none" for entry in own.member.consents),
     }
 

@@ -18,7 +18,10 @@ router = APIRouter(include_in_schema=False)
 _NAME: Final = later("des lettres minuscules sans accent, des chiffres et des traits d'union, comme cabine-1")
 _EXISTS: Final = later("cet identifiant existe déjà : prenez un autre nom, ou retirez-le d'abord")
 _DISK: Final = later("les fichiers du courtier ne peuvent pas être écrits : demandez à l'exploitant")
+_MANY: Final = later("votre entreprise a déjà deux cents identifiants : faites retirer ceux qui ne servent plus")
 _FIRST: Final = "tasmota"
+MOST: Final = 200
+"""Logins of one member that this page makes: whoever reaches it cannot fill the broker's files."""
 
 
 @router.get("/connect/new")
@@ -41,7 +44,9 @@ async def login(
     if folder is None or not SLUG.fullmatch(name):
         return _render(page, scope, family, name, error=_NAME if folder else "", status_code=422)
     try:
-        _, password = await asyncio.to_thread(logins.add_device, folder, member, name)
+        _, password = await asyncio.to_thread(logins.add_device, folder, member, name, MOST)
+    except logins.TooManyLogins:
+        return _render(page, scope, family, name, error=_MANY, status_code=422)
     except logins.LoginRefused:
         return _render(page, scope, family, name, error=_EXISTS, status_code=422)
     except OSError:

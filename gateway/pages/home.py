@@ -13,7 +13,7 @@ from fleet.batch import MachineKey
 from fleet.network import Answer, Mode
 from fleet.records import Finding, FindingStatus
 from gateway import devices as unclaimed
-from gateway import refusals
+from gateway import refusals, troubles
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.catalog import later
 from gateway.evidence import PROPOSING, rule_name, why
@@ -141,6 +141,7 @@ def _card(own: OwnMachine, scope: Scope, page: Page) -> dict[str, Any]:
     return {
         "refused": refusals.told(refused, page.words) if refused else None,
         "arriving": refusals.out_of_date(own, heard, page.now),
+        "slow": troubles.slow_clock(own.machine, heard, page.now, page.words),
         "own": own,
         "url": f"/machines/{own.key.member}/{own.key.machine}",
         "id": f"{own.key.member}.{own.key.machine}",

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from fleet import calendars
 from fleet.batch import MachineKey
-from fleet.network import Calendar
 from fleet.records import HOUR_SECONDS, FindingStatus, HourBucket, Outlook
-from gateway import evidence, refusals
+from gateway import devices, evidence, refusals, troubles
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.basis import basis_in_words
+from gateway.calendar_words import calendar_lines
 from gateway.catalog import later
 from gateway.draw.bar import Half, in_words, window_bar
 from gateway.draw.grid import week_grid
 from gateway.draw.runs import Run, runs_of, seconds_by_state
 from gateway.draw.strip import strip
+from gateway.expected import expected
 from gateway.looked import Look
 from gateway.pages import calibration, energy, home
 from gateway.picture import STORE_PATIENCE_S, Picture
@@ -96,7 +97,9 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         basis=_basis(own),
         refused=refusals.told(refused, words) if refused else None,
         arriving=refusals.out_of_date(own, heard, page.now),
-        behind=refusals.behind(heard, words),
+        slow=troubles.slow_clock(own.machine, heard, page.now, words),
+        awaited=next(iter(expected([own], devices.waiting(scope)[0])), None),
+        on_weeks=_on_weeks(own.outlook, words),
         thin=too_little(own.outlook, past.runs),
         grid=_grid(own, scope),
         grid_days=_day_names(words),
@@ -105,7 +108,7 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         findings=[_finding(own, rule, words) for rule in sorted(own.findings)],
         consents=_consents(own, scope),
         looks=[_look(look, scope, words) for look in page.site.looks.of(own.key)],
-        marks=calibration.shown(own, heard, page.now, words, page.request.query_params.get("marked", "")),
+        marks=calibration.shown(own, heard, page),
         calendar=calendar_lines(scope.picture.registry.calendar(own.key), words),
         rests_on=basis_in_words(own.outlook, own.machine, words),
         **_windows(own.outlook, scope, words),
@@ -206,6 +209,16 @@ def _grid(own: OwnMachine, scope: Scope) -> Any:
     return week_grid(own.outlook.grid, own.outlook.grid_coverage, closed)
 
 
+def _on_weeks(outlook: Outlook | None, words: Words) -> str:
+    """On which weeks the figures rest: a single one, which may have begun yesterday, by its Monday."""
+    if outlook is None:
+        return ""
+    if outlook.weeks == 1 and outlook.weekly:
+        monday = date.fromisoformat(outlook.weekly[0]["monday"])
+        return words.say("semaine du %(monday)s", monday=words.date(monday, "d MMMM"))
+    return words.count("sur %(num)s semaine", "sur %(num)s semaines", outlook.weeks)
+
+
 def _day_names(words: Words) -> list[tuple[str, str]]:
     monday = date(2024, 1, 1)
     days = [monday + timedelta(days=number) for number in range(7)]
@@ -272,22 +285,3 @@ def _look(look: Look, scope: Scope, words: Words) -> dict[str, Any]:
     member = scope.picture.registry.members.get(look.role.removeprefix("member:"))
     who = words.say(_ROLES[look.role]) if look.role in _ROLES else member.name if member else words.say("un membre")
     return {"at": look.at, "who": who[:1].upper() + who[1:], "what": look.what, "free": look.free}
-
-
-def calendar_lines(calendar: Calendar, words: Words) -> dict[str, Any]:
-    """Staffed and offered shifts and closures in words."""
-    monday = date(2024, 1, 1)
-    order = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-    def shift(one: Any) -> str:
-        days = ", ".join(words.date(monday + timedelta(days=order.index(day)), "EEE") for day in one.days)
-        times = [words.clock(datetime.combine(monday, at, words.zone)) for at in (one.start, one.end)]
-        return f"{days} {times[0]} – {times[1]}"
-
-    return {
-        "staffed": [shift(one) for one in calendar.staffed],
-        "offered": [shift(one) for one in calendar.offered],
-        "closures": [
-            (words.date(c.first, "d MMMM y"), words.date(c.last, "d MMMM y"), c.reason) for c in calendar.closures
-        ],
-    }

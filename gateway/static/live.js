@@ -95,12 +95,23 @@
     const [before, after] = [cards(holder), cards(fresh.content)];
     const same = before.size === after.size && [...after.keys()].every((topic) => before.has(topic));
     if (!same && ![...holder.querySelectorAll("form")].some((form) => typed(form) || "wrong" in form.dataset)) {
+      const focused = document.activeElement.closest("[data-device]");
+      for (const [topic, card] of after) {
+        const known = before.get(topic);
+        if (known) card.querySelector(".fold").open = known.querySelector(".fold").open;
+      }
       holder.replaceChildren(fresh.content);
+      const again = focused && after.get(focused.dataset.device);
+      if (again) again.querySelector("summary").focus();
     } else {
       for (const [topic, card] of after) {
         const known = before.get(topic);
-        if (!known) holder.append(card);
-        else if (!known.querySelector("details[open]")) {
+        if (!known) {
+          holder.querySelector("[data-devices-end]").before(card);
+          continue;
+        }
+        known.querySelector("[data-line]").innerHTML = card.querySelector("[data-line]").innerHTML;
+        if (!known.querySelector("[data-facts] details[open]")) {
           known.querySelector("[data-facts]").replaceWith(card.querySelector("[data-facts]"));
         }
       }

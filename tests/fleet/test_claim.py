@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet import claim, edit, registry
 from fleet.batch import MachineKey
 from fleet.claim import Proposal
 from fleet.edit import EditRefused
+from fleet.network import Machine
 from fleet.trade_guess import guess_trade
 
 TOPIC = "m/zorn/booth1/tele/SENSOR"
@@ -27,9 +30,9 @@ def test_what_is_guessed_and_what_is_given_become_a_machine(folder: Path) -> Non
     assert (guessed.id, guessed.name, guessed.trade.value, guessed.every) == ("booth1", "Booth1", "paint", 120)
     given = {"trade": "laser", "rated_w": 45_000.0, "scale_w": 1000.0, "format": "generic", "channel": "2"}
     member = registry.load(folder).members["zorn"]
-    fields = claim.proposed_fields(member, FOUND, "Booth1", given)
+    fields = claim.proposed_fields(member, FOUND, None, given)
     named = claim.claim(folder, "zorn", fields)
-    assert (named.id, named.trade.value, named.rated_w) == ("booth1-2", "laser", 45_000)
+    assert (named.id, named.name, named.trade.value, named.rated_w) == ("booth1-2", "Booth1 (2)", "laser", 45_000)
     assert named.feeds[0].model_dump(exclude_defaults=True) == {
         "topic": TOPIC, "format": "generic", "channel": "2", "scale_w": 1000.0,
     }  # fmt: skip
@@ -53,3 +56,28 @@ def test_the_interval_follows_the_device() -> None:
     assert claim.usual_interval(0, 120_000, 3) == 120
     assert claim.usual_interval(0, 120_000, 2) == 300
     assert claim.usual_interval(0, 100_000_000, 3) == 3600
+
+
+def test_a_name_that_a_machine_has_is_refused_with_another_one(folder: Path) -> None:
+    member = registry.load(folder).members["zorn"]
+    claim.claim(folder, "zorn", claim.proposed_fields(member, FOUND, "Cabine d'été", {}))
+    member = registry.load(folder).members["zorn"]
+    for name in ("Cabine d'été", "CABINE  D ETE", "cabine-d-été"):
+        with pytest.raises(EditRefused, match=r"of this name already: take .*\(2\)") as refused:
+            claim.claim(folder, "zorn", claim.proposed_fields(member, FOUND, name, {}))
+        assert refused.value.field == "name"
+    assert claim.other_name(member.machines, "Four") == "Four"
+    claim.claim(folder, "zorn", claim.proposed_fields(member, FOUND, "Cabine d'été (2)", {"channel": "2"}))
+    machines = registry.load(folder).members["zorn"].machines
+    assert claim.other_name(machines, "Cabine d'été") == "Cabine d'été (3)"
+    assert claim.named(machines, "机床") is None
+
+
+@given(st.lists(st.text(min_size=1, max_size=200)), st.text(min_size=1, max_size=200))
+def test_another_name_is_always_free_and_fits(taken: list[str], name: str) -> None:
+    machines = [
+        Machine(id=f"m-{number}", name=f"{one}x"[:200]) for number, one in enumerate(taken) if f"{one}x".strip()
+    ]
+    offered = claim.other_name(machines, name)
+    assert claim.named(machines, offered) is None
+    assert len(offered) <= 200

@@ -231,3 +231,22 @@ def test_inline_tables_are_edited_in_their_own_form(folder: Path) -> None:
     assert cabine is not None
     assert len(cabine.feeds) == 2
     assert cabine.calendar is not None
+
+
+def test_a_mark_that_contradicts_another_is_refused_and_nothing_changes(folder: Path) -> None:
+    edit.calibrate(folder, CABINE, {"off_w": 40.0})
+    before = text_of(folder)
+    for marks in ({"working_w": 12.0}, {"standby_w": 40.0}, {"standby_w": 90.0, "working_w": 80.0}):
+        with pytest.raises(edit.EditRefused, match="must lie below"):
+            edit.calibrate(folder, CABINE, marks)
+        assert text_of(folder) == before
+    edit.calibrate(folder, CABINE, {"off_w": None, "working_w": 12.0})
+    edit.calibrate(folder, CABINE, {"off_w": 4.0, "working_w": 30.0})
+
+
+def test_marks_that_contradict_each_other_already_do_not_stand_in_the_way_of_others(folder: Path) -> None:
+    edit.change_machine(folder, CABINE, {"calibration": {"off_w": 40.0, "standby_w": 20.0}})
+    edit.calibrate(folder, CABINE, {"working_w": 900.0})
+    with pytest.raises(edit.EditRefused, match="off must lie below standby"):
+        edit.calibrate(folder, CABINE, {"off_w": 30.0})
+    edit.calibrate(folder, CABINE, {"off_w": 3.0})

@@ -32,6 +32,8 @@ async def test_no_page_violates_a_rule(gateway: Running, chromium: Browser) -> N
         for width in (1440, 360):
             await page.set_viewport_size({"width": width, "height": 900})
             found[f"{path} at {width}"] = await violations(page)
+    await page.locator(".device summary").first.click()
+    found["a card that is open"] = await violations(page)
     await page.get_by_role("button", name="Rattacher à cette machine").first.click()
     await page.locator("[aria-invalid]").first.wait_for()
     found["a form with an error"] = await violations(page)

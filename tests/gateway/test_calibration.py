@@ -1,12 +1,12 @@
 """Marks of power: the newest power while someone stands at the machine, never an old one."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
-from fleet import registry
+from fleet import edit, registry
+from fleet.batch import MachineKey
 from fleet.network import Calibration
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running
+from tests.gateway.running import Running, until_text
 
 PAGE = "/machines/alsalac/cabine-1"
 PRESS = f"{PAGE}/calibration"
@@ -15,12 +15,7 @@ PRESS = f"{PAGE}/calibration"
 async def heard(gateway: Running, text: str, at: datetime, **quantities: object) -> str:
     """The machine's page once what was published is on it."""
     await gateway.publish("net/v1/touched/alsalac", world.touched("cabine-1", at, **quantities))
-    async with asyncio.timeout(PATIENCE_S):
-        for _ in iter(int, 1):
-            if text in (html := await gateway.get(PAGE)):
-                break
-            await asyncio.sleep(0.02)
-    return html
+    return await until_text(gateway, PAGE, text)
 
 
 def kept(gateway: Running) -> Calibration:
@@ -48,11 +43,45 @@ async def test_the_newest_power_becomes_the_mark_and_can_be_cleared(gateway: Run
     assert "Dernière marque" not in await gateway.get(PAGE)
 
 
-async def test_marks_that_contradict_each_other_are_said(gateway: Running) -> None:
+async def test_a_mark_that_contradicts_another_is_refused_at_once_and_says_the_way_out(gateway: Running) -> None:
     await heard(gateway, "500\u202fW", datetime.now(UTC), power_w=500.0)
     await gateway.post(PRESS, mark="off")
-    await gateway.post(PRESS, mark="working")
-    assert "Ces marques se contredisent" in await gateway.get(PAGE)
+    where = await gateway.post(PRESS, mark="working")
+    assert where == f"{PAGE}?refused=working&watts=500.0#calibration"
+    assert (kept(gateway).off_w, kept(gateway).working_w) == (500, None)
+    html = (await gateway.get(where.partition("#")[0])).replace("\u202f", " ").replace("\u00a0", " ")
+    assert "500 W ne peut pas être « en production », qui doit dépasser « éteinte » (500 W)." in html
+    assert "Effacer « éteinte » et noter « en production »" in html
+    where = await gateway.post(PRESS, mark="working", over="true")
+    assert (kept(gateway).off_w, kept(gateway).working_w) == (None, 500)
+    assert "refused" not in where
+    await heard(gateway, "900\u202fW", datetime.now(UTC), power_w=900.0)
+    where = await gateway.post(PRESS, mark="off")
+    html = (await gateway.get(where.partition("#")[0])).replace("\u202f", " ").replace("\u00a0", " ")
+    assert "900 W ne peut pas être « éteinte », qui doit rester sous « en production » (500 W)." in html
+
+
+async def test_a_mark_can_be_taken_back_to_what_it_was(gateway: Running) -> None:
+    await heard(gateway, "500\u202fW", datetime.now(UTC), power_w=500.0)
+    where = await gateway.post(PRESS, mark="standby")
+    assert "Annuler" in await gateway.get(where.partition("#")[0])
+    await heard(gateway, "700\u202fW", datetime.now(UTC), power_w=700.0)
+    where = await gateway.post(PRESS, mark="standby")
+    assert where == f"{PAGE}?marked=standby&was=500.0#calibration"
+    assert "Annuler, revenir à 500\u202fW" in await gateway.get(where.partition("#")[0])
+    await gateway.post(PRESS, mark="standby", was="500.0")
+    assert kept(gateway).standby_w == 500
+    for wrong in ("-1", "nan", "inf", "x"):
+        await gateway.post(PRESS, 422, mark="standby", was=wrong)
+    assert kept(gateway).standby_w == 500
+    for odd in ("?refused=working", "?refused=x&watts=1", "?marked=standby&was=x", "?refused=off&watts=inf"):
+        await gateway.get(f"{PAGE}{odd}")
+
+
+async def test_marks_that_contradict_each_other_in_the_file_are_said(gateway: Running) -> None:
+    marks = {"off_w": 500.0, "standby_w": 90.0}
+    edit.change_machine(gateway.fleet.folder, MachineKey("alsalac", "cabine-1"), {"calibration": marks})
+    await until_text(gateway, PAGE, "Ces marques se contredisent")
 
 
 async def test_nothing_is_recorded_without_a_power_of_the_last_two_minutes(gateway: Running) -> None:

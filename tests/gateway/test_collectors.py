@@ -57,6 +57,15 @@ def test_the_flooder_is_named_the_worst_first() -> None:
         "<b>oak</b> floods the collector: 2,000\u202fmessages/s, 40% of all messages.",
         "ash floods the collector: 900\u202fmessages/s, 40% of all messages.",
     ]
+    assert all("Its readings go apart" in todo for _, _, todo in found)
+
+
+def test_a_flood_of_what_is_refused_is_not_said_to_go_apart() -> None:
+    live = heard(("ingest", {"loud": [{**loud("ash", 900.0), "apart": False}]}))
+    for language, said in (("fr", "qui attendent derrière eux"), ("de", "die dahinter warten"), ("en", "wait behind")):
+        ((_, _, todo),) = collectors.floods(live, words(language, "Europe/Paris"))
+        assert said in todo
+        assert not any(word in todo for word in ("à part", "getrennt", "apart"))
 
 
 def test_what_an_older_collector_says_is_read() -> None:

@@ -1,18 +1,15 @@
 """``/connect``: what speaks without a machine, claimed in one form and given back, by its owner alone."""
 
 import asyncio
-import itertools
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from fleet import edit, registry
-from fleet.families import FAMILIES
 from fleet.network import Machine
 from ingest.guess import Hint, guess
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running, Starter, serving, until_text
+from tests.gateway.running import PATIENCE_S, Running, serving, until_text
 
 PAGE = "/connect?member=alsalac"
 BOOTH = "m/alsalac/cabine-3/tele/SENSOR"
@@ -205,54 +202,6 @@ async def test_the_choice_names_who_has_devices_that_wait(gateway: Running) -> N
     assert "1 appareil parle" in (await gateway.get("/home?member=declare")).replace("\u202f", " ")
 
 
-async def test_each_family_has_its_sheet(gateway: Running) -> None:
-    for language, family in itertools.product(("fr", "de", "en"), FAMILIES):
-        html = await gateway.get(f"/connect/new?member=alsalac&family={family}&device=cabine-3", language=language)
-        assert html.count("cabine-3") > 2
-        assert "alsalac" in html.split("<tbody>")[1] or family == "shelly-gen1"
-    html = await gateway.get("/connect/new?member=alsalac&device=É")
-    assert "Des lettres minuscules sans accent" in html
-    assert "Full Topic" not in html
-
-
-async def test_without_the_brokers_files_it_says_the_command(start: Starter) -> None:
-    running = await start(past=False, logins=None)
-    html = await running.get("/connect/new?member=alsalac&family=tasmota&device=cabine-3")
-    assert "resilian device add alsalac cabine-3 --family tasmota --broker mqtt://127.0.0.1:" in html
-    await running.post("/connect/new", 422, member="alsalac", device="cabine-3")
-
-
-async def test_a_login_is_made_and_shown_once(start: Starter, tmp_path: Path) -> None:
-    logins = tmp_path / "secrets"
-    logins.mkdir()
-    running = await start(past=False, logins=logins)
-    asked = {"member": "alsalac", "family": "tasmota", "device": "cabine-3"}
-    before = await running.get("/connect/new?member=alsalac&family=tasmota&device=cabine-3")
-    assert "Créer l’identifiant alsalac.cabine-3" in before
-    assert "Backlog" not in before  # the line for the console is whole, with its password, or not there
-    html = await running.post("/connect/new", 200, None, **asked)
-    password = html.split("Mot de passe</dt><dd><code>")[1].split("<")[0]
-    assert len(password) >= 22
-    assert f"MqttPassword {password};" in html
-    kept = (logins / "passwd").read_text()
-    assert kept.startswith("alsalac.cabine-3:$7$")
-    assert password not in kept
-    assert "topic write m/alsalac/#" in (logins / "acl").read_text()
-    assert password not in await running.get("/connect/new?member=alsalac&family=tasmota&device=cabine-3")
-    assert "Cet identifiant existe déjà" in await running.post("/connect/new", 422, None, **asked)
-    assert "Des lettres minuscules" in await running.post("/connect/new", 422, None, **{**asked, "device": "a/#"})
-    assert (logins / "passwd").read_text() == kept
-
-
-async def test_the_networks_own_address_goes_before_the_programs(start: Starter) -> None:
-    running = await start(past=False)
-    edit.write_network(running.fleet.folder, {"broker": "mqtts://mqtt.example.org"})
-    path = "/connect/new?member=alsalac&family=shelly-gen2&device=cabine-3"
-    html = await until_text(running, path, "mqtt.example.org:8883")
-    assert "joignable que depuis ce serveur" not in html
-    assert "Use User TLS (ca.pem)" in html
-
-
 async def test_the_page_hears_of_devices_by_events(gateway: Running) -> None:
     url = f"{gateway.url}/events?connect=alsalac"
     async with asyncio.timeout(PATIENCE_S), gateway.client.get(url) as answer:
@@ -270,14 +219,6 @@ async def test_a_gateway_ready_to_serve_has_the_page(gateway: Running) -> None:
     html = await gateway.as_visitor("owner:alsalac").get("/")
     assert '<a href="/connect">Connecter</a>' in html
     assert "/connect" not in (await gateway.as_visitor("coordinator").get("/")).split("</header>")[0]
-
-
-async def test_no_login_is_made_for_a_member_that_is_not_there(start: Starter, tmp_path: Path) -> None:
-    logins = tmp_path / "secrets"
-    logins.mkdir()
-    running = await start(past=False, logins=logins)
-    await running.post("/connect/new", 404, None, member="ghost", device="cabine-3")
-    assert list(logins.iterdir()) == []
 
 
 async def test_the_page_hears_nothing_of_what_others_write(gateway: Running) -> None:

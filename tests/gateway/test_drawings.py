@@ -1,6 +1,6 @@
 """The pure parts: what is published, drawn and said."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,13 +10,15 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from fleet import states
+from fleet.network import Calendar, Day, Shift
 from fleet.records import FreeWindow, HourBucket
 from gateway import catalog, web
+from gateway.calendar_words import calendar_lines
 from gateway.draw.bar import from_windows, window_bar
 from gateway.draw.grid import week_grid
 from gateway.draw.runs import Run, runs_of
 from gateway.draw.strip import strip
-from gateway.present import bridged
+from gateway.present import Present, bridged, told
 from gateway.publish import Window, chance_class, halves, is_due, publish, publishing_day
 from gateway.words import words
 from tests.gateway import world
@@ -172,7 +174,7 @@ def test_words_of_each_language() -> None:
     assert FR.chance(0.96) == "9 fois sur 10"
     assert DE.chance(0.8) == "in 8 von 10 Fällen"
     assert EN.chance(0.7) == "2 times in 3"
-    assert FR.state(states.STANDBY, "power") == "ne travaille pas"
+    assert FR.state(states.STANDBY, "power") == "pas en production"
     assert FR.number(float("nan")) == "\u2014"
     assert FR.say("Rien : « ça » marche ?") == "Rien\u00a0: «\u00a0ça\u00a0» marche\u202f?"
 
@@ -231,3 +233,28 @@ def test_the_glossary_is_kept() -> None:
     }
     for french, (german, english) in glossary.items():
         assert (DE.say(french), EN.say(french)) == (german, english)
+
+
+def test_a_day_that_ends_at_midnight_ends_at_24() -> None:
+    night = Shift(days=(Day.MON, Day.SUN), start=time(0), end=time(0))
+    late = Shift(days=(Day.TUE,), start=time(22), end=time(6, 30))
+    lines = calendar_lines(Calendar(staffed=(night,), offered=(late,)), FR)
+    assert lines["staffed"] == ["lun., dim. 0\u202fh \u2013 24\u202fh"]
+    assert lines["offered"] == ["mar. 22\u202fh \u2013 6\u202fh\u202f30"]
+
+
+@pytest.mark.parametrize(
+    ("silent", "basis", "power_w", "said"),
+    [
+        (True, "power", None, "inconnu (sans données)"),
+        (True, "none", None, "inconnu (sans données)"),
+        (False, "none", 3100.0, "inconnu (pas encore déduit de la puissance)"),
+        (False, "power", 3100.0, "inconnu (pas encore déduit de la puissance)"),
+        (False, "state", 3100.0, "inconnu (la machine ne le dit pas)"),
+        (False, "none", None, "inconnu (pas encore établi)"),
+    ],
+)
+def test_an_unknown_state_says_why(silent: bool, basis: str, power_w: float | None, said: str) -> None:
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    assert told(Present(states.UNKNOWN, at, at, silent, basis, power_w), FR) == said
+    assert told(Present(states.PRODUCING, at, at, False, basis, power_w), FR) == "en production"

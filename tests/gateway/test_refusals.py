@@ -10,7 +10,8 @@ import pytest
 
 from fleet import edit
 from gateway import catalog
-from gateway.refusals import rule_in_words
+from gateway.messages import Reject
+from gateway.refusals import REASONS, rule_in_words, todo
 from gateway.words import words
 from ingest.decoders.base import Context, DecodeError
 from ingest.decoders.canonical import decode
@@ -56,7 +57,7 @@ async def test_the_owner_learns_why_a_new_machine_stays_silent(gateway: Running)
     assert "Aucun relevé n’est encore arrivé" not in html
     home = await gateway.get("/home?member=alsalac")
     card = home.split('href="/machines/alsalac/neuve"')[1].split("</li>")[0]
-    assert "L’heure n’a pas de décalage horaire" in card
+    assert "l’heure n’a pas de décalage horaire" in card
     assert "Réglez la façon" in card
     assert "2026-03-03T13:05:00" not in await gateway.get("/network")
 
@@ -108,8 +109,8 @@ async def test_a_slow_clock_is_not_told_as_a_lost_feed(gateway: Running) -> None
     assert "Réglez l’horloge de l’appareil" in html
     html = (await gateway.get("/machines/alsalac/muette")).replace("\u202f", " ")
     assert "l’horloge de l’appareil retarde" in html
-    assert "À son arrivée, il datait de 1 h." in html
-    assert "l’horloge de l’appareil retarde" in await gateway.get("/home?member=alsalac")
+    assert "L’horloge de l’appareil retarde de 1 h." in html
+    assert "L’horloge de l’appareil retarde" in await gateway.get("/home?member=alsalac")
 
 
 ARRIVED = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -154,3 +155,22 @@ def test_every_rule_of_the_formats_own_cases_is_said_in_french() -> None:
     }
     assert len(rules) > 40
     assert [rule for rule in sorted(rules) if rule_in_words(rule, FR) == rule] == []
+
+
+def test_every_reason_has_a_remedy_of_its_own_and_a_rule_a_closer_one() -> None:
+    told = {reason: todo(Reject(reason=reason), FR) for reason in REASONS}
+    assert len(set(told.values())) == len(told)
+    rule = fault({"power_w": "NaN"}, ARRIVED)
+    assert "sans guillemets" in todo(Reject.model_validate(rule), FR)
+    assert "pince" in todo(Reject.model_validate(fault({"power_w": -1}, ARRIVED)), FR)
+
+
+async def test_the_owner_reads_field_value_rule_and_remedy(gateway: Running) -> None:
+    plug_in(gateway)
+    await refuse(gateway, "alsalac", "neuve", {"power_w": "3120"})
+    html = await until_text(gateway, "/machines/alsalac/neuve", "Ses messages sont refusés")
+    told = re.sub(r"<[^>]+>", "", html.split('class="banner bad refusal"')[1].split("</div>")[0])
+    told = told.replace("\u00a0", " ").replace("\u202f", " ")
+    assert "champ power_w, valeur 3120 : il faut un nombre, sans guillemets, ni true ni false." in told
+    assert "Faites envoyer le nombre nu" in told
+    assert "type de valeur inattendu" not in told

@@ -117,7 +117,9 @@ async def test_seven_minutes_are_no_verdict(gateway: Running, store: Store) -> N
     assert "pas assez de données (0,1\u202fh observées)" in html
     assert "100\u202f%" not in html.split('class="figures"')[1].split("</dl>")[0]
     assert 'class="week"' not in html
-    assert "La semaine type sur" not in html
+    assert "La semaine type <span" not in html
+    assert "semaine du " in html.split('class="figures"')[1].split("</dl>")[0]
+    assert "sur 1\u202fsemaine" not in html.replace(" ", "\u202f")
 
 
 async def test_power_alone_has_the_same_words_everywhere(gateway: Running, store: Store) -> None:
@@ -126,11 +128,11 @@ async def test_power_alone_has_the_same_words_everywhere(gateway: Running, store
     outlook = world.outlook(now).model_copy(update={"basis": "power", "state": "STANDBY", "energy": None})
     hours = minutes("neuve", "power", states.PRODUCING, states.STANDBY)
     await derive(gateway, store, "neuve", outlook, hours)
-    html = await until_text(gateway, "/machines/alsalac/neuve", "seul «\u00a0travaille\u00a0»")
+    html = await until_text(gateway, "/machines/alsalac/neuve", "seul «\u00a0en production\u00a0»")
     body = html.split("<main")[1].split('id="calibration"')[0]
     assert "éteinte" not in body
-    assert "en production" not in body.lower()
-    assert len(re.findall(r"ne travaille pas", body)) >= 4
+    assert "travaille" not in body.lower()
+    assert len(re.findall(r"pas en production", body)) >= 4
     await derive(gateway, store, "neuve", outlook, minutes("neuve", "power", states.PRODUCING, states.OFF))
     html = await until_text(gateway, "/machines/alsalac/neuve", "d’après vos marques")
     assert "éteinte" in html.split("<main")[1].split('id="calibration"')[0]
