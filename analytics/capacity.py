@@ -56,7 +56,11 @@ def free_spans(history: History, hold_hours: float = 0.0) -> Spans:
 
 def usable(history: History, offered: Mask, reserved: Mask, job: Job) -> Spans:
     """The gaps of the offered, unreserved hours that a job fits into, changeover included."""
-    gaps = both(free_spans(history, job.hold), of_hours(offered & ~reserved, history.start))
+    return long_enough(both(free_spans(history, job.hold), of_hours(offered & ~reserved, history.start)), job)
+
+
+def long_enough(gaps: Spans, job: Job) -> Spans:
+    """The gaps that a job and its changeover fit into."""
     shortest = (job.minimum + job.changeover) * HOUR_SECONDS
     return gaps[gaps[:, 1] - gaps[:, 0] >= shortest - 1e-6]
 
@@ -70,27 +74,38 @@ def weekly(history: History, offered: Mask, reserved: Mask, job: Job) -> tuple[N
         return np.zeros(0, np.int64), np.zeros(0)
     first, last = int(history.clock.week[0]), int(history.clock.week[-1])
     edges = np.array([week_start(week, history.timezone) for week in range(first, last + 2)], dtype=np.float64)
-    gaps = usable(history, offered, reserved, job)
-    hours = np.zeros(last + 1 - first)
-    if len(gaps):
-        worth = (gaps[:, 1] - gaps[:, 0]) / HOUR_SECONDS - job.changeover
-        after = np.cumsum(worth)
-        hours = np.diff(np.interp(edges, gaps.ravel(), np.stack([after - worth, after], axis=1).ravel()))
-    return np.arange(first, last + 1), hours
+    return np.arange(first, last + 1), in_weeks(usable(history, offered, reserved, job), edges, job)
+
+
+def in_weeks(gaps: Spans, edges: NDArray[np.float64], job: Job) -> NDArray[np.float64]:
+    """Shareable hours of usable gaps between each edge and the next (epoch seconds), shape (len(edges) - 1,)."""
+    if not len(gaps):
+        return np.zeros(len(edges) - 1)
+    worth = (gaps[:, 1] - gaps[:, 0]) / HOUR_SECONDS - job.changeover
+    after = np.cumsum(worth)
+    return np.diff(np.interp(edges, gaps.ravel(), np.stack([after - worth, after], axis=1).ravel()))
 
 
 def at_least(weekly_hours: NDArray[np.float64]) -> AtLeast | None:
     """The 10 % quantile of weeks as a promise that was kept: an order statistic, never interpolated.
 
     With N weeks it is the k-th lowest, k = floor((N + 1) / 10) but at least 1: the next week falls below it with
-    probability k / (N + 1), which reaches 10 % with nine weeks. None without a week.
+    probability :func:`falls_below`, which reaches 10 % with nine weeks. None without a week.
     """
     weeks = len(weekly_hours)
     if not weeks:
         return None
-    rank = max(1, (weeks + 1) // 10)
-    hours = float(np.sort(weekly_hours)[rank - 1])
+    hours = float(np.sort(weekly_hours)[_rank(weeks) - 1])
     return AtLeast(hours, int((weekly_hours >= hours).sum()), weeks)
+
+
+def falls_below(weeks: int) -> float:
+    """Probability that the next week falls below what :func:`at_least` says of so many, when weeks are alike."""
+    return _rank(weeks) / (weeks + 1)
+
+
+def _rank(weeks: int) -> int:
+    return max(1, (weeks + 1) // 10)
 
 
 def quantile_interval(weekly_hours: NDArray[np.float64]) -> list[float] | None:

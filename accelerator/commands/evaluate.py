@@ -21,6 +21,18 @@ Report = Annotated[
     Path | None, typer.Option("--report", metavar="DIR", help="Also write a Markdown report, with its plot, there.")
 ]
 
+_CAPACITY = {
+    "weeks": "weeks before",
+    "n": "judged",
+    "stated": "stated",
+    "kept": "reached",
+    "low": "from",
+    "high": "to",
+    "hours": "hours promised",
+    "pinball": "pinball, h",
+    "pinball_mean": "of the mean, h",
+}
+
 
 @app.command()
 def availability(
@@ -33,6 +45,11 @@ def availability(
         bool,
         typer.Option("--state-known", help="Also score forecasts made with the machine's state known (an oracle)."),
     ] = False,
+    capacity: Annotated[
+        bool, typer.Option("--capacity", help="Also judge the promise of at least x shareable hours a week.")
+    ] = False,
+    job: Annotated[str, typer.Option("--job", help="Shortest useful job, for --capacity.")] = "4h",
+    changeover: Annotated[str, typer.Option("--changeover", help="Before a job, for --capacity.")] = "1h",
     timezone: Zone = "UTC",
     report: Report = None,
     as_json: Json = False,
@@ -43,9 +60,11 @@ def availability(
 
     Example: resilian evaluate availability intervals.csv --window 4h --lead 15min --state-known --json
     """
+    from analytics.capacity import Job
     from analytics.evaluate import availability as backtest
     from analytics.evaluate import written
 
+    lengths = (seconds(text, option=option) / 3600 for text, option in ((job, "--job"), (changeover, "--changeover")))
     found = _on_intervals(
         backtest.evaluate,
         written.availability_files,
@@ -57,6 +76,7 @@ def availability(
         lead_h=seconds(lead, option="--lead") / 3600,
         first_weeks=first_weeks,
         state_known=state_known,
+        job=Job(*lengths) if capacity else None,
     )
     if as_json:
         output.emit_json(found)
@@ -76,6 +96,9 @@ def availability(
         "gain": "resilian better by",
     }
     output.emit_table(rows, columns, empty="nothing could be scored")
+    if capacity:
+        typer.echo(f"\nat least x shareable hours a week, by jobs of {job} and a changeover of {changeover}")
+        output.emit_table(found["capacity"]["by_weeks"], _CAPACITY, empty="no weeks in a row were observed to 99 %")
 
 
 @app.command()

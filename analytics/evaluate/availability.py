@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from analytics import near
 from analytics.availability import posterior, shape_of
-from analytics.evaluate import known, scores
+from analytics.capacity import Job
+from analytics.evaluate import capacity, known, scores
 from analytics.evaluate.files import Intervals, timelines
 from analytics.evaluate.folds import Model, Past, folds, summed_losses
 from analytics.evaluate.grid import Grid
@@ -90,6 +91,7 @@ def evaluate(
     timezone: str = "UTC",
     *,
     state_known: bool = False,
+    job: Job | None = None,
 ) -> dict[str, Any]:
     """The back-test of every model on a recording; keys as ``docs/commands.md`` says.
 
@@ -101,6 +103,7 @@ def evaluate(
         first_weeks: local weeks, from the first observed one, that are only learned from; at least 1.
         timezone: IANA name of the clock of the weeks.
         state_known: also score forecasts made when the state is known (:mod:`~analytics.evaluate.known`).
+        job: also judge the promise of shareable hours, by such jobs (:mod:`~analytics.evaluate.capacity`).
 
     Raises:
         ValueError: an argument out of range, nothing observed, or too few weeks to score a window.
@@ -112,7 +115,8 @@ def evaluate(
     if first_weeks < 1:
         raise ValueError(f"first weeks {first_weeks}: at least 1 week must be left to learn from")
     grid = Grid.of(timelines(intervals, observed), timezone)
-    return report(grid, MODELS, window_h, lead_h, first_weeks, state_known=state_known)
+    found = report(grid, MODELS, window_h, lead_h, first_weeks, state_known=state_known)
+    return found if job is None else {**found, "capacity": capacity.evaluate(grid, job)}
 
 
 def report(

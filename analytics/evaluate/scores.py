@@ -30,6 +30,12 @@ def log_loss(probability: Floats, outcome: NDArray[np.bool_]) -> float:
     return float(-np.mean(np.log(np.where(outcome, kept, 1.0 - kept))))
 
 
+def pinball(quantile: Floats, outcome: Floats, level: float) -> float:
+    """Mean pinball loss of a told quantile: least when a share ``level`` of the outcomes falls below it."""
+    above = outcome - quantile
+    return float(np.mean(np.maximum(level * above, (level - 1.0) * above)))
+
+
 def reliability(probability: Floats, outcome: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """Ten equal bins of forecasts: mean forecast, share that came true, count; empty bins are left out."""
     which = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1)
@@ -77,10 +83,34 @@ def gain(ours: Floats, baseline: Floats, draws: int = 2000, seed: int = 0) -> In
     machines, weeks = ours.shape
     if machines * weeks < 2:
         return Interval(value, None, None)
-    random = np.random.default_rng(seed)
-    by_machine = random.multinomial(machines, np.full(machines, 1.0 / machines), draws).astype(np.float64)
-    by_week = random.multinomial(weeks, np.full(weeks, 1.0 / weeks), draws).astype(np.float64)
+    by_machine, by_week = _resampled(machines, weeks, draws, seed)
     losses, rivals = (((by_machine @ loss) * by_week).sum(axis=1) for loss in (ours, baseline))
     drawn = 100.0 * (1.0 - losses[rivals > 0] / rivals[rivals > 0])
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Interval(value, float(low), float(high))
+
+
+def share(happened: NDArray[np.bool_], asked: NDArray[np.bool_], draws: int = 2000, seed: int = 0) -> Interval:
+    """Share of what was asked that happened, both of shape (machines, weeks), with its interval, as :func:`gain`.
+
+    Raises:
+        ValueError: nothing was asked.
+    """
+    if not asked.any():
+        raise ValueError("nothing was asked, so that no share of it happened")
+    value = float(happened[asked].mean())
+    if asked.sum() < 2:
+        return Interval(value, None, None)
+    machines, weeks = asked.shape
+    by_machine, by_week = _resampled(machines, weeks, draws, seed)
+    counts, hits = (((by_machine @ one) * by_week).sum(axis=1) for one in (asked.astype(float), happened & asked))
+    low, high = np.percentile(hits[counts > 0] / counts[counts > 0], [2.5, 97.5])
+    return Interval(value, float(low), float(high))
+
+
+def _resampled(machines: int, weeks: int, draws: int, seed: int) -> tuple[Floats, Floats]:
+    """How often each machine and each week is drawn, shapes (draws, machines) and (draws, weeks)."""
+    random = np.random.default_rng(seed)
+    by_machine = random.multinomial(machines, np.full(machines, 1.0 / machines), draws).astype(np.float64)
+    by_week = random.multinomial(weeks, np.full(weeks, 1.0 / weeks), draws).astype(np.float64)
+    return by_machine, by_week

@@ -33,6 +33,8 @@ def availability_files(found: Mapping[str, Any], source: str, notes: Sequence[st
     text += ["## Is the chance honest?", "![share that came true by chance told](reliability.svg)"]
     for name, table in tables.items():
         text += [f"{name}:", _reliability(table)]
+    if "capacity" in found:
+        text += _capacity(found["capacity"])
     return {"availability.md": _joined(text), "reliability.svg": reliability_svg(title, tables)}
 
 
@@ -108,6 +110,26 @@ def _gain(gain: Mapping[str, float | None] | None) -> str:
         return ""
     percent = f"{gain['percent']:.1f} %"
     return percent if gain["low"] is None else f"{percent} [{gain['low']:.1f}, {gain['high']:.1f}]"
+
+
+def _capacity(found: Mapping[str, Any]) -> list[str]:
+    """Sections on the promise of shareable hours."""
+    rows = [
+        [
+            *(str(row[name]) for name in ("weeks", "n")),
+            f"{row['stated']:.3f}",
+            f"{row['kept']:.3f}" + ("" if row["low"] is None else f" [{row['low']:.2f}, {row['high']:.2f}]"),
+            *(f"{row[name]:.1f}" for name in ("hours", "pinball", "pinball_mean")),
+        ]
+        for row in found["by_weeks"]
+    ]
+    head = ["weeks before", "judged", "stated", "reached", "hours promised", "pinball, h", "of the mean, h"]
+    return [
+        "## At least so many shareable hours",
+        f"All hours offered, jobs of {found['job_h']:g} h, changeover {found['changeover_h']:g} h. Stated is how often"
+        " the next week reaches what the weeks before it promise, if weeks are alike; reached is how often it did.",
+        _table(head, rows) if rows else "No weeks in a row were observed to 99 %.",
+    ]
 
 
 def _figure(value: float | int | None) -> str:
