@@ -4,27 +4,20 @@ Times are ISO 8601; one without an offset is local time of the timezone given. O
 names the file, the line, the field, the value and the rule.
 """
 
-import csv
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.evaluate.rows import FileProblem, counter, instant, name_of, number, rows_of, state_of, zone_of
 from analytics.spans import Spans, both, nothing, united, without
 from fleet.batch import NO_INT
-from fleet.states import BUSY, NO_STATE, STATES, UNKNOWN, USED, state_code
+from fleet.states import BUSY, NO_STATE, UNKNOWN, USED
 
 ALL_MACHINES: Final = "*"
-_T = TypeVar("_T")
-
-
-class FileProblem(ValueError):
-    """A file that cannot be used; the message says which line, field and rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +140,14 @@ def read_readings(path: Path, timezone: str = "UTC") -> Readings:
     Raises:
         FileProblem: as :func:`read_intervals`.
     """
-    zone = _zone(timezone)
+    zone = zone_of(timezone)
     names: list[str] = []
     at: list[int] = []
     values: dict[str, list[float | int]] = {name: [] for name in _QUANTITIES}
-    for row in _rows(path, ("machine", "at")):
+    for row in rows_of(path, ("machine", "at")):
         if not any(row.get(name) for name in _QUANTITIES):
             raise row.problem("no quantity: one of power_w, count, state or label is needed")
-        names.append(row.need("machine", str))
+        names.append(row.need("machine", name_of))
         at.append(round(row.need("at", lambda text: instant(text, zone)) * 1000))
         for name, (convert, absent) in _QUANTITIES.items():
             values[name].append(row.need(name, convert) if row.get(name) else absent)
@@ -171,71 +164,14 @@ def read_readings(path: Path, timezone: str = "UTC") -> Readings:
     )  # fmt: skip
 
 
-def instant(text: str, zone: ZoneInfo) -> float:
-    """Epoch seconds of an ISO 8601 time, local to ``zone`` when it carries no offset.
-
-    Raises:
-        ValueError: it is not an ISO 8601 time with a date and a time of day.
-    """
-    try:
-        if len(text) < 11:
-            raise ValueError
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("not an ISO 8601 time such as 2026-03-02T06:30:00+01:00") from None
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    path: Path
-    line: int
-    values: dict[str, str] = field(default_factory=dict)
-
-    def get(self, name: str) -> str:
-        return self.values.get(name, "")
-
-    def need(self, name: str, convert: Callable[[str], _T]) -> _T:
-        text = self.get(name)
-        if not text:
-            raise self.problem(f"{name} is empty")
-        try:
-            return convert(text)
-        except (ValueError, KeyError, OverflowError) as error:
-            raise self.problem(f"{name} {text[:60]!r}: {error}") from None
-
-    def problem(self, text: str) -> FileProblem:
-        return FileProblem(f"{self.path}, line {self.line}: {text}")
-
-
-def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[_Row]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, strict=True)
-            header = [name.strip().lower() for name in next(lines, [])]
-            missing = [name for name in needed if name not in header]
-            if missing:
-                found = ", ".join(header)[:120] or "nothing"
-                raise FileProblem(f"{path}, line 1: no column {' or '.join(missing)}; found {found}")
-            for values in lines:
-                if any(map(str.strip, values)):
-                    yield _Row(path, lines.line_num, dict(zip(header, map(str.strip, values), strict=False)))
-    except OSError as error:
-        raise FileProblem(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise FileProblem(f"{path}: not UTF-8 text (byte {error.start})") from error
-    except csv.Error as error:
-        raise FileProblem(f"{path}, line {lines.line_num}: not CSV: {error}") from error
-
-
 def _read_spans(path: Path, timezone: str, *, with_state: bool) -> Intervals:
-    zone = _zone(timezone)
+    zone = zone_of(timezone)
     found: dict[str, dict[int, list[tuple[float, float]]]] = {}
     rows = empty = 0
-    for row in _rows(path, ("machine", "start", "end")):
-        machine = row.need("machine", str)
+    for row in rows_of(path, ("machine", "start", "end")):
+        machine = row.need("machine", name_of)
         start, end = (row.need(name, lambda text: instant(text, zone)) for name in ("start", "end"))
-        code = row.need("state", _state) if with_state and row.get("state") else 0
+        code = row.need("state", state_of) if with_state and row.get("state") else 0
         if end < start:
             raise row.problem(f"end {row.get('end')} is before start {row.get('start')}")
         rows, empty = rows + 1, empty + (end == start)
@@ -253,38 +189,10 @@ def _overlapping(pairs: list[tuple[float, float]]) -> int:
     return int((ordered[1:, 0] < np.maximum.accumulate(ordered[:, 1])[:-1]).sum())
 
 
-def _zone(timezone: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise FileProblem(f"timezone {timezone!r}: not in the IANA database, such as Europe/Paris") from None
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if not np.isfinite(number):
-        raise ValueError("not a finite number")
-    return number
-
-
-def _counter(text: str) -> int:
-    number = _number(text)
-    if number != int(number) or abs(number) >= 2**63:
-        raise ValueError("a counter is a whole number of 64 bits")
-    return int(number)
-
-
-def _state(text: str) -> int:
-    try:
-        return state_code(text)
-    except KeyError:
-        raise ValueError(f"not a state; one of {', '.join(STATES)}") from None
-
-
 _QUANTITIES: Final[dict[str, tuple[Callable[[str], float | int], float | int]]] = {
-    "power_w": (_number, np.nan),
-    "count": (_counter, NO_INT),
-    "state": (_state, NO_STATE),
-    "label": (_state, NO_STATE),
+    "power_w": (number, np.nan),
+    "count": (counter, NO_INT),
+    "state": (state_of, NO_STATE),
+    "label": (state_of, NO_STATE),
 }
 """The columns of a readings file that hold a quantity: how each is read, and what stands for its absence."""

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from analytics.evaluate.files import (
-    FileProblem,
     read_intervals,
     read_observed,
     read_readings,
     silence_note,
     timelines,
 )
+from analytics.evaluate.rows import FileProblem
 from fleet.batch import NO_INT
 from fleet.states import FAULT, NO_STATE, PRODUCING, STANDBY
 
@@ -91,8 +91,19 @@ def test_observed_time_bounds_everything_and_brings_machines_that_never_ran(tmp_
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (("machine,start",), "line 1: no column end; found machine, start"),
-        (("machine;start;end",), "no column machine or start or end; found machine;start;end"),
+        (("machine,start",), "line 1: no column end; found 'machine, start'"),
+        (("machine;start;end",), "no column machine or start or end; found 'machine;start;end'; columns are separated"),
+        (("machine,start,end,Start", "saw,1,2,3"), "line 1: column 'start' stands twice"),
+        (
+            ("machine,start,end", "s\0w,2026-03-02T00:00Z,2026-03-02T01:00Z"),
+            "line 2: machine 's\\x00w': a machine's name",
+        ),
+        (("machine,start,end", f"{'m' * 201},2026-03-02T00:00Z,2026-03-02T01:00Z"), "has at most 200 characters"),
+        (
+            ("machine,start,end", "saw,0001-01-01T00:00:00,0001-01-02T00:00:00"),
+            "line 2: start '0001-01-01T00:00:00': not",
+        ),
+        (("machine,start,end", "saw,2026-03-02T00:00,9999-12-31T23:00:00"), "not between the years 1970 and 2200"),
         (("machine,start,end", ",2026-03-02T00:00Z,2026-03-02T01:00Z"), "line 2: machine is empty"),
         (("machine,start,end", "saw,2026-03-02T00:00Z"), "line 2: end is empty"),
         (("machine,start,end", "saw,yesterday,2026-03-02T00:00Z"), "line 2: start 'yesterday': not an ISO 8601 time"),
@@ -115,6 +126,16 @@ def test_errors_name_line_field_and_rule(tmp_path: Path, lines: tuple[str, ...],
         read_intervals(file(tmp_path, *lines))
     assert message in str(caught.value)
     assert "f.csv" in str(caught.value)
+
+
+def test_a_local_time_that_the_clocks_skip_is_refused_and_one_they_repeat_is_the_first(tmp_path: Path) -> None:
+    skipped = file(tmp_path, "machine,start,end", "saw,2026-03-29T02:30,2026-03-29T05:00")
+    with pytest.raises(FileProblem, match=r"line 2: start '2026-03-29T02:30': the clocks of Europe/Paris skip"):
+        read_intervals(skipped, "Europe/Paris")
+    assert read_intervals(skipped, "UTC").rows == 1
+    repeated = file(tmp_path, "machine,start,end", "saw,2026-10-25T02:30,2026-10-25T03:00")
+    found = read_intervals(repeated, "Europe/Paris").of("saw")
+    assert (found[0, 1] - found[0, 0]) / 3600 == 1.5
 
 
 def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
