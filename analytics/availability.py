@@ -32,6 +32,10 @@ LEVEL_RIDGE: Final = 0.1
 """Belief in a level of one half: enough that a machine never seen busy has a level."""
 BASE_RIDGE: Final = 4.0
 """Belief in the level of a base, where there is one: an eighth of what an ordinary week tells."""
+LEVEL_SPREAD: Final = 2.0
+"""Standard deviation of the levels of machines of one trade, log odds."""
+LEVEL_TOLD: Final = 3.0
+"""What a week tells of a level, 1 / variance: 168 windows that count for an eighth each, of a variance of .15."""
 SHAPE_RIDGE: Final = 1.0
 """The same for an hour of week that is like all others."""
 LEAST: Final = 0.005
@@ -167,8 +171,15 @@ def level_of(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
 
 
 def prior_of(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
-    """What is expected of each cell before its own outcomes, shape of the cells."""
-    odds = level_of(cells, shape, base)[..., None] + shape[..., None, :] + (0.0 if base is None else base)
+    """What is expected of each cell before its own outcomes, shape of the cells.
+
+    A base says little of a machine's level, so the chance is the mean over the levels that it may have: log odds are
+    divided by sqrt(1 + pi/8 variance) (MacKay 1992), which a week or two of its own undoes.
+    """
+    odds = level_of(cells, shape, base)[..., None] + shape[..., None, :]
+    if base is not None:
+        variance = 1.0 / (1.0 / LEVEL_SPREAD**2 + LEVEL_TOLD * cells.known.mean(-1, keepdims=True))
+        odds = (odds + base) / np.sqrt(1.0 + np.pi / 8.0 * variance)
     return np.clip(expit(odds), LEAST, 1.0 - LEAST)
 
 

@@ -24,8 +24,10 @@ WEEKS: Final = 12
 AHEAD_HOURS: Final = 14 * 24
 NEAR_HOURS: Final = 4 * 24
 """How far ahead the last days and the present are told of: from there on they change a chance by a point or two."""
-LEARNED_HOURS: Final = 14 * 24
-"""Observed hours below which chances are the owner's alone: two weeks, in which most hours of the week come twice."""
+LEARNED_WEEKS: Final = 2.0
+"""Observed weeks below which chances are the owner's alone: in two most hours of the week come twice."""
+MOST_OF_TRADE: Final = 0.5
+"""The same for what rests on the trade by more than this share, as where little was observed at a time."""
 OFFERED_COVERAGE: Final = 0.7
 """A week's shareable hours count when this share of its offered hours was observed."""
 
@@ -105,8 +107,8 @@ def build(
         weekly=weekly,
         grid=grid,
         grid_coverage=grid_coverage,
-        free=ahead.windows if proven(history) else [],
-        assumed=[] if proven(history) else ahead.windows,
+        free=ahead.windows if ahead.proven else [],
+        assumed=[] if ahead.proven else ahead.windows,
         near=[] if correction is None else told_now(ahead.windows, correction[:NEAR_HOURS], now),
         chance_basis=ahead.basis,
         window_hours=float(length),
@@ -116,16 +118,17 @@ def build(
     )
 
 
-def proven(history: History) -> bool:
-    """Whether enough was observed of the machine for its chances to be its own."""
-    return float(history.observed.sum()) >= LEARNED_HOURS * HOUR_SECONDS
-
-
 class Ahead(NamedTuple):
     """Windows to come with their chances, and what these rest on; None when there are none."""
 
     windows: list[FreeWindow]
     basis: ChanceBasis | None
+
+    @property
+    def proven(self) -> bool:
+        """Whether they rest on the machine's own weeks enough to be told to others."""
+        basis = self.basis
+        return basis is not None and basis.own_weeks >= LEARNED_WEEKS and basis.trade_share <= MOST_OF_TRADE
 
 
 def windows_ahead(

@@ -17,7 +17,6 @@ from analytics.outlook import (
     fleet_profile,
     kin_of,
     newest,
-    proven,
     shareable,
     told_now,
     window_length,
@@ -186,7 +185,8 @@ def _free(
             until = window.end
             told.append(window.model_dump(mode="json"))
     basis = ahead.basis.model_dump(mode="json") if ahead.basis else None
-    return {"free": told if proven(past) else [], "assumed": [] if proven(past) else told, "chance_basis": basis}
+    free, assumed = (told, []) if ahead.proven else ([], told)
+    return {"free": free, "assumed": assumed, "chance_basis": basis}
 
 
 def _history(buckets: Sequence[HourBucket], timezone: str, period: Period) -> History:

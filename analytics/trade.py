@@ -41,9 +41,7 @@ WORKED: Final = (0.15, 0.71, 0.97)
 UNSTAFFED: Final = 0.03
 """The same of as many hours without staff."""
 HALF_DAY_H: Final = 4.0
-BELIEVED: Final = 0.5
-"""Share of the log odds that is believed: what is assumed is no measurement."""
-WEEKS: Final = 1.0
+WEEKS: Final = 1.5
 """Weeks of a machine's own that weigh as much as its trade."""
 SIBLING_WEEKS: Final = 4.0
 """Weeks of its own from which one of the owner's machines tells as much of its family's level as what is assumed."""
@@ -99,7 +97,7 @@ _SHIFTS: Final = (_shift(7, 17), _shift(5, 21), _shift(0, 24))
 def share(own_weeks: float) -> float:
     """Part of a chance that is still the trade's after so many weeks of the machine's own, 0..1.
 
-    About how far the log odds told follow a change of what is assumed: by .53, .36 and .24 for a single machine without
+    About how far the log odds told follow a change of what is assumed: by .56, .40 and .28 for a single machine without
     habits after 1, 3 and 8 weeks (by age .9, 2.4 and 4.9), less where the owner has others or the machine has habits.
     """
     return WEEKS / (WEEKS + own_weeks)
@@ -109,7 +107,7 @@ def base_of(family: Family | None, staffed: Mask | None, hours: int) -> Floats:
     """What is expected of a machine before anything is seen of it, in log odds, shape (168,)."""
     if family is None:
         return np.zeros(WEEK_HOURS)
-    return np.asarray(BELIEVED * logit(week_of_trade(family, staffed, hours)), dtype=np.float64)
+    return logit(week_of_trade(family, staffed, hours))
 
 
 def sibling_level(levels: Floats, weeks: Floats) -> float:

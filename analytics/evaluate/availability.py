@@ -24,6 +24,8 @@ from analytics.signals import UNKNOWN, Present
 
 Floats = NDArray[np.float64]
 OURS: Final = "resilian"
+RECENT_WEEKS: Final = 26
+"""Weeks that recent days are told against, as in the report; an outlook looks back 12."""
 
 
 def climatology(past: Past) -> Floats:
@@ -67,6 +69,8 @@ def resilian(past: Past) -> Floats:
     if past.recent is None:
         return profile
     hours, window, start = past.recent
+    forgotten = max(0, len(hours.clock) - RECENT_WEEKS * WEEK_HOURS)
+    hours, start = hours.cut(forgotten, len(hours.clock)), start - forgotten
     untold = Present(np.full(hours.busy.shape, UNKNOWN, np.int8), 1.0)
     weights = near.learn(hours, untold.state, window, near.NOTHING_KNOWN)
     return near.moved(profile, near.corrections(Profiles(hours), untold, window, start, weights))

@@ -75,6 +75,6 @@ async def test_anothers_history_moves_no_byte_of_the_report(store: Store, weeks:
         reports.append(await rows(store, fleet, NOW - timedelta(weeks=4), NOW, NOW))
     mine = [[row for row in report if row["member"] == "acme"] for report in reports]
     assert repr(mine[0]) == repr(mine[1])
-    assert mine[0][0]["chance_basis"]["trade_share"] == pytest.approx(1.0 if not weeks else 0.15, abs=0.03)
+    assert mine[0][0]["chance_basis"]["trade_share"] == pytest.approx(1.0 if not weeks else 0.2, abs=0.03)
     others = [[row for row in report if row["member"] == "zeta"] for report in reports]
     assert repr(others[0]) != repr(others[1])

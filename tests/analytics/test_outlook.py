@@ -93,7 +93,7 @@ def test_a_machine_of_which_little_is_known_leans_on_its_trade_for_its_owner_alo
     assert [window.start for window in young.assumed] == [window.start for window in young.free_to_owner]
     assert young.chance_basis is not None
     assert young.chance_basis.own_weeks == pytest.approx(10 / 7)
-    assert 0.3 < young.chance_basis.trade_share < 0.6
+    assert 0.4 < young.chance_basis.trade_share < 0.7
     assert publish(young, NOW.date(), PARIS).windows == ()
     assert young.coverage == 1.0  # the weeks before it was connected are no gap
     nothing = build([])
@@ -109,7 +109,16 @@ def test_two_weeks_are_enough_to_be_told_to_others() -> None:
     old = build(hours(NOW - timedelta(days=14), NOW, mornings))
     assert (old.assumed, bool(old.free)) == ([], True)
     assert old.chance_basis is not None
-    assert old.chance_basis.trade_share < 0.4
+    assert old.chance_basis.trade_share < 0.5
+
+
+def test_weeks_seen_in_snatches_are_not_enough() -> None:
+    """Every other hour of eight weeks: no window of five hours was ever seen whole."""
+    snatches = build(hours(NOW - timedelta(weeks=8), NOW, lambda at: STANDBY if at.hour % 2 else UNKNOWN))
+    assert snatches.chance_basis is not None
+    assert snatches.chance_basis.own_weeks == pytest.approx(4.0, abs=0.1)
+    assert snatches.chance_basis.trade_share == 1.0
+    assert (snatches.free, bool(snatches.assumed)) == ([], True)
 
 
 def test_an_offer_by_declaration_has_no_chance() -> None:

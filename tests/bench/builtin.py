@@ -20,6 +20,7 @@ from analytics.evaluate.files import Timeline as Recorded
 from analytics.evaluate.grid import Grid
 from analytics.signals import SCALE
 from analytics.spans import Spans, both, united, without
+from fleet.network import Calendar
 from fleet.registry import load
 from fleet.states import BUSY, USED
 from simulators.network import write
@@ -35,10 +36,16 @@ ZONE: Final = "Europe/Paris"
 
 def simulated(seed: int = SEED) -> Grid:
     """The true hours of the network's machines over the weeks before :data:`END`; closed days are not observed."""
+    return simulated_with_calendars(seed)[0]
+
+
+def simulated_with_calendars(seed: int) -> tuple[Grid, dict[str, tuple[Plant, Calendar]]]:
+    """The same, and the machines with their calendars, by name."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), seed, END)
-        plants = plants_of(seed, load(Path(folder)))
-    return Grid.of({plant.name: recorded(plant) for plant in plants}, ZONE)
+        registry = load(Path(folder))
+    plants = {plant.name: (plant, registry.calendar(plant.key)) for plant in plants_of(seed, registry)}
+    return Grid.of({name: recorded(plant) for name, (plant, _) in plants.items()}, ZONE), plants
 
 
 def recorded(plant: Plant) -> Recorded:
