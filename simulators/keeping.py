@@ -21,8 +21,8 @@ class Keeping:
     """Publishes through a session and keeps what it published.
 
     After every connection that follows a broken one, everything kept is sent again, and once more a minute later. What
-    nobody had subscribed to, or the session had no room for, is sent again after a second, then ever more rarely. What
-    comes twice costs the collector nothing, as long as it carries its own time.
+    nobody had subscribed to, or the session had no room for, is sent again after a second, then ever more rarely; so is
+    everything when nobody had subscribed to the first of it. What comes twice costs the collector nothing, as long as it carries its own time.
 
     Attributes:
         session: set it before the first message; its changes of state belong to :meth:`on_state`.
@@ -76,9 +76,10 @@ class Keeping:
                 await self._due()
                 if self._all_at and self._all_at[0] <= loop.time():
                     del self._all_at[0]
-                    await self._resend(self.buffer.again(now_ms()))
+                    if not await self._resend(self.buffer.again(now_ms())):
+                        self._all_at = sorted([loop.time() + self._next_pause_s(), *self._all_at])
                 else:
-                    self._pause_s = min(2 * self._pause_s, _LATE_S)
+                    self._next_pause_s()
                     self._soon_at = None
                     await self._resend(self.buffer.untaken())
         except SessionClosed:
@@ -98,8 +99,12 @@ class Keeping:
             except TimeoutError:
                 return
 
-    async def _resend(self, messages: Sequence[Kept]) -> None:
-        """Send messages, as many at once as fit into a round trip; stop where nobody takes any."""
+    def _next_pause_s(self) -> float:
+        self._pause_s = min(2 * self._pause_s, _LATE_S)
+        return self._pause_s
+
+    async def _resend(self, messages: Sequence[Kept]) -> bool:
+        """Send messages, as many at once as fit into a round trip; False when it stopped where nobody took any."""
         for first in range(0, len(messages), _TOGETHER):
             together = messages[first : first + _TOGETHER]
             answers = asyncio.Queue[int | None]()
@@ -107,7 +112,8 @@ class Keeping:
                 await self._send_when_possible(kept, answers.put_nowait)
             self.resent += len(together)
             if {await answers.get() for _ in together} == {NOBODY}:
-                return
+                return False
+        return True
 
     async def _send_when_possible(self, kept: Kept, done: Done) -> None:
         while True:

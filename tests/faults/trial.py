@@ -1,6 +1,7 @@
 """One trial of a scenario: honest under the fault, honest without it, or sabotaged under it."""
 
 import random
+import traceback
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,13 +39,22 @@ async def trial(
                 await world.collector.start()
             await world.publisher.sends(rate // 2)
             await world.stored_so_far()
-        except TimeoutError:
-            late.append(f"what the scenario waits for in round {done + 1} did not come within {patience_s:g} s")
+        except TimeoutError as error:
+            place = waiting_at(error)
+            late.append(f"what {place} waits for in round {done + 1} did not come within {patience_s:g} s")
         except AssertionError as error:
             failed.append(f"round {done + 1}: {error}")
         outcome = await world.judged()
         broken = failed + wrong(scenario, world, outcome)
         return {"rounds": done, "rate": rate, **outcome, "wrong": late + broken, "late": late}
+
+
+def waiting_at(error: BaseException) -> str:
+    """Where in the scenario the wait stands that was in vain: file and line, or the trial itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).parent.name == "scenarios"]
+    last = (own or frames)[-1]
+    return f"{Path(last.filename).stem}:{last.lineno} ({last.line})"
 
 
 def caught(outcome: dict[str, Any]) -> bool:

@@ -103,6 +103,9 @@ class Collector:
         await self.until(lambda: payloads <= set(self.taken))
 
 
+MANY = [("m/acme/press/reading", str(number).encode()) for number in range(1200)]
+
+
 @asynccontextmanager
 async def running(session: Session) -> AsyncIterator[None]:
     stop = asyncio.Event()
@@ -128,20 +131,23 @@ async def device(address: BrokerAddress, keeping: Keeping) -> AsyncIterator[Sess
 
 @pytest.mark.mosquitto
 @pytest.mark.faults
-async def test_everything_acknowledged_survives_a_broker_that_is_killed(broker: DeployedMosquitto) -> None:
+@pytest.mark.parametrize("messages", [MESSAGES, MANY], ids=["few", "more than a round trip takes"])
+async def test_everything_acknowledged_survives_a_broker_that_is_killed(
+    broker: DeployedMosquitto, messages: list[tuple[str, bytes]]
+) -> None:
     """Acknowledged, queued for a collector that is away, never saved: gone with the broker, but not with the device."""
     broker.start()
     address, collector, keeping = BrokerAddress("127.0.0.1", broker.port), Collector(), Keeping(ResendBuffer())
     async with collector.there(address):
         pass  # its session stays
     async with device(address, keeping) as session:
-        for topic, payload in MESSAGES:
+        for topic, payload in messages:
             keeping.publish(topic, payload)
         await session.flush()
         assert keeping.buffer.untaken() == []
         with pytest.raises(PacketTooLarge):
             keeping.publish("m/acme/press/reading", bytes(2**24 + 1))
-        assert len(keeping.buffer) == len(MESSAGES)
+        assert len(keeping.buffer) == len(messages)
         broker.kill()
         broker.start()
         async with asyncio.timeout(PATIENCE_S):
@@ -150,8 +156,8 @@ async def test_everything_acknowledged_survives_a_broker_that_is_killed(broker: 
                 await asyncio.sleep(0.01)
         assert collector.taken == []
         async with collector.there(address):
-            await collector.has({payload for _, payload in MESSAGES})
-        assert keeping.resent >= len(MESSAGES)
+            await collector.has({payload for _, payload in messages})
+        assert keeping.resent >= len(messages)
     broker.kill()
 
 
