@@ -34,6 +34,7 @@ def infer(
     counted: Counted | None = None,
     rated_w: float | None = None,
     since_ms: int = 0,
+    modelled: bool = True,
 ) -> PowerRule:
     """The rule that a machine's power gives.
 
@@ -41,12 +42,13 @@ def infer(
         at, power_w: epoch ms, rising, and watts without NaN, shape (n,).
         counted: what a counter that moves says, if there is one.
         rated_w: the machine's rated power, if its owner stated it.
+        modelled: whether a model is worth its while; else the default threshold stands, however long the history.
     """
     if not len(at):
         return PowerRule(since_ms)
     if len(at) < LEAST_SAMPLES or int(at[-1] - at[0]) < LEAST_SPAN_MS:
         return PowerRule(since_ms, reason="few")
-    if int(at[-1] - at[0]) + max_silence_ms < MODEL_SPAN_MS:
+    if not modelled or int(at[-1] - at[0]) + max_silence_ms < MODEL_SPAN_MS:
         found = _default(at, power_w, max_silence_ms)
     else:
         levels = fitted(at, power_w, max_silence_ms, counted)

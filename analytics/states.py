@@ -16,13 +16,15 @@ from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
-from analytics.counter import Counter, counter_of
+from analytics.counter import counter_of
+from analytics.fitted import Counted
 from analytics.moved import newest_move
 from analytics.power import DAY_MS, LEAST_SAMPLES, LEAST_SPAN_MS, infer
 from analytics.power_rule import PowerRule, Source
 from analytics.samples import Floats, Ints, samples
 from fleet.batch import NO_INT, Rows
 from fleet.network import Calibration, Machine
+from fleet.states import NO_STATE
 
 DWELL_MS: Final = 60_000
 """A power level counts once two samples agree on it, or one stands for this long."""
@@ -34,6 +36,9 @@ logarithm, lies at a fifth of it or higher."""
 LEARN_WEEKS: Final = 8
 """How far back a model looks."""
 _LIMITS: Final = ("on_w", "off_w", "idle_w")
+PUBLISHED: Final = 0.9
+"""A machine that publishes its state in this share of its readings needs no model of its power."""
+_FAR_MS: Final = 2**62
 _FORM: Final = "3"
 """Of the ledger: hours of another one are made anew."""
 
@@ -197,25 +202,37 @@ def learn(
         return Learned(until_ms=before_ms)
     has, counts = ~np.isnan(told.power_w), told.counter != NO_INT
     counter = counter_of(told.at[counts], told.counter[counts], max_silence_ms)
-    rules = _rules(told.at[has], told.power_w[has], max_silence_ms, counter, rated_w, previous)
+    power = _Power(told.at[has], told.power_w[has], max_silence_ms, rated_w)
+    seldom_needed = float((told.state != NO_STATE).mean()) > PUBLISHED
+    rules = _rules(power, counter.counted, previous, modelled=not seldom_needed)
     return Learned(rules, counter.moves, counter.slow, counter.cycle_ms, len(told), int(told.at[0]), before_ms)
 
 
+class _Power(NamedTuple):
+    """What there is to learn of power from: epoch ms rising and watts, (n,); the longest silence; the rated power."""
+
+    at: Ints
+    power_w: Floats
+    max_silence_ms: int
+    rated_w: float | None
+
+    def between(self, begin_ms: int, end_ms: int) -> Self:
+        inside = slice(*np.searchsorted(self.at, [begin_ms, end_ms]).tolist())
+        return self._replace(at=self.at[inside], power_w=self.power_w[inside])
+
+
 def _rules(
-    at: Ints, power_w: Floats, max_silence_ms: int, counter: Counter, rated_w: float | None, previous: Learned | None
+    power: _Power, counted: Counted | None, previous: Learned | None, *, modelled: bool
 ) -> tuple[PowerRule, ...]:
-    newest_ms = int(at[-1]) if len(at) else 0
+    newest_ms = int(power.at[-1]) if len(power.at) else 0
     known = [rule for rule in previous.power if rule.since_ms <= newest_ms] if previous else []
     since = known[-1].since_ms if known else 0
-    at, power_w = at[at >= since], power_w[at >= since]
-    moved = newest_move(at, power_w, max_silence_ms)
-    spans = [(since, moved or 2**62), *([(moved, 2**62)] if moved else [])]
-    found = []
-    for begin, end in spans:
-        inside = (at >= begin) & (at < end)
-        found.append(
-            infer(at[inside], power_w[inside], max_silence_ms, counted=counter.counted, rated_w=rated_w, since_ms=begin)
-        )
+    power = power.between(since, _FAR_MS)
+    moved = newest_move(*power[:3]) if modelled else None
+    found = [
+        infer(*power.between(begin, end)[:3], counted=counted, rated_w=power.rated_w, since_ms=begin, modelled=modelled)
+        for begin, end in ([(since, moved), (moved, _FAR_MS)] if moved else [(since, _FAR_MS)])
+    ]
     return (*known[:-1], *found)
 
 

@@ -76,6 +76,14 @@ def test_the_cycle_of_a_counter_that_is_read_more_often_than_it_rises() -> None:
     assert quick.cycle_ms == 0
 
 
+def test_a_machine_that_publishes_its_state_needs_no_model_of_its_power() -> None:
+    power = np.where(np.arange(8640) % 288 < 96, 4000.0, 100.0)
+    rows = readings(300_000, 8640, power_w=power)
+    assert learn(rows, 900_000, MONDAY + 40 * DAY).power[0].source == "modes"
+    rows["state"] = 0
+    assert learn(rows, 900_000, MONDAY + 40 * DAY).power[0].source == "learned"
+
+
 def test_a_counter_of_long_cycles_is_no_evidence_of_minutes() -> None:
     """A furnace that counts loads of four hours works between two of them; power, if there is any, speaks instead."""
     at = np.arange(4000)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analytics.states import monday_ms
 from fleet.batch import Rows
 from fleet.records import Outlook
 from fleet.states import OFF, PRODUCING, STANDBY, UNKNOWN
@@ -177,6 +178,38 @@ async def test_power_is_learned_from_and_then_derived_again(mosquitto: Broker, t
         model = await one.body("model", "press")
         assert model["power"][0]["levels_w"] == [42, 4200]
         assert complete(await one.hours("press")) == await one.from_scratch("press")
+
+
+async def test_a_moved_clamp_is_learned_anew_and_the_old_model_keeps_its_hours(
+    mosquitto: Broker, tmp_path: Path
+) -> None:
+    end = monday_ms(now_ms())
+    at = np.arange(end - 8 * 7 * 86_400_000, end, 900_000)
+    moved = end - 3 * 7 * 86_400_000
+    power = np.where(at // HOUR_MS % 24 < 8, 4200.0, 35.0)
+    async with world(mosquitto.url, tmp_path, acme=[PRESS + "\nevery = 900"]) as one, one.worker():
+        await one.put("press", rows(at[at < moved], power_w=power[at < moved]))
+
+        async def whole() -> bool:
+            hours = complete(await one.hours("press"))
+            return len(hours) > 800 and {bucket.basis for bucket in hours.values()} == {"power"}
+
+        await eventually(whole)
+        kept = (moved - HOUR_MS) // 1000
+        before = {hour: bucket for hour, bucket in (await one.hours("press")).items() if hour < kept}
+        await one.put("press", rows(at[at >= moved], power_w=power[at >= moved] / 3))
+
+        async def again() -> bool:
+            model = await one.body("model", "press")
+            hours = complete(await one.hours("press"))
+            return len(model["power"]) == 2 and len({bucket.model for bucket in hours.values()}) == 2
+
+        await eventually(again)
+        hours = await one.hours("press")
+        assert {hour: hours[hour] for hour in before} == before
+        later = {bucket.model for hour, bucket in hours.items() if hour * 1000 >= moved}
+        assert later.isdisjoint({bucket.model for bucket in before.values()})
+        assert complete(hours) == await one.from_scratch("press")
 
 
 async def test_a_calibration_in_the_file_is_in_force_at_once(mosquitto: Broker, tmp_path: Path) -> None:
