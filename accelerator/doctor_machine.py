@@ -185,7 +185,11 @@ def _power(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, An
 
 def _states(name: str, key: MachineKey, machine: Machine, newest: Mapping[str, Any]) -> Step | None:
     found = not_inferable(" ".join(key), machine, newest)
-    return Step(name, "unknown", *found) if found else None
+    if found is None:
+        return None
+    if found.passing:
+        return Step(name, "ok", f"speaks; {found.what}: {found.todo}")
+    return Step(name, "unknown", found.what, found.todo)
 
 
 def _conflicts(name: str, newest: Mapping[str, Any]) -> Step | None:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from analytics.power_rule import Reason
 from analytics.states import Learned, resolve
 from fleet.network import Machine
 
 _MARK: Final = "mark `off`, `standby` and `working` once, standing at the machine: resilian machine calibrate {key}"
+_NOT: Final = "its state is not inferable"
 _NOTHING: Final = "it sends neither a state nor a counter nor its power"
 _SLOW: Final = "it sends a counter alone, and that rises less than once an hour"
 _STILL: Final = "it sends a counter alone, and that does not move"
@@ -45,8 +46,16 @@ WHY: Final[Mapping[Reason, tuple[str, str]]] = {
 """Reason of a rule of power -> what is the matter, what to do."""
 
 
-def not_inferable(name: str, machine: Machine, newest: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What is the matter with the states of a machine that speaks, and what to do; None when they are known.
+class Trouble(NamedTuple):
+    """What is the matter and what to do; ``passing`` when time alone will mend it."""
+
+    what: str
+    todo: str
+    passing: bool = False
+
+
+def not_inferable(name: str, machine: Machine, newest: Mapping[str, Any]) -> Trouble | None:
+    """What is the matter with the states of a machine that speaks; None when they are known.
 
     Args:
         name: member and machine as a command takes them.
@@ -57,10 +66,11 @@ def not_inferable(name: str, machine: Machine, newest: Mapping[str, Any]) -> tup
     learned = Learned.from_json(json.dumps(newest["model"])) if newest.get("model") else Learned()
     if newest.get("power_max_w") is None:
         sends = _SLOW if learned.counter_slow else _STILL if not learned.counter_moves else _NOTHING
-        return f"its state is not inferable: {sends}", "let it send a state or its power, or correct its format"
+        return Trouble(f"{_NOT}: {sends}", "let it send a state or its power, or correct its format")
     model = resolve(machine, learned)
     if model.on_w is not None:
         marked = machine.calibration.working_w is not None
-        return (_MOVED, _AGAIN.format(key=name)) if marked and model.source != "calibration" else None
-    what, todo = WHY.get(learned.power[-1].reason) or WHY["few"]
-    return f"its state is not inferable: {what}", todo.format(key=name)
+        return Trouble(_MOVED, _AGAIN.format(key=name)) if marked and model.source != "calibration" else None
+    reason = learned.power[-1].reason
+    what, todo = WHY.get(reason) or WHY["few"]
+    return Trouble(f"{_NOT}: {what}", todo.format(key=name), reason not in WHY or reason == "few")
