@@ -41,9 +41,14 @@ def past(plant: Plant, timeline: Timeline, start_ms: int, end_ms: int, every_ms:
     A reading stands at each change of state and every ``every_ms`` of a state. A format that tells no state or no
     counter does not tell it in its history either. Silent spans of a device that buffers nothing are left out.
     """
-    beats = timeline.beats(start_ms, end_ms, every_ms)
-    samples = timeline.at(beats[_heard(plant, beats)], averaged=True)
+    samples = heard(plant, timeline, start_ms, end_ms, every_ms)
     return reading_topic(*plant.key), list(_objects(plant, samples))
+
+
+def heard(plant: Plant, timeline: Timeline, start_ms: int, end_ms: int, every_ms: int) -> Samples:
+    """What the meter read in a span of the past, without the silent spans of a device that buffers nothing."""
+    beats = timeline.beats(start_ms, end_ms, every_ms)
+    return timeline.at(beats[_heard(plant, beats)], averaged=True)
 
 
 def silences(plant: Plant, start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:
@@ -58,11 +63,11 @@ def silences(plant: Plant, start_ms: int, end_ms: int) -> Iterator[tuple[int, in
 
 
 def _heard(plant: Plant, at_ms: Millis) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    heard = np.ones(len(at_ms), dtype=np.bool_)
+    inside = np.ones(len(at_ms), dtype=np.bool_)
     if not plant.imperfections.buffers and len(at_ms):
         for begin, end in silences(plant, int(at_ms[0]), int(at_ms[-1])):
-            heard &= (at_ms < begin) | (at_ms >= end)
-    return heard
+            inside &= (at_ms < begin) | (at_ms >= end)
+    return inside
 
 
 def _objects(plant: Plant, samples: Samples) -> Iterable[str]:

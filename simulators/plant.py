@@ -38,6 +38,8 @@ class Plant:
         format: how it speaks there.
         zone: of the device's clock.
         every_s: longest normal distance of two readings, from the registry.
+        standby: power on standby as a share of the rated power; its kind's unless it is an odd one.
+        left_on: nobody ever switches it off: it is on standby where others are off.
         noise_key: key of its noise and of its other streams.
     """
 
@@ -55,6 +57,8 @@ class Plant:
     seed: int
     noise_key: int
     imperfections: Imperfections
+    standby: float | None = None
+    left_on: bool = False
 
     @property
     def name(self) -> str:

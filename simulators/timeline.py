@@ -1,5 +1,6 @@
 """The ground truth of one machine along time, and what its meters would read at any instant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -114,6 +115,11 @@ class Timeline:
             at_ms, state, self._watts(at_ms, state, None if averaged else cycles), energy, cycles.astype(np.int64)
         )
 
+    @property
+    def power_w(self) -> Floats:
+        """Mean power of each state code, watts, shape (7,)."""
+        return self._power
+
     def next_change(self, at_ms: int) -> int:
         """The first instant after ``at_ms`` at which the state changes, epoch ms."""
         reach = at_ms
@@ -156,6 +162,7 @@ class Timeline:
         bounds = plant.schedule.bounds(week)
         rng = generator(plant.seed, plant.name, week, "states")
         runs = walk(plant.kind, plant.habits, plant.schedule.blocks(week), bounds, week, rng)
+        runs = never_off(runs) if plant.left_on else runs
         starts = np.array([_ms(start) for start, _ in runs], dtype=np.int64)
         states = np.array([state for _, state in runs], dtype=np.uint8)
         end_ms = _ms(bounds[1])
@@ -172,6 +179,16 @@ class Timeline:
         return float(totals[-1]) if len(totals) else 0.0
 
 
+def never_off(runs: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
+    """The same runs with STANDBY in place of OFF, no state twice in a row: what is worked stays as it is."""
+    found: list[tuple[float, int]] = []
+    for start, state in runs:
+        state = STANDBY if state == OFF else state
+        if not found or found[-1][1] != state:
+            found.append((start, state))
+    return found
+
+
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
@@ -180,6 +197,7 @@ def _power_table(plant: Plant) -> Floats:
     """Mean power of each state code, watts."""
     kind = plant.kind
     share = np.zeros(7)
-    share[[PRODUCING, SETUP, STANDBY, OFF]] = kind.producing, kind.setup, kind.standby, kind.off
+    standby = kind.standby if plant.standby is None else plant.standby
+    share[[PRODUCING, SETUP, STANDBY, OFF]] = kind.producing, kind.setup, standby, kind.off
     share[[FAULT, MAINTENANCE]] = kind.standby, kind.standby / 2
     return share * plant.rated_w

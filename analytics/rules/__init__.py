@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from analytics.level import BUILT_IN_PRIOR, WeeklyPrior
-from analytics.rules import structural_underuse
+from analytics.rules import idle_but_drawing, never_off_at_night, structural_underuse
 from analytics.rules.context import RuleContext
 from fleet.records import Finding
 
@@ -18,6 +18,8 @@ Rule = Callable[[RuleContext, Finding | None], Finding | None]
 
 RULES: Final[dict[str, Rule]] = {
     structural_underuse.NAME: structural_underuse.judge,
+    idle_but_drawing.NAME: idle_but_drawing.judge,
+    never_off_at_night.NAME: never_off_at_night.judge,
 }
 
 

@@ -6,12 +6,23 @@ from typing import Any
 import pytest
 
 from analytics.history import History
-from analytics.rules import RULES, RuleContext, judge
+from analytics.rules import RULES, RuleContext, judge, structural_underuse
 from analytics.rules.structural_underuse import CONDITIONS, NAME
 from fleet.network import Answer, Calendar, Closure, Machine, Member
 from fleet.records import Finding, FindingStatus, HourBucket
 from fleet.states import PRODUCING, STANDBY, UNKNOWN
-from tests.analytics.machines import CALENDAR, NETWORK, Pattern, all_day, hours, local, machine, member, mornings
+from tests.analytics.machines import (
+    CALENDAR,
+    NETWORK,
+    Pattern,
+    all_day,
+    hours,
+    local,
+    machine,
+    member,
+    metered,
+    mornings,
+)  # fmt: skip
 
 NOW = local(2026, 5, 11, 7)
 START = local(2026, 2, 2)
@@ -28,7 +39,8 @@ def context(buckets: list[HourBucket], **changes: Any) -> RuleContext:
 
 
 def finding(buckets: list[HourBucket], previous: Finding | None = None, **changes: Any) -> Finding:
-    (found,) = judge(context(buckets, **changes), {NAME: previous} if previous else {})
+    found = structural_underuse.judge(context(buckets, **changes), previous)
+    assert found is not None
     return found
 
 
@@ -66,8 +78,9 @@ def test_a_machine_in_use_is_clear() -> None:
 
 
 def test_every_rule_of_the_table_answers_and_an_unshared_machine_has_no_finding(idle: list[HourBucket]) -> None:
-    assert [one.rule for one in judge(context(idle), {})] == list(RULES)
-    assert judge(context(idle, machine=machine(shareable=False)), {}) == []
+    powered = metered(idle, {PRODUCING: 5_000.0, STANDBY: 300.0})
+    assert [one.rule for one in judge(context(powered), {})] == list(RULES)
+    assert NAME not in {one.rule for one in judge(context(idle, machine=machine(shareable=False)), {})}
 
 
 def quiet_since(day: datetime) -> list[HourBucket]:

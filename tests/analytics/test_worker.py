@@ -50,7 +50,7 @@ async def test_a_touched_reading_is_in_hour_outlook_and_finding(mosquitto: Broke
 
         async def judged() -> bool:
             body = one.published.get("net/v1/findings/acme/press/structural-underuse")
-            stored = await one.document("finding", "press") or {}
+            stored = await one.document("finding/structural-underuse", "press") or {}
             return bool(body) and stored == json.loads(body or b"{}") and stored["status"] == "insufficient_evidence"
 
         await eventually(judged)
@@ -105,7 +105,7 @@ async def test_history_before_the_start_and_a_restart(mosquitto: Broker, tmp_pat
             assert complete(hours) == await one.from_scratch(machine)
         mark = await one.body("worker", "", "")
         assert mark["watermark_ms"] == max(row.arrived_ms for row in await one.store.read_dirty(0))
-        before = await one.body("finding", "press")
+        before = await one.body("finding/structural-underuse", "press")
         outlook = Outlook.model_validate(await one.body("outlook", "press"))
         assert outlook.near
         assert [window.start for window in outlook.near] == [window.start for window in outlook.free][
@@ -116,7 +116,7 @@ async def test_history_before_the_start_and_a_restart(mosquitto: Broker, tmp_pat
             await eventually(derived)
         for machine, hours in found.items():
             assert complete(await one.hours(machine)).items() >= complete(hours).items()
-        after = await one.body("finding", "press")
+        after = await one.body("finding/structural-underuse", "press")
         assert {**after, "evidence": None} == {**before, "evidence": None}
 
 
@@ -140,7 +140,9 @@ async def test_live_late_and_at_once_are_the_same(mosquitto: Broker, tmp_path: P
             await eventually(same)
 
             async def judged_the_same() -> bool:
-                found = [await one.document("finding", "press", member) for member in ("acme", "zeta")]
+                found = [
+                    await one.document("finding/structural-underuse", "press", member) for member in ("acme", "zeta")
+                ]
                 return (
                     found[0] is not None
                     and found[1] is not None
@@ -236,7 +238,7 @@ async def test_a_flag_is_retained_and_taken_back(mosquitto: Broker, tmp_path: Pa
             return bool(one.published.get(topic)) and json.loads(one.published[topic])["status"] == "flagged"
 
         async def taken_back() -> bool:
-            return one.published[topic] == b"" and await one.document("finding", "press") is None
+            return one.published[topic] == b"" and await one.document("finding/structural-underuse", "press") is None
 
         async with one.worker():
             await eventually(flagged)
@@ -310,7 +312,7 @@ async def test_a_store_that_is_away_is_waited_for(mosquitto: Broker, tmp_path: P
                 return complete(await one.hours("press")) == await one.from_scratch("press")
 
             await eventually(derived)
-            await eventually(lambda: one.document("finding", "press"))
+            await eventually(lambda: one.document("finding/structural-underuse", "press"))
         assert away.refused > 3
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from fleet.records import Finding, FindingStatus
+from fleet.trades import Language
+from gateway import evidence
 from gateway.pages.energy import told
 from gateway.words import Words, words
 from tests.gateway import world
@@ -78,6 +81,50 @@ def test_a_young_machine_speaks_of_its_days_and_power_alone_of_what_it_includes(
     assert young["sentence"].startswith("3,3\u202fkWh en 9 jours, environ 0,6\u202f€")
     assert "éteinte y est compris" in young["what"]
     assert "Dont éteinte" not in dict(young["rows"])
+
+
+def found(rule: str, **evidence: object) -> Finding:
+    return Finding(
+        member="alsalac", machine="laser-1", rule=rule, status=FindingStatus.FLAGGED, since=NOW, reason="in English",
+        evidence={"eur_per_year": 1034.2, "kg_co2e_per_year": 312.6, "certainty": 0.99, **evidence},
+    )  # fmt: skip
+
+
+IDLE = found("idle-but-drawing", idle_w=3012.0, hours_per_week=38.6, kwh_per_week=115.2, off_w=31.0, off_from="seen")
+NIGHT = found("never-off-at-night", nights_on=46, nights=48, kwh_per_week=64.4)
+
+
+@pytest.mark.parametrize(
+    ("finding", "language", "expected"),
+    [
+        (IDLE, "fr", "Elle consomme 3 kW sans produire, 39 h par semaine : 115 kWh de plus qu’éteinte. "
+                     "Sur un an : environ 1 034 € et 313 kg CO₂e."),
+        (IDLE, "de", "Sie verbraucht 3 kW ohne zu produzieren, 39 h pro Woche: 115 kWh mehr als ausgeschaltet. "
+                     "Im Jahr etwa 1.034 € und 313 kg CO₂e."),
+        (IDLE, "en", "It draws 3 kW without producing, 39 h a week: 115 kWh more than when it is off. "
+                     "Over a year: about €1,034 and 313 kg CO₂e."),
+        (NIGHT, "fr", "Hors des heures ouvertes, elle reste sous tension 46 fois sur 48 (nuits et fins de semaine). "
+                      "Soit 64 kWh par semaine de plus qu’éteinte. Sur un an : environ 1 034 € et 313 kg CO₂e."),
+    ],
+)  # fmt: skip
+def test_a_finding_is_a_sentence_with_its_cost(finding: Finding, language: Language, expected: str) -> None:
+    said = evidence.why(finding, words(language, "Europe/Paris"))
+    assert said.replace("\u202f", " ").replace("\u00a0", " ") == expected
+
+
+def test_what_was_found_without_power_or_price_leaves_it_out() -> None:
+    bare = found("never-off-at-night", nights_on=46, nights=48, kwh_per_week=None, eur_per_year=None)
+    assert evidence.why(bare, french()).endswith("(nuits et fins de semaine).")
+    free = IDLE.model_copy(update={"evidence": {**IDLE.evidence, "eur_per_year": None, "kg_co2e_per_year": None}})
+    assert "Sur un an" not in evidence.why(free, french())
+    still = IDLE.model_copy(update={"evidence": {**IDLE.evidence, "kwh_per_week": 0.0}})
+    assert evidence.why(still, french()) == "Sans produire, elle ne consomme pas plus qu’éteinte."
+
+
+def test_the_evidence_is_told_in_the_pages_language() -> None:
+    told_rows = dict(evidence.rows(IDLE, french()))
+    assert told_rows["Puissance éteinte, d’où"] == "mesurée quand elle est éteinte"
+    assert told_rows["Probabilité que cela dure"] == "99\u202f%"
 
 
 def test_every_figure_names_where_it_is_from() -> None:
