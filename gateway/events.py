@@ -88,7 +88,7 @@ class OwnerVoice(Voice):
             "at": words.local(now.last).isoformat() if now.last else None,
             "power": words.power(now.power_w) if now.power_w is not None else None,
             "power_at": _local(self.scope.live.machines.get(own.key), words),
-            "silent": now.silent,
+            "silent": now.silent and not now.arriving,
         }
         return "state", json.dumps(said, ensure_ascii=False)
 

@@ -36,7 +36,7 @@ def expected(machines: Sequence[OwnMachine], groups: Sequence[Group]) -> list[Ex
         topic = listens_on(own)
         if own.present.last is None and not _declared(own):
             found.append(Expected(own, topic, nearest(topic, [group.device.topic for group in groups])))
-        elif own.present.last is not None and own.present.silent:
+        elif own.present.last is not None and own.present.silent and not own.present.arriving:
             since_ms = own.present.last.timestamp() * 1000
             began = [group.device.topic for group in groups if group.device.first >= since_ms]
             speaks = nearest(topic, began, _LIKE)

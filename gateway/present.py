@@ -29,6 +29,7 @@ class Present:
         last: device time of the newest reading; None when there never was one.
         silent: the feed is late: what it said last is no longer shown as the present.
         basis: what the state rests on: ``state``, ``counter``, ``power``, ``none``.
+        arriving: the feed is late by the device's own time alone: messages come, dated in the past.
     """
 
     state: int
@@ -38,8 +39,10 @@ class Present:
     basis: str
     power_w: float | None = None
     utilisation: float | None = None
+    arriving: bool = False
 
 
+_PAST: Final = later("inconnu (relevés datés du passé)")
 _UNTOLD: Final = later("inconnu (la machine ne le dit pas)")
 _NOT_INFERRED: Final = later("inconnu (pas encore déduit de la puissance)")
 _NOT_DERIVED: Final = later("inconnu (pas encore établi)")
@@ -47,6 +50,8 @@ _NOT_DERIVED: Final = later("inconnu (pas encore établi)")
 
 def told(now: Present, words: Words) -> str:
     """The state by its name; an unknown one with why: no data, or data that do not tell it."""
+    if now.arriving:
+        return words.say(_PAST)
     if now.state != UNKNOWN or now.silent:
         return words.state(now.state, now.basis)
     if now.basis == "state":
@@ -68,7 +73,8 @@ def present(
     if last is None:
         return Present(UNKNOWN, None, None, silent=True, basis=basis)
     if now - last > patience(machine):
-        return Present(UNKNOWN, last, last, silent=True, basis=basis)
+        came = heard is not None and now - datetime.fromtimestamp(heard.arrived / 1000, UTC) <= patience(machine)
+        return Present(UNKNOWN, last, last, silent=True, basis=basis, arriving=came)
     state, since = _state(outlook, heard, runs)
     return Present(
         state,

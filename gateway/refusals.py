@@ -7,11 +7,9 @@ from typing import Any, Final
 
 from fleet.network import Machine
 from fleet.topics import canonical_machine
-from gateway.access import OwnMachine
 from gateway.catalog import later
 from gateway.live import Now
 from gateway.messages import Reject, Rejects
-from gateway.present import patience
 from gateway.words import Words
 
 CLOCK: Final = frozenset({"time", "future"})
@@ -231,13 +229,6 @@ def refused_now(
             at = datetime.fromtimestamp(reject.at / 1000, UTC)
             return reject if arrived is None or at > arrived - _STILL else None
     return None
-
-
-def out_of_date(own: OwnMachine, heard: Now | None, now: datetime) -> bool:
-    """Whether messages arrive whose device time is long past: the clock is slow, or the device resends its past."""
-    if heard is None or not own.present.silent:
-        return False
-    return now - datetime.fromtimestamp(heard.arrived / 1000, UTC) <= patience(own.machine)
 
 
 def counted(every: Iterable[Rejects]) -> int:

@@ -253,7 +253,7 @@ def _just(page: Page, scope: Scope, own: OwnMachine) -> dict[str, Any]:
         "id": f"{own.key.member}.{own.key.machine}",
         "power_w": heard.power_w if heard else None,
         "refused": refusals.told(refused, page.words) if refused else None,
-        "arriving": refusals.out_of_date(own, heard, page.now),
+        "arriving": own.present.arriving,
         "slow": troubles.slow_clock(own.machine, heard, page.now, page.words),
         "before": page.site.claimed.get(own.key),
         "power": troubles.own_power(own.machine, heard.highest_w if heard else None, page.words),

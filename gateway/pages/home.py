@@ -140,7 +140,7 @@ def _card(own: OwnMachine, scope: Scope, page: Page) -> dict[str, Any]:
     refused = refusals.refused_now(member, own.machine, scope.live.rejects.get(member), heard, own.present.last)
     return {
         "refused": refusals.told(refused, page.words) if refused else None,
-        "arriving": refusals.out_of_date(own, heard, page.now),
+        "arriving": own.present.arriving,
         "slow": troubles.slow_clock(own.machine, heard, page.now, page.words),
         "own": own,
         "url": f"/machines/{own.key.member}/{own.key.machine}",

@@ -96,7 +96,7 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         codes=codes,
         basis=_basis(own),
         refused=refusals.told(refused, words) if refused else None,
-        arriving=refusals.out_of_date(own, heard, page.now),
+        arriving=own.present.arriving,
         slow=troubles.slow_clock(own.machine, heard, page.now, words),
         awaited=next(iter(expected([own], devices.waiting(scope)[0])), None),
         on_weeks=_on_weeks(own.outlook, words),

@@ -9,7 +9,11 @@ import pytest
 from accelerator import owner, places
 from accelerator.doctor import naming
 from accelerator.doctor_machine import Step
+from tests.accelerator import reference
 from tests.accelerator.cli import MEMBER, answer, network, resilian
+
+ONE_PLACE = {"evaluate", "bench"}
+"""Files of their own: no remedy names them."""
 
 
 def runs(folder: Path) -> None:
@@ -78,6 +82,7 @@ def test_every_command_that_a_remedy_names_has_the_places_that_were_given(tmp_pa
         "resilian machine feed zorn x --clock-ahead 60": "resilian machine feed --data D zorn x --clock-ahead 60",
         "see `resilian rejects retry`, `resilian up`": "see `resilian rejects retry --data D`, `resilian up --data D`",
         "`resilian ingest`": "`resilian ingest --data D`",
+        "resilian machine calibrate zorn x": "resilian machine calibrate --data D zorn x",
         "`resilian ingest move m --to N`": "`resilian ingest move --data D m --to N`",
         "`resilian doctor --member zorn`": "`resilian doctor --data D --member zorn`",
         "set RESILIAN_BROKER": "set RESILIAN_BROKER",
@@ -85,6 +90,9 @@ def test_every_command_that_a_remedy_names_has_the_places_that_were_given(tmp_pa
     steps = [Step("x", "wrong", "y", todo) for todo in todos]
     assert [step.todo for step in naming(steps, " --data D")] == list(todos.values())
     assert naming(steps, "") == steps
+    for name, _ in reference.commands():
+        (step,) = naming([Step("x", "wrong", "y", f"say `resilian {name}`; then resilian {name} a")], " -D")
+        assert step.todo == f"say `resilian {name} -D`; then resilian {name} -D a" or name.split()[0] in ONE_PLACE
     network(tmp_path / "fleet")
     told = json.loads(resilian("doctor", "--json", "--data", str(tmp_path), data=tmp_path / "other").stdout)
     assert f"`resilian up --data {tmp_path}`" in told["conclusion"]

@@ -125,7 +125,10 @@ async def test_a_slow_clock_gets_the_same_help_after_the_claim(gateway: Running)
     for page in (where, "/machines/alsalac/cabine-3", "/home?member=alsalac"):
         html = plain(await gateway.get(page))
         assert all(said in html for said in helped), page
-    marks = plain((await gateway.get(where)).split('id="calibration"')[1])
+    claimed = (await gateway.get(where)).split('id="claimed"')[1]
+    assert "inconnu (relevés datés du passé)" in claimed
+    assert "data-silent hidden" in claimed  # it is not mute
+    marks = plain(claimed.split('id="calibration"')[1])
     assert "arrive datée du passé et ne peut pas être notée" in marks
     assert "attendez la prochaine" not in marks
     said = plain(await gateway.post("/machines/alsalac/cabine-3/calibration", 422, mark="working"))

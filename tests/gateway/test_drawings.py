@@ -258,3 +258,5 @@ def test_an_unknown_state_says_why(silent: bool, basis: str, power_w: float | No
     at = datetime(2026, 3, 3, tzinfo=UTC)
     assert told(Present(states.UNKNOWN, at, at, silent, basis, power_w), FR) == said
     assert told(Present(states.PRODUCING, at, at, False, basis, power_w), FR) == "en production"
+    late = Present(states.UNKNOWN, at, at, True, basis, arriving=True)
+    assert told(late, FR) == "inconnu (relevés datés du passé)"
