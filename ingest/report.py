@@ -15,7 +15,7 @@ from ingest.decoders import formats
 from ingest.forwarder import Forwarder
 from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
-from ingest.shares import flooding
+from ingest.shares import FLOOR, flooding
 from ingest.thread import SpoolThread
 from ingest.work import Work
 
@@ -98,7 +98,8 @@ class Report:
         """So many messages were received since the start; ``seconds`` since the last call; these members went apart.
 
         A flood of messages that are refused or nobody's is named, too; it makes no readings to set apart. Who sends a
-        backlog goes apart, too, and is not named: history, or what a relay had kept, is no fault.
+        backlog goes apart, too, and is not named: history, or what a relay had kept, is no fault; nor is who went apart
+        for the last of it, and sends little by now.
         """
         self._rate = round((received - self._received) / seconds, 1)
         self._received = received
@@ -109,7 +110,8 @@ class Report:
             for member, count in loads.most_common()
         ]
         self._loudest = told[0] if told else None
-        named = {*loud, *flooding({member: count / seconds for member, count in loads.items()})}
+        rates = {member: count / seconds for member, count in loads.items()}
+        named = {member for member in loud if rates.get(member, 0.0) > FLOOR} | flooding(rates)
         named -= {member for member in named if 2 * backlogs[member] > loads[member]}
         self._floods = {member: (one, left - 1) for member, (one, left) in self._floods.items() if left > 1}
         for one in told:

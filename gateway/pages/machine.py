@@ -211,8 +211,8 @@ def _grid(own: OwnMachine, scope: Scope) -> Any:
 
 def _on_weeks(outlook: Outlook | None, words: Words) -> str:
     """On which weeks the figures rest: a single one, which may have begun yesterday, by its Monday."""
-    if outlook is None:
-        return ""
+    if outlook is None or not outlook.weeks:
+        return words.say("aucune semaine encore")
     if outlook.weeks == 1 and outlook.weekly:
         monday = date.fromisoformat(outlook.weekly[0]["monday"])
         return words.say("semaine du %(monday)s", monday=words.date(monday, "d MMMM"))

@@ -56,6 +56,14 @@ def test_a_backlog_is_none_and_readings_among_it_are() -> None:
     assert names(report) == ["ash"]
 
 
+def test_who_went_apart_for_the_last_of_a_backlog_and_sends_little_is_none() -> None:
+    report = Report()
+    sent(report, "oak", 20)
+    sent(report, "ash", 2)
+    beat(report, "ash")
+    assert names(report) == []
+
+
 def test_it_is_named_for_a_minute() -> None:
     report = Report()
     sent(report, "ash", 3000)
