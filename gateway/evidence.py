@@ -63,11 +63,15 @@ def why(finding: Finding, words: Words, outlook: Outlook | None = None) -> str:
 def rows(finding: Finding, words: Words) -> list[tuple[str, str]]:
     """The evidence as names and values, one line each, in the order of the table; what is not known is left out."""
     return [
-        (words.say(_LASTS if key == "certainty" and finding.rule != UNDERUSE else name), said)
+        (words.say(_named(key, name, finding.rule)), said)
         for key, (name, tell) in _TOLD.items()
         if finding.evidence.get(key) not in (None, [], "")
         and (said := _told(tell, finding.evidence[key], words)) is not None
     ]
+
+
+def _named(key: str, name: str, rule: str) -> str:
+    return _LASTS if key == "certainty" and rule != UNDERUSE else name
 
 
 def weeks(finding: Finding, words: Words) -> list[tuple[str, str, str]]:
