@@ -19,6 +19,7 @@ PAGES = (
     "/home",
     "/home?member=alsalac",
     "/machines/alsalac/cabine-1",
+    "/machines/alsalac/laser-1",
     "/connect",
     "/connect?member=alsalac&claimed=cabine-1",
     "/connect/new?member=alsalac&family=tasmota&device=cabine-3",

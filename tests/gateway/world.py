@@ -12,7 +12,7 @@ import numpy as np
 from fleet import edit, registry, states
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from fleet.network import Machine, Member, Place
-from fleet.records import Document, EnergyUse, Finding, FindingStatus, FreeWindow, HourBucket, Outlook
+from fleet.records import ChanceBasis, Document, EnergyUse, Finding, FindingStatus, FreeWindow, HourBucket, Outlook
 from fleet.registry import Registry
 from store.base import Store
 
@@ -20,6 +20,9 @@ ZONE = ZoneInfo("Europe/Paris")
 RULE = "structural-underuse"
 WEEKS = 12
 WINDOW_HOURS = 8.0
+OLD = ChanceBasis(own_weeks=WEEKS, trade_share=0.08, siblings=1)
+YOUNG = ChanceBasis(own_weeks=1.4, trade_share=0.52, siblings=0)
+"""Of the laser, whose chances are its owner's alone."""
 
 
 def write_registry(folder: Path, now: datetime) -> Registry:
@@ -204,6 +207,7 @@ def _outlook(
         for back in range(WEEKS, 0, -1)
     ]
     state, offset = buckets[-1].segments[-1][1], buckets[-1].segments[-1][0]
+    young = machine.id == "laser-1"
     return Outlook(
         member=member.slug,
         machine=machine.id,
@@ -221,7 +225,9 @@ def _outlook(
         weekly=weekly,
         grid=grid,
         grid_coverage=[0.4 if hour in (100, 101) else 0.97 for hour in range(168)],
-        free=list(_free(now, rng)),
+        free=[] if young else list(_free(now, rng)),
+        assumed=list(_free(now, rng)) if young else [],
+        chance_basis=YOUNG if young else OLD,
         window_hours=WINDOW_HOURS,
         model="w",
         long_block_share=0.83,
