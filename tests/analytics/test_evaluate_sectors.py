@@ -103,3 +103,17 @@ def test_an_unobserved_machine_changes_nothing_for_the_others() -> None:
         tuple(shop.machines[number] for number in rest), shop.clock, shop.busy[rest], shop.used[rest], observed[rest]
     )
     assert briers(with_it) == pytest.approx(briers(without_it), abs=1e-9)
+
+
+def test_machines_that_appear_late_or_end_early_are_scored_while_they_are_there() -> None:
+    shop = plant(shifts, 6, 12)
+    observed = np.array(shop.observed)
+    observed[1, : 168 * 7] = 0.0
+    observed[2, 168 * 6 :] = 0.0
+    busy = np.where(observed > 0, shop.busy, 0.0)
+    there = Grid(shop.machines, shop.clock, busy, busy, observed)
+    found = report(there, MODELS, 8, 0, 4)
+    whole = report(shop, MODELS, 8, 0, 4)
+    assert found["n"] == pytest.approx(whole["n"] - 168 * (3 + 6), abs=20)
+    assert all(np.isfinite(list(scores.values())).all() for scores in found["models"].values())
+    assert found["models"][OURS]["brier"] < found["models"][RIVAL]["brier"]
