@@ -20,9 +20,10 @@ _LATE_S: Final = 60.0
 class Keeping:
     """Publishes through a session and keeps what it published.
 
-    After every connection that follows a broken one, everything kept is sent again, and once more a minute later. What
-    nobody had subscribed to, or the session had no room for, is sent again after a second, then ever more rarely; so is
-    everything when nobody had subscribed to the first of it. What comes twice costs the collector nothing, as long as it carries its own time.
+    After every connection that follows a broken one, everything kept is sent again, and once more a minute later.
+    What nobody had subscribed to, or the session had no room for, is sent again after a second, then ever more
+    rarely; so is everything when nobody had subscribed to the first of it. What comes twice costs the collector
+    nothing, as long as it carries its own time.
 
     Attributes:
         session: set it before the first message; its changes of state belong to :meth:`on_state`.

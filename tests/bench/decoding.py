@@ -5,9 +5,9 @@ usage: python -m tests.bench.decoding [--machines 40] [--seed 11] [--weeks 8] [-
        (behind ``scripts/bench decoding``)
 
 ``threshold`` is one of the two thresholds, sample by sample; ``product`` both of them with dwell, as the ledger does;
-``filtered`` the model given all samples so far, which could run live; ``smoothed`` given those to come, too, which could
-not. In a file of readings levels are decoded even where they would be refused: the question is the method, not the
-machine.
+``filtered`` the model given all samples so far, which could run live; ``smoothed`` given those to come, too, which
+could not. In a file of readings levels are decoded even where they would be refused: the question is the method, not
+the machine.
 """
 
 import argparse

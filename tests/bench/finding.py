@@ -3,9 +3,9 @@
 usage: python -m tests.bench.finding [--members 5] [--machines 50] [--weeks 12] [--rounds 20] [--rate 0]
        (behind `scripts/bench finding`, which puts a real influxd beside it)
 
-Machines that have not produced for 22 days have no life, so that nothing can be said of their use; the reading that says
-one of them produces changes that. Measured from the publication of the reading to the arrival of the new finding at a
-subscriber, machine after machine; with --rate others publish so many readings a second meanwhile.
+Machines that have not produced for 22 days have no life, so that nothing can be said of their use; the reading that
+says one of them produces changes that. Measured from the publication of the reading to the arrival of the new finding
+at a subscriber, machine after machine; with --rate others publish so many readings a second meanwhile.
 """
 
 import argparse
@@ -131,7 +131,8 @@ async def measure(options: argparse.Namespace, url: str, token: str, folder: Pat
         address, _ = await stack.enter_async_context(broker(folder))
         settings = {
             "RESILIAN_BROKER": address.url, "RESILIAN_STORE": url, "RESILIAN_STORE_TOKEN": token,
-            "RESILIAN_FLEET": str(folder / "fleet"), "RESILIAN_DATA_DIR": str(folder / "data"), "RESILIAN_LOG": "warning",
+            "RESILIAN_FLEET": str(folder / "fleet"), "RESILIAN_DATA_DIR": str(folder / "data"),
+            "RESILIAN_LOG": "warning",
         }  # fmt: skip
         watch = await stack.enter_async_context(following(address))
         await stack.enter_async_context(program(["ingest"], settings))
@@ -143,7 +144,7 @@ async def measure(options: argparse.Namespace, url: str, token: str, folder: Pat
         if options.rate:
             noise = asyncio.create_task(others(watch.session, loud, options.rate))
             stack.push_async_callback(_cancel, noise)
-        took = []
+        took: list[float] = []
         for key in quiet:
             await asyncio.sleep(np.random.default_rng(len(took)).uniform(0.2, 1.5))  # at any moment of a linger
             published = time.monotonic()
