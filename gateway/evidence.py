@@ -174,7 +174,7 @@ _TOLD: Final[dict[str, tuple[str, Callable[[Any, Words], str]]]] = {
     "idle_w": (later("Puissance sans produire"), lambda value, words: words.power(value)),
     "off_w": (later("Puissance éteinte"), lambda value, words: words.power(value)),
     "off_from": (later("Puissance éteinte, d'où"), lambda value, words: words.say(of_energy.OFF_LEVELS[value])),
-    "working_w": (later("Puissance au travail"), lambda value, words: words.power(value)),
+    "working_w": (later("Puissance en production"), lambda value, words: words.power(value)),
     "hours_per_week": (later("Heures par semaine sans produire, sous tension"), _count),
     "kwh_per_week": (later("Énergie par semaine de plus qu'éteinte"), lambda value, words: words.unit(value, "kWh", 1)),
     "eur_per_year": (later("Coût sur un an"), lambda value, words: words.money(value)),

@@ -9,7 +9,7 @@ from gateway.words import NARROW, Words
 _WEEKS_S: Final = 27.5 * 86_400
 _WITHOUT_OFF: Final = later("Sous tension sans produire, réglage non compris.")
 _WITH_OFF: Final = later(
-    "Sans travailler : ce qu'elle prend éteinte y est compris, sa puissance seule ne l'en distingue pas."
+    "Pas en production : ce qu'elle prend éteinte y est compris, sa puissance seule ne l'en distingue pas."
 )
 _MEASURED: Final = later("Puissance connue %(share)s du temps ; rien n'est supposé pour le reste.")
 _PRICES: Final = {
