@@ -60,6 +60,7 @@ async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
                 if ingest.get("stored", 0) > 50_000 and analytics.get("findings", {}).get("judged", 0) > 100:
                     break
         assert "Réseau" in (await get(f"{url}/network")).decode()
+        await an_owner_reads_what_idling_costs(url, "vauzelin")
         await the_doctor_finds_it(tmp_path)
         assert (folder / "run.json").stat().st_mode & 0o777 == 0o600
         os.killpg(process.pid, signal.SIGTERM)  # as a terminal and a service manager do: the broker's process, too
@@ -70,6 +71,24 @@ async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
     assert "Traceback" not in said
     assert "error" not in said.lower(), said
     assert "started again" not in said
+
+
+async def an_owner_reads_what_idling_costs(url: str, member: str) -> None:
+    """From the meters' watts, through ledger and outlook, to the owner's API and page."""
+    machines = [one["machine"] for one in json.loads(await get(f"{url}/api/v1/machines?member={member}"))]
+    async with asyncio.timeout(60):
+        while True:
+            told = {
+                name: json.loads(await get(f"{url}/api/v1/machines/{member}/{name}"))["energy"] for name in machines
+            }
+            idle = {name: energy for name, energy in told.items() if energy and energy["idle_kwh"] > 1}
+            if idle:
+                break
+    name, energy = next(iter(idle.items()))
+    assert 0 < energy["measured"] <= 1
+    assert energy["idle_kwh"] < energy["total_kwh"]
+    assert abs(energy["idle_eur"] - 0.16 * energy["idle_kwh"]) < 1e-6  # the price in the demo's network.toml
+    assert "Énergie à vide" in (await get(f"{url}/machines/{member}/{name}")).decode()
 
 
 async def the_doctor_finds_it(data: Path) -> None:
