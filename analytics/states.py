@@ -122,11 +122,11 @@ class StateModel:
     @cached_property
     def version(self) -> str:
         """Short digest of what makes the newest hours: two models of one version make the same."""
-        return self._version(self._rules[-1])
+        return self._versions[-1]
 
     def version_at(self, hour: int) -> str:
         """The version that makes the hour that starts at ``hour`` (epoch seconds): an old rule keeps its hours."""
-        return self._version(self._rules[bisect_right(self._starts, hour * 1000)])
+        return self._versions[bisect_right(self._starts, hour * 1000)]
 
     def limits(self, at: Ints) -> Limits:
         """The thresholds in force at these times (epoch ms)."""
@@ -150,6 +150,10 @@ class StateModel:
     def _starts(self) -> list[int]:
         """When each rule but the first begins to hold."""
         return [rule.since_ms for rule in self._rules[1:]]
+
+    @cached_property
+    def _versions(self) -> tuple[str, ...]:
+        return tuple(map(self._version, self._rules))
 
     def _version(self, rule: PowerRule) -> str:
         parts = [self.max_silence_ms, rule.on_w, rule.off_w, rule.idle_w, rule.pulse_ms, self.counter, self.cycle_ms]
