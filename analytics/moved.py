@@ -1,7 +1,8 @@
 """Whether a machine's power levels are others than before: a clamp was moved, a machine changed, W became kW.
 
 The mean of the working level, week by week on a logarithmic scale, is searched for change-points. A week without work
-says nothing of that level and is passed over, so that a closure is no change.
+says nothing of that level and is passed over, so that a closure is no change; and all weeks since must lie on one side
+of the four before, so that a week of odd work is none either.
 """
 
 from typing import Final
@@ -39,8 +40,9 @@ def newest_move(at: Ints, power_w: Floats, max_silence_ms: int) -> int | None:
     ago = last_change(series, _STILL)
     if ago is None or ago >= len(series):
         return None
-    before, after = series[:-ago], series[-ago:]
-    if abs(float(np.median(after)) - float(np.median(before[-4:]))) < LEAST_MOVE:
+    before, after = series[:-ago][-4:], series[-ago:]
+    apart = after.min() > before.max() or after.max() < before.min()
+    if not apart or abs(float(np.median(after)) - float(np.median(before))) < LEAST_MOVE:
         return None
     return int(starts[-ago])
 

@@ -68,7 +68,7 @@ def simulated() -> list[dict[str, Judged]]:
         ("counter", 0.6, 0.9),
         ("power", 0.7, 0.92),
         ("power, marked", 0.98, 0.95),
-        ("power, clamp moved", 0.7, 0.92),
+        ("power, clamp moved", 0.6, 0.92),
     ],
 )
 def test_simulated_machines(simulated: list[dict[str, Judged]], kind: str, known: float, accuracy: float) -> None:

@@ -120,16 +120,18 @@ def judged(told: Told, kind: str, every_s: float) -> Judged:
 
 
 def report(count: int, seed: int, weeks: int, every_s: float) -> dict[str, Any]:
-    """Kind of signal -> its figures, over all machines."""
+    """Kind of signal -> its figures, over all machines; ``learned_anew``: whose clamp is thought to have moved."""
     sums = {kind: np.zeros((7, 7)) for kind in KINDS}
     quiet = {kind: np.zeros(2) for kind in KINDS}
     reasons: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
+    moves = dict.fromkeys(KINDS, 0)
     for plant in plants(seed, count):
         told = tell(plant, weeks, every_s)
         for kind in KINDS:
             one = judged(told, kind, every_s)
             sums[kind] += one.seconds
             quiet[kind] += one.silent
+            moves[kind] += one.model.since_ms > 0
             if one.reason and kind.startswith("power"):
                 reasons[kind][one.reason] = reasons[kind].get(one.reason, 0) + 1
     return {
@@ -137,6 +139,7 @@ def report(count: int, seed: int, weeks: int, every_s: float) -> dict[str, Any]:
             **figures(sums[kind]),
             "not_inferable": sum(reasons[kind].values()),
             "reasons": reasons[kind],
+            "learned_anew": moves[kind],
             "silence_unknown": float(quiet[kind][1] / quiet[kind][0]) if quiet[kind][0] else None,
             "confusion": table(sums[kind]),
         }
