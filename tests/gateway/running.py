@@ -13,7 +13,7 @@ from fleet.registry import Registry
 from gateway.config import Door, GatewayConfig
 from gateway.service import run
 from store.base import Store
-from tests.gateway import world
+from tests.gateway import world, world_registry
 
 PATIENCE_S = 60.0
 """How long a condition may take before the test fails; never how long it takes."""
@@ -69,7 +69,7 @@ class Starter:
 
     async def __call__(
         self,
-        write: Callable[[Path, datetime], Registry] = world.write_registry,
+        write: Callable[[Path, datetime], Registry] = world_registry.write_registry,
         *,
         past: bool = True,
         demo: bool = True,

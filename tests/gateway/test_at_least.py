@@ -10,7 +10,7 @@ from fleet.consent import View
 from gateway.offers import OfferRow, offer_row
 from gateway.picture import Picture
 from store.base import Store
-from tests.gateway import world
+from tests.gateway import world, world_registry
 
 KEY = MachineKey("alsalac", "cabine-2")
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)  # a Wednesday
@@ -19,7 +19,7 @@ MONDAY = date(2026, 11, 16)
 
 def row(tmp_path: Path, store: Store, hours: Sequence[float | None], since: date) -> OfferRow:
     """The offer of a machine with these shareable hours in its latest complete weeks, seen since that day."""
-    fleet = world.write_registry(tmp_path / str(len(list(tmp_path.iterdir()))), clock.now())
+    fleet = world_registry.write_registry(tmp_path / str(len(list(tmp_path.iterdir()))), clock.now())
     weekly = [
         {
             "monday": (MONDAY - timedelta(weeks=back)).isoformat(),

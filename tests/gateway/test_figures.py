@@ -14,7 +14,7 @@ from gateway.daily import Feeds
 from gateway.live import Live
 from gateway.picture import Picture
 from store.base import Store
-from tests.gateway import world
+from tests.gateway import world, world_registry
 from tests.gateway.running import Running, until_text
 
 CABIN, QUIET, SECRET = (
@@ -43,7 +43,7 @@ def test_feeds_are_told_once_a_day_but_for_the_first_reading_ever() -> None:
 
 
 async def test_feeds_of_hidden_machines_are_counted_for_the_operator_alone(tmp_path: Path, store: Store) -> None:
-    picture = Picture(store, world.write_registry(tmp_path / "fleet", clock.now()))
+    picture = Picture(store, world_registry.write_registry(tmp_path / "fleet", clock.now()))
     names = [daily.name_of(key) for key in (CABIN, QUIET, SECRET)]
     picture.feeds = Feeds(day=clock.now().date(), heard=dict.fromkeys(names, False))
     of = scopes(picture)
@@ -89,7 +89,7 @@ async def test_what_is_printed_comes_from_the_networks_scope(gateway: Running) -
 async def test_hours_lent_of_the_network_name_nobody(tmp_path: Path, store: Store) -> None:
     now = clock.now()
     day = now.astimezone(world.ZONE).date()
-    world.write_registry(tmp_path / "fleet", now)
+    world_registry.write_registry(tmp_path / "fleet", now)
     for number in range(5):
         reservation = {"start": now - timedelta(hours=60), "end": now - timedelta(hours=20), "lent": True}
         machine = {"id": "x", "name": "X", "trade": "press", "offer": {"mode": "facon"}, "reservations": [reservation]}

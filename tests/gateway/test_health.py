@@ -22,7 +22,7 @@ from gateway.picture import Picture
 from gateway.service import figures, is_cause
 from gateway.web import Site
 from store.base import Store, StoreUnavailable
-from tests.gateway import world
+from tests.gateway import world_registry
 from tests.gateway.running import PATIENCE_S, Running
 from tests.servers import Broker
 
@@ -78,7 +78,7 @@ async def test_health_is_of_the_common_form_and_ends_with_the_will(gateway: Runn
 
 async def test_the_store_is_away_since_epoch_ms(tmp_path: Path, store: Store) -> None:
     now = datetime(2026, 3, 2, 10, tzinfo=UTC)
-    fleet = world.write_registry(tmp_path / "fleet", now)
+    fleet = world_registry.write_registry(tmp_path / "fleet", now)
     picture = Picture(store, fleet, lambda: now)
     config = GatewayConfig(BrokerAddress.parse("mqtt://127.0.0.1:1"), fleet.folder)
     site = Site(config, picture, Live(), Metrics(), Looks(store, clock.now))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fleet import edit, registry
 from fleet.registry import Registry
-from tests.gateway import world
+from tests.gateway import world, world_registry
 from tests.gateway.running import PATIENCE_S, Running, Starter, serving
 
 
@@ -60,7 +60,7 @@ async def test_follow_up_is_kept(gateway: Running) -> None:
 
 def _crowd(folder: Path, now: datetime) -> Registry:
     """The small network and a member that offers 24 presses."""
-    fleet = world.write_registry(folder, now)
+    fleet = world_registry.write_registry(folder, now)
     day = now.astimezone(world.ZONE).date()
     presses = [f"presse-{number}" for number in range(24)]
     consent = {"recipient": "coordinator", "level": "offers", "purpose": "essai", "since": day}

@@ -11,7 +11,7 @@ from fleet import clock
 from gateway import need
 from gateway.picture import Picture
 from store.base import Store
-from tests.gateway import world
+from tests.gateway import world_registry
 from tests.gateway.running import Running, Starter, serving
 from tests.servers import InfluxServer
 
@@ -95,7 +95,7 @@ async def test_needs_are_kept_apart_in_influxdb_too(influxd: InfluxServer, tmp_p
     store = stores.connect(place.url, token=place.token)
     await store.open()
     try:
-        fleet = world.write_registry(tmp_path / "fleet", clock.now())
+        fleet = world_registry.write_registry(tmp_path / "fleet", clock.now())
         picture = Picture(store, fleet)
         for number, trade in (("1", "paint"), ("2", "laser")):
             wanted = {"id": number, "trade": trade, "hours": 8, "before": later(9), "created": clock.now()}

@@ -19,14 +19,14 @@ from gateway.metrics import Metrics
 from gateway.picture import Picture
 from gateway.web import Site
 from store.base import Store
-from tests.gateway import world
+from tests.gateway import world_registry
 
 SECRET = "password=hunter2"
 
 
 @pytest.fixture
 def app(tmp_path: Path, store: Store) -> FastAPI:
-    fleet = world.write_registry(tmp_path / "fleet", clock.now())
+    fleet = world_registry.write_registry(tmp_path / "fleet", clock.now())
     config = GatewayConfig(BrokerAddress.parse("mqtt://127.0.0.1:1"), fleet.folder)
     made = create_app(Site(config, Picture(store, fleet), Live(), Metrics(), Looks(store, clock.now)))
 
