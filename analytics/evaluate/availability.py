@@ -16,7 +16,7 @@ from analytics.availability import posterior, shape_of
 from analytics.capacity import Job
 from analytics.evaluate import capacity, known, scores
 from analytics.evaluate.files import Intervals, timelines
-from analytics.evaluate.folds import Model, Past, folds, summed_losses
+from analytics.evaluate.folds import Model, Past, binned, folds, summed_losses
 from analytics.evaluate.grid import Grid
 from analytics.history import WEEK_HOURS
 from analytics.profiles import Profiles
@@ -158,6 +158,7 @@ def report(
         "models": {name: scores.of(probability, outcome) for name, probability in flat.items()},
         "gain": {name: {"percent": g.value, "low": g.low, "high": g.high} for name, g in gains.items()},
         "reliability": scores.reliability(flat[OURS], outcome),
+        "ece_interval": list(scores.calibration(binned(forecasts[OURS], rounds))[1:]),
     }
     if state_known:
         casts = known.forecasts(grid, rounds, window_h, lead_h)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.availability import Cells, decay, windows
+from analytics.evaluate import scores
 from analytics.evaluate.grid import Grid
 from analytics.history import WEEK_HOURS
 from analytics.profiles import Hours
@@ -120,6 +121,12 @@ def summed_losses(casts: Sequence[Floats], rounds: Sequence[Fold]) -> Floats:
     """Squared error of the forecasts of each fold, summed by machine and origin, shape (machines, origins)."""
     summed = [(((cast - fold.free) ** 2) * fold.scored).sum(axis=1) for cast, fold in zip(casts, rounds, strict=True)]
     return np.stack(summed, axis=1)
+
+
+def binned(casts: Sequence[Floats], rounds: Sequence[Fold]) -> Floats:
+    """Sums of the reliability table of each fold, shape (machines, origins, bins, 3)."""
+    folded = [scores.binned(cast, fold.free, fold.scored) for cast, fold in zip(casts, rounds, strict=True)]
+    return np.stack(folded, axis=1)
 
 
 def looks_ahead(

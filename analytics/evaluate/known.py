@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from analytics import near
 from analytics.availability import Windows, posterior, shape_of, tally, windows
 from analytics.evaluate import scores
-from analytics.evaluate.folds import Fold, summed_losses, windows_ended
+from analytics.evaluate.folds import Fold, binned, summed_losses, windows_ended
 from analytics.evaluate.grid import Grid
 from analytics.history import LocalHours
 from analytics.profiles import Ints, Profiles
@@ -73,4 +73,5 @@ def figures(
         **scores.of(flat, outcome),
         "gain": {name: {"percent": g.value, "low": g.low, "high": g.high} for name, g in gains.items()},
         "reliability": scores.reliability(flat, outcome),
+        "ece_interval": list(scores.calibration(binned(casts, rounds))[1:]),
     }

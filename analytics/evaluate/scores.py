@@ -59,6 +59,45 @@ def calibration_error(table: list[dict[str, Any]]) -> float:
     return float(sum(row["n"] * abs(row["forecast"] - row["observed"]) for row in table) / total)
 
 
+def binned(probability: Floats, outcome: NDArray[np.bool_], scored: NDArray[np.bool_]) -> Floats:
+    """What :func:`reliability` sums, machine by machine: count, forecasts, outcomes; shape (machines, bins, 3).
+
+    Args:
+        probability: shape (machines, windows), like the outcome and which of them count.
+    """
+    machines = len(probability)
+    which = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1) + _BINS * np.arange(machines)[:, None]
+    sums = [
+        np.bincount(which[scored], values[scored], machines * _BINS)
+        for values in (np.ones(probability.shape), probability, outcome.astype(np.float64))
+    ]
+    return np.stack(sums, axis=-1).astype(np.float64).reshape(machines, _BINS, 3)
+
+
+def calibration(sums: Floats, draws: int = 500, seed: int = 0) -> Interval:
+    """Expected calibration error with its interval, weeks and machines resampled.
+
+    Chance alone makes resampled errors larger than the error itself; by how much their median is, is taken off.
+
+    Args:
+        sums: :func:`binned` of each origin, shape (machines, weeks, bins, 3).
+    """
+    machines, weeks = sums.shape[:2]
+    value = float(_error(sums.sum(axis=(0, 1))))
+    if machines * weeks < 2:
+        return Interval(value, None, None)
+    by_machine, by_week = _resampled(machines, weeks, draws, seed)
+    drawn = np.einsum("dm,mwbk,dw->dbk", by_machine, sums, by_week, optimize=True)
+    low, middle, high = np.percentile(_error(drawn[drawn[..., 0].sum(axis=-1) > 0]), [2.5, 50.0, 97.5])
+    return Interval(value, max(0.0, float(low - middle + value)), float(high - middle + value))
+
+
+def _error(sums: Floats) -> Floats:
+    """Expected calibration error of sums by bin, shape (..., bins, 3)."""
+    apart = np.abs(sums[..., 1] - sums[..., 2]).sum(axis=-1)
+    return np.asarray(apart / sums[..., 0].sum(axis=-1), dtype=np.float64)
+
+
 def of(probability: Floats, outcome: NDArray[np.bool_]) -> dict[str, float]:
     """The scores of a model, by name."""
     return {

@@ -30,7 +30,11 @@ def availability_files(found: Mapping[str, Any], source: str, notes: Sequence[st
             "With the state known when the forecast is made (from reports made later: an oracle), better by",
             _table(["than", "95 % interval"], better),
         ]
-    text += ["## Is the chance honest?", "![share that came true by chance told](reliability.svg)"]
+    text += [
+        "## Is the chance honest?",
+        *_calibration(found),
+        "![share that came true by chance told](reliability.svg)",
+    ]
     for name, table in tables.items():
         text += [f"{name}:", _reliability(table)]
     if "capacity" in found:
@@ -110,6 +114,19 @@ def _gain(gain: Mapping[str, float | None] | None) -> str:
         return ""
     percent = f"{gain['percent']:.1f} %"
     return percent if gain["low"] is None else f"{percent} [{gain['low']:.1f}, {gain['high']:.1f}]"
+
+
+def _calibration(found: Mapping[str, Any]) -> list[str]:
+    """How surely the calibration errors are known."""
+    told = {_OURS: found, **({"state known": found["state_known"]} if "state_known" in found else {})}
+    said = [
+        f"{name} {one['ece_interval'][0]:.3f} to {one['ece_interval'][1]:.3f}"
+        for name, one in told.items()
+        if one["ece_interval"][0] is not None
+    ]
+    return (
+        [f"95 % intervals of the calibration error: {'; '.join(said)}. Chance makes them lean upwards."] if said else []
+    )
 
 
 def _capacity(found: Mapping[str, Any]) -> list[str]:

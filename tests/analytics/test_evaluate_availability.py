@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from analytics.evaluate import folds as rolling
 from analytics.evaluate import scores
@@ -20,7 +21,7 @@ from analytics.history import local_hours
 from analytics.spans import both, united, without
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-KEYS = ("window", "lead", "n", "models", "gain", "reliability")
+KEYS = ("window", "lead", "n", "models", "gain", "reliability", "ece_interval")
 
 
 def grid(machines: int = 3, weeks: int = 8, seed: int = 1, timezone: str = "UTC") -> Grid:
@@ -182,6 +183,28 @@ def test_observed_elsewhere_is_nothing(tmp_path: Path) -> None:
     alive = read_observed(file(tmp_path, "o.csv", [("mill", MONDAY, MONDAY + timedelta(hours=9))]))
     with pytest.raises(ValueError, match="can be scored"):
         evaluate(busy, alive)
+
+
+def test_the_interval_of_a_calibration_error() -> None:
+    """The sums by machine and week give the error of the table; an honest interval lies below a careful one."""
+    random = np.random.default_rng(3)
+    told = random.random((12, 9, 168))
+    outcome, scored = random.random(told.shape) < told, random.random(told.shape) < 0.8
+
+    def judged(chances: NDArray[np.float64]) -> scores.Interval:
+        weeks = [scores.binned(chances[:, week], outcome[:, week], scored[:, week]) for week in range(9)]
+        found = scores.calibration(np.stack(weeks, axis=1))
+        table = scores.reliability(chances[scored], outcome[scored])
+        assert found.value == pytest.approx(scores.calibration_error(table))
+        return found
+
+    honest, careful = judged(told), judged(0.25 + 0.5 * told)
+    assert honest.low is not None
+    assert honest.high is not None
+    assert careful.low is not None
+    assert honest.low <= honest.value < honest.high < 0.05 < careful.low
+    one = scores.binned(told[:1, 0], outcome[:1, 0], scored[:1, 0])
+    assert scores.calibration(one[None])[1:] == (None, None)
 
 
 def test_scores_by_hand() -> None:

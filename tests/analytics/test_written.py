@@ -52,6 +52,7 @@ def test_the_report_on_availability(intervals: Path, tmp_path: Path) -> None:
     drawn = ElementTree.fromstring((folder / "reliability.svg").read_text())  # noqa: S314  # of our own making
     assert drawn.find(f"{SVG}title") is not None
     assert len(drawn.findall(f"{SVG}polyline")) == 2
+    assert "95 % intervals of the calibration error: resilian 0." in (folder / "availability.md").read_text()
 
 
 def test_the_report_on_flags(intervals: Path, tmp_path: Path) -> None:
