@@ -13,7 +13,7 @@ from fleet.network import Machine, Member, Place
 from fleet.records import ChanceBasis, Document, EnergyUse, Finding, FindingStatus, FreeWindow, HourBucket, Outlook
 from fleet.registry import Registry
 from store.base import Store
-from tests.gateway.world_registry import ZONE
+from tests.gateway.world_registry import ZONE as ZONE
 
 RULE = "structural-underuse"
 WEEKS = 12
