@@ -17,3 +17,15 @@ def seconds(text: str, *, option: str) -> float:
     if match is None:
         raise Usage(f"{option} {text}: a number and a unit, such as 30s, 5min, 8h or 2d")
     return float(match[1]) * _UNITS[match[2]]
+
+
+def whole_hours(text: str, *, option: str) -> int:
+    """A duration in hours.
+
+    Raises:
+        Usage: likewise; or it is not a whole number of them, at least one.
+    """
+    hours, rest = divmod(seconds(text, option=option), 3600)
+    if rest or not hours:
+        raise Usage(f"{option} {text}: whole hours, such as 8h")
+    return int(hours)

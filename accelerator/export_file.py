@@ -1,5 +1,6 @@
-"""``resilian export``: readings of some machines as one file, a day of a machine at a time."""
+"""``resilian export``: readings of some machines as one file, a day of a machine at a time; or their hours."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -34,6 +35,30 @@ async def write(
     except OSError as error:
         raise Missing(f"{path}: cannot be written: {error.strerror}") from None
     return {"rows": rows, "machines": len(keys), "path": str(path)}
+
+
+async def write_hours(
+    store: Store, keys: Sequence[MachineKey], start: datetime | None, end: datetime, path: Path
+) -> dict[str, Any]:
+    """Write the hours that begin in [start, end) to ``path``, likewise.
+
+    Raises:
+        Missing: the file cannot be written.
+    """
+    from store.hours_file import hours_writer  # as above
+
+    first = 0 if start is None else int(start.timestamp())
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".resilian-export-") as folder:
+            draft = Path(folder) / path.name
+            with hours_writer(draft) as writer:
+                for key in sorted(keys):
+                    buckets = await store.read_hours([key], first, int(end.timestamp()))
+                    await asyncio.to_thread(writer.append, buckets)
+            draft.replace(path)
+    except OSError as error:
+        raise Missing(f"{path}: cannot be written: {error.strerror}") from None
+    return {"rows": writer.rows, "machines": len(keys), "path": str(path)}
 
 
 def _parquet(lines: Path, target: Path) -> None:

@@ -49,13 +49,13 @@ def table(store: Store, settings: Settings) -> dict[str, owner.Job]:
     async def export(arguments: Mapping[str, Any]) -> Any:
         start, end = (_time(arguments.get(name)) for name in ("from", "to"))
         wanted = (arguments.get("member"), arguments.get("machine"))
-        keys = [
-            key
-            for key in await store.known_machines()
-            if wanted[0] in (None, key.member) and wanted[1] in (None, key.machine)
-        ]
+        hours = arguments.get("hours", False)
+        known = await (_with_hours(store) if hours else store.known_machines())
+        keys = [key for key in known if wanted[0] in (None, key.member) and wanted[1] in (None, key.machine)]
         if any(wanted) and not keys:
             raise Missing(f"no reading of {'/'.join(name or '*' for name in wanted)} is in the store")
+        if hours:
+            return await export_file.write_hours(store, keys, start, end or now(), Path(arguments["path"]))
         return await export_file.write(store, keys, start, end or now(), Path(arguments["path"]), arguments["format"])
 
     async def waits(_: Mapping[str, Any]) -> Any:
@@ -133,6 +133,12 @@ def _there(store_url: str) -> None:
     path = Path(unquote(urlsplit(store_url).path))
     if store_url.startswith("duckdb:") and path.name != ":memory:" and not path.exists():
         raise Missing(f"store {store_url}: there is no such file; nothing has been collected there")
+
+
+async def _with_hours(store: Store) -> list[MachineKey]:
+    """Machines that have hours; the readings of some may be forgotten."""
+    told = {MachineKey(document.member, document.machine) for document in await store.read_documents("outlook")}
+    return sorted(told.union(await store.known_machines()))
 
 
 async def _newest(store: Store, key: MachineKey, every_s: float) -> dict[str, Any]:

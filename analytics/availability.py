@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from analytics.beta_binomial import log_likelihood
 from analytics.history import WEEK_HOURS, LocalHours
-from analytics.tallies import by_hour_of_week
+from analytics.tallies import Layout, by_hour_of_week, layout_of
 from fleet.records import HOUR_SECONDS
 
 PRIOR_WEEKS: Final = (0.25, 2.0, 16.0)
@@ -123,18 +123,18 @@ def decay(weeks: float) -> float:
 
 def tally(outcomes: Windows, clock: LocalHours, week: int) -> Cells:
     """Outcomes of shape (machines, starts) by hour of week, each by its weight at the start of local week ``week``."""
-    weight = weights(clock, outcomes.free.shape[1], week)
+    layout = layout_of(clock)
+    weight = weights(layout, week)
     return Cells(
-        by_hour_of_week(outcomes.free & outcomes.known, clock, weight),
-        by_hour_of_week(outcomes.known, clock, weight),
+        by_hour_of_week(outcomes.free & outcomes.known, layout, weight),
+        by_hour_of_week(outcomes.known, layout, weight),
     )
 
 
-def weights(clock: LocalHours, starts: int, week: int) -> Floats:
-    """Weight at local week ``week`` of outcomes of each week that the first ``starts`` hours touch, oldest first."""
-    touched = np.arange(clock.week[0], clock.week[starts - 1] + 1) if starts else np.zeros(0, np.int64)
-    ages: Floats = 0.5 ** (np.maximum(0, week - touched) / HALF_LIFE_WEEKS)
-    return ages
+def weights(layout: Layout, week: int) -> Floats:
+    """Weight at local week ``week`` of the outcomes of each week of a layout, oldest first."""
+    ages = week - layout.first - np.arange(layout.weeks)
+    return np.asarray(0.5 ** (np.maximum(0, ages) / HALF_LIFE_WEEKS), dtype=np.float64)
 
 
 def shape_of(cells: Cells, base: Floats | None = None) -> Floats:

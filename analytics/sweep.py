@@ -13,23 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.availability import AT_ONCE, Cells, Windows, outcomes, posterior, shape_of, tally
-from analytics.history import LocalHours, local_hours, week_of
+from analytics.history import WEEK_HOURS, LocalHours, local_hours, week_of
 from analytics.history import utc as instant
 from analytics.level import BUILT_IN_PRIOR
 from analytics.levels import Priors, others_priors
 from analytics.outlook import AHEAD_HOURS
 from analytics.rules.evidence import WEEKS
 from analytics.rules.structural_underuse import LIFE_DAYS
+from analytics.tallies import Layout, layout_of
 from analytics.utilisation import WeeklyUse, filled
 from analytics.verdicts import Rule, verdicts
 from fleet.batch import MachineKey
-from fleet.records import HOUR_SECONDS
 
 Floats = NDArray[np.float64]
 Seconds = NDArray[np.floating]
 
-_AT_ONCE: Final = 128
-"""Machines whose figures of a year stay in the caches of a processor; a larger member is taken whole."""
+_AT_ONCE: Final = 64
+"""Machines whose figures of a year stay in the caches, in memory that is not given back meanwhile."""
 
 
 _BUILT_IN: Final = Priors(*(np.array([value]) for value in BUILT_IN_PRIOR[:3]))
@@ -99,21 +99,49 @@ class Swept(NamedTuple):
 def sweep(block: Block, asked: Question) -> Swept:
     """All figures of a block of whole members."""
     members = list(_edges(block.machines))
-    week = week_of(instant(asked.now), asked.timezone)
-    parts = [_part(block, some, asked.window, week) for some in _handfuls(members)]
+    past = _past(block.clock, week_of(instant(asked.now), asked.timezone))
+    handfuls = range(0, len(block.machines), _AT_ONCE)
+    parts = [_part(block, low, low + _AT_ONCE, asked.window, past) for low in handfuls]
     weekly = _stacked([part.weekly for part in parts])
-    alive, chances = np.concatenate([part.alive for part in parts]), np.concatenate([part.chances for part in parts])
+    alive = np.concatenate([part.alive for part in parts])
+    cells = Cells(*(np.concatenate(columns) for columns in zip(*(part.cells for part in parts), strict=True)))
     judged = verdicts(weekly, alive, _priors(weekly, members), asked.rule)
     ahead = local_hours(asked.now, AHEAD_HOURS, asked.timezone).hour_of_week
-    return Swept(chances[:, ahead], judged.level, judged.certainty, judged.coverage, judged.said)
+    free = _chances(cells, members).astype(np.float32)[:, ahead]
+    return Swept(free, judged.level, judged.certainty, judged.coverage, judged.said)
+
+
+class _Past(NamedTuple):
+    """The week that runs, and the last complete weeks before it: their hours by index, and how they lie."""
+
+    week: int
+    low: int
+    high: int
+    layout: Layout
+
+
+def _past(clock: LocalHours, week: int) -> _Past:
+    low, high = np.searchsorted(clock.week, [week - WEEKS, week]).tolist()
+    return _Past(week, low, high, layout_of(clock.cut(low, high)))
 
 
 class _Part(NamedTuple):
-    """Of some machines: their complete weeks, whether they produced of late, P(free) by hour of week in float32."""
+    """Of some machines: their complete weeks, whether they produced of late, outcomes of windows by hour of week."""
 
     weekly: WeeklyUse
     alive: NDArray[np.bool_]
-    chances: NDArray[np.float32]
+    cells: Cells
+
+
+def _part(block: Block, low: int, high: int, window: int, past: _Past) -> _Part:
+    seconds = Columns(*(column[low:high] for column in block.seconds))
+    pieces = [
+        Columns(*(column[at : at + AT_ONCE] for column in seconds)) for at in range(0, len(seconds.unknown), AT_ONCE)
+    ]
+    free, known = zip(*(outcomes(_busy(piece), piece.unknown, window) for piece in pieces), strict=True)
+    cells = tally(Windows(np.concatenate(free), np.concatenate(known)), block.clock, past.week)
+    alive = np.any(seconds.producing[:, -LIFE_DAYS * 24 :] > 0, axis=1)
+    return _Part(_stacked([_weekly(piece, past) for piece in pieces]), alive, cells)
 
 
 def _edges(machines: Sequence[MachineKey]) -> Iterator[tuple[int, int]]:
@@ -125,30 +153,24 @@ def _edges(machines: Sequence[MachineKey]) -> Iterator[tuple[int, int]]:
             low = place
 
 
-def _handfuls(members: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Neighbouring members, of together at most :data:`_AT_ONCE` machines where one alone has not more."""
-    taken: list[tuple[int, int]] = []
-    for member in members:
-        if taken and member[1] - taken[0][0] > _AT_ONCE:
-            yield taken
-            taken = []
-        taken.append(member)
-    if taken:
-        yield taken
+def _chances(cells: Cells, members: Sequence[tuple[int, int]]) -> Floats:
+    """P(free) by machine and hour of week, shape (machines, 168); each member's machines shape its week."""
+    found = []
+    for low, high, size in _alike(members):
+        own = Cells(*(column[low:high].reshape(-1, size, WEEK_HOURS) for column in cells))
+        found.append(posterior(own, shape_of(own)).reshape(-1, WEEK_HOURS))
+    return np.concatenate(found)
 
 
-def _part(block: Block, members: Sequence[tuple[int, int]], window: int, week: int) -> _Part:
-    first, last = members[0][0], members[-1][1]
-    pieces = [
-        Columns(*(column[low : min(low + AT_ONCE, last)] for column in block.seconds))
-        for low in range(first, last, AT_ONCE)
-    ]
-    free, known = zip(*(outcomes(_busy(piece), piece.unknown, window) for piece in pieces), strict=True)
-    cells = tally(Windows(np.concatenate(free), np.concatenate(known)), block.clock, week)
-    own = [Cells(*(column[low - first : high - first] for column in cells)) for low, high in members]
-    chances = np.concatenate([posterior(some, shape_of(some)) for some in own]).astype(np.float32)
-    alive = np.any(block.seconds.producing[first:last, -LIFE_DAYS * 24 :] > 0, axis=1)
-    return _Part(_stacked([_weekly(piece, block.clock, week) for piece in pieces]), alive, chances)
+def _alike(members: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+    """Machines [low, high) of neighbouring members of one size, of together about :data:`_AT_ONCE` at least."""
+    begin, size = 0, 0
+    for low, high in members:
+        if size and (high - low != size or low - begin >= _AT_ONCE):
+            yield begin, low, size
+            begin = low
+        size = high - low
+    yield begin, members[-1][1], size
 
 
 def _busy(seconds: Columns) -> NDArray[np.bool_]:
@@ -158,12 +180,13 @@ def _busy(seconds: Columns) -> NDArray[np.bool_]:
     return busy
 
 
-def _weekly(seconds: Columns, clock: LocalHours, week: int) -> WeeklyUse:
+def _weekly(seconds: Columns, past: _Past) -> WeeklyUse:
     """Use of the last complete weeks, silence filled."""
-    low, high = np.searchsorted(clock.week, [week - WEEKS, week]).tolist()
-    used = seconds.producing[:, low:high].astype(np.float64) + seconds.setup[:, low:high]
-    observed = HOUR_SECONDS - seconds.unknown[:, low:high].astype(np.float64)
-    return filled(used, observed, clock.cut(low, high))
+    producing, setup, unknown = (
+        column[:, past.low : past.high].astype(np.float64)
+        for column in (seconds.producing, seconds.setup, seconds.unknown)
+    )
+    return filled(producing + setup, unknown, past.layout)
 
 
 def _stacked(parts: Sequence[WeeklyUse]) -> WeeklyUse:

@@ -7,7 +7,7 @@ machines are told of together.
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,59 +22,80 @@ _BITS: Final = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
 """The digits of each byte, the first week's first."""
 
 
-def by_hour_of_week(flags: Flags, clock: LocalHours, weight: Floats) -> Floats:
+class Layout(NamedTuple):
+    """Where the hours of a clock lie in its weeks: so many from the first on, and runs (low, high, place) of hours."""
+
+    first: int
+    weeks: int
+    runs: tuple[tuple[int, int, int], ...]
+
+    @property
+    def plain(self) -> bool:
+        """Whole weeks of 168 hours."""
+        return self.runs == ((0, self.weeks * WEEK_HOURS, 0),)
+
+
+def layout_of(clock: LocalHours) -> Layout:
+    """The layout of a clock; machines share it."""
+    if not len(clock):
+        return Layout(0, 0, ())
+    place = (clock.week - clock.week[0]) * WEEK_HOURS + clock.hour_of_week
+    runs = tuple((low, high, int(place[low])) for low, high in _stretches(place))
+    return Layout(int(clock.week[0]), int(place[-1]) // WEEK_HOURS + 1, runs)
+
+
+def on_weeks(values: Floats, layout: Layout) -> Floats:
+    """Values of hours, shape (machines, n), by local week and hour of week: shape (machines, weeks, 168).
+
+    Two hours that the clocks made alike are added, one that they left out is 0.
+    """
+    if layout.plain:
+        return values.reshape(len(values), layout.weeks, WEEK_HOURS)
+    weeks = np.zeros((len(values), layout.weeks * WEEK_HOURS))
+    for low, high, place in layout.runs:
+        weeks[:, place : place + high - low] += values[:, low:high]
+    return weeks.reshape(len(values), layout.weeks, WEEK_HOURS)
+
+
+def by_hour_of_week(flags: Flags, layout: Layout, weight: Floats) -> Floats:
     """Sums of the weights of what is true by local hour of week, shape (machines, 168).
 
     Args:
-        flags: one an hour from the clock's first on, shape (machines, hours), at most as many as the clock has.
-        weight: of each week that the clock touches, oldest first, shape (weeks,).
+        flags: one an hour from the layout's first on, shape (machines, hours), at most as many as it has.
+        weight: of each week of the layout, oldest first, shape (weeks,).
     """
-    machines, hours = flags.shape
-    sums = np.zeros((machines, WEEK_HOURS))
-    if not hours:
+    sums = np.zeros((len(flags), WEEK_HOURS))
+    if not flags.shape[1]:
         return sums
-    place = (clock.week[:hours] - clock.week[0]) * WEEK_HOURS + clock.hour_of_week[:hours]
-    weeks, repeated = _weeks(flags, place)
+    weeks, repeated = _weeks(flags, layout)
     part = np.empty_like(sums)
     for first in range(0, weeks.shape[1], 8):
         eight = weeks[:, first : first + 8]
         table = (_BITS[:, -eight.shape[1] :] * weight[first : first + eight.shape[1]]).sum(axis=1)
         sums += np.take(table, _as_bytes(eight), out=part, mode="clip")
-    for hour in repeated:
-        sums[:, clock.hour_of_week[hour]] += weight[place[hour] // WEEK_HOURS] * flags[:, hour]
+    for hour, place in repeated:
+        week, hour_of_week = divmod(place, WEEK_HOURS)
+        sums[:, hour_of_week] += weight[week] * flags[:, hour]
     return sums
 
 
-def on_weeks(values: Floats, clock: LocalHours) -> Floats:
-    """Values of the clock's hours, shape (machines, n), by local week and hour of week: shape (machines, weeks, 168).
-
-    Two hours that the clocks made alike are added, one that they left out is 0.
-    """
-    place = (clock.week - clock.week[0]) * WEEK_HOURS + clock.hour_of_week
-    count = (int(place[-1]) // WEEK_HOURS + 1) * WEEK_HOURS
-    if len(place) == count and (np.diff(place) == 1).all():
-        return values.reshape(len(values), -1, WEEK_HOURS)
-    weeks = np.zeros((len(values), count))
-    for low, high in _stretches(place):
-        weeks[:, place[low] : place[low] + high - low] += values[:, low:high]
-    return weeks.reshape(len(values), -1, WEEK_HOURS)
-
-
-def _weeks(flags: Flags, place: NDArray[np.int64]) -> tuple[Bytes, list[int]]:
-    """The flags by week and hour of week, shape (machines, weeks, 168); and the hours that the clocks repeated.
+def _weeks(flags: Flags, layout: Layout) -> tuple[Bytes, list[tuple[int, int]]]:
+    """The flags by week and hour of week, shape (machines, weeks, 168); hours that the clocks repeated, with places.
 
     An hour that the clocks left out is false; the second of two alike is in the list instead.
     """
-    machines = len(flags)
-    weeks = np.zeros((machines, (place[-1] // WEEK_HOURS + 1) * WEEK_HOURS), dtype=np.uint8)
-    repeated: list[int] = []
+    weeks = np.zeros((len(flags), layout.weeks * WEEK_HOURS), dtype=np.uint8)
+    repeated: list[tuple[int, int]] = []
     reached = 0
-    for low, high in _stretches(place):
-        seen = min(max(0, reached - int(place[low])), high - low)
-        repeated += range(low, low + seen)
-        weeks[:, place[low] + seen : place[low] + high - low] = flags[:, low + seen : high]
-        reached = int(place[low]) + high - low
-    return weeks.reshape(machines, -1, WEEK_HOURS), repeated
+    for low, end, place in layout.runs:
+        high = min(end, flags.shape[1])
+        if high <= low:
+            break
+        seen = min(max(0, reached - place), high - low)
+        repeated += [(low + index, place + index) for index in range(seen)]
+        weeks[:, place + seen : place + high - low] = flags[:, low + seen : high]
+        reached = place + high - low
+    return weeks.reshape(len(flags), layout.weeks, WEEK_HOURS), repeated
 
 
 def _stretches(place: NDArray[np.int64]) -> Iterator[tuple[int, int]]:

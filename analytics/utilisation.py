@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.history import WEEK_HOURS, History, LocalHours
-from analytics.tallies import on_weeks
+from analytics.history import WEEK_HOURS, History
+from analytics.tallies import Layout, layout_of, on_weeks
 from fleet.records import HOUR_SECONDS
 
 Floats = NDArray[np.float64]
@@ -92,31 +92,29 @@ def stratified(history: History, mask: Mask | None = None) -> WeeklyUse:
     are left out of both.
     """
     kept = None if mask is None else mask[None]
-    found = filled(history.used[None], history.observed[None], history.clock, kept)
+    found = filled(history.used[None], HOUR_SECONDS - history.observed[None], layout_of(history.clock), kept)
     return WeeklyUse(found.week, found.used[0], found.observed[0], found.total[0])
 
 
-def filled(used: Floats, observed: Floats, clock: LocalHours, kept: Mask | None = None) -> WeeklyUse:
+def filled(used: Floats, missing: Floats, layout: Layout, kept: Mask | None = None) -> WeeklyUse:
     """The same of many machines at once: columns of shape (machines, weeks).
 
     Args:
-        used: seconds of each hour in use, shape (machines, n), n that of the clock.
-        observed: seconds of each hour observed, likewise.
+        used: seconds of each hour in use, shape (machines, n), n that of the layout.
+        missing: seconds of each hour not observed, likewise.
         kept: the mask, likewise, or (1, n) for one of all machines; None for all hours.
     """
-    if not len(clock):
-        return WeeklyUse(np.zeros(0, np.int64), *(np.zeros((len(used), 0)) for _ in range(3)))
     if kept is not None:
-        used, observed = used * kept, observed * kept
-    whole: Floats = np.full((1, len(clock)), float(HOUR_SECONDS)) * (1.0 if kept is None else kept)
-    used, observed, total = (on_weeks(column, clock) for column in (used, observed, whole))
-    seen_at, missing = observed.sum(axis=1), total - observed
+        used, missing = used * kept, missing * kept
+    whole: Floats = np.full((1, used.shape[1]), float(HOUR_SECONDS)) * (1.0 if kept is None else kept)
+    used, missing, total = (on_weeks(column, layout) for column in (used, missing, whole))
+    seen_at = total.sum(axis=1) - missing.sum(axis=1)
     rate = _ratio(used.sum(axis=1), seen_at, 0.0)
     told = used.sum(axis=2) + np.einsum("mwh,mh->mw", missing, rate)
-    seen = observed.sum(axis=2)
-    filled_up = seen + np.einsum("mwh,mh->mw", missing, (seen_at > 0).astype(np.float64))
-    week = np.arange(clock.week[0], clock.week[-1] + 1)
-    return WeeklyUse(week, _ratio(told, filled_up, 0.0) * seen, seen, np.broadcast_to(total.sum(axis=2), seen.shape))
+    seen = total.sum(axis=2) - missing.sum(axis=2)
+    ever_seen = np.einsum("mwh,mh->mw", np.broadcast_to(total, missing.shape), (seen_at > 0).astype(np.float64))
+    week = np.arange(layout.first, layout.first + layout.weeks)
+    return WeeklyUse(week, _ratio(told, ever_seen, 0.0) * seen, seen, np.broadcast_to(total.sum(axis=2), seen.shape))
 
 
 def by_hour_of_week(history: History, mask: Mask | None = None) -> tuple[list[float | None], list[float]]:

@@ -1,12 +1,15 @@
-"""``resilian bench ingest``."""
+"""``resilian bench ingest`` and ``resilian bench analytics``."""
 
 import shutil
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from accelerator import logs, output, settings
+from accelerator.commands.fleet import EngineOption, Workers
+from accelerator.engines import Engine, workers_of
 from accelerator.lifetime import run
 from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
@@ -14,7 +17,7 @@ from accelerator.settings import Settings
 if TYPE_CHECKING:
     from accelerator.bench.subjects import Place
 
-app = typer.Typer(name="bench", help="Measure: CPU per message, messages a second.", no_args_is_help=True)
+app = typer.Typer(name="bench", help="Measure: CPU per message, hours of many machines.", no_args_is_help=True)
 
 
 class Other(StrEnum):
@@ -83,6 +86,32 @@ def ingest(
 
         place = _place(chosen, telegraf)
         output.emit_json(run(trials(place, told) if faults else compare(place, size, runs, told)))
+
+
+@app.command()
+def analytics(
+    machines: Annotated[int, typer.Option("--machines", min=1, help="Of how many machines.")] = 1500,
+    weeks: Annotated[int, typer.Option("--weeks", min=2, help="Of how many weeks.")] = 52,
+    engine: EngineOption = Engine.LOCAL,
+    workers: Workers = None,
+    hours: Annotated[
+        Path | None, typer.Option("--hours", metavar="FILE", help="Keep the hours there; made once, used again.")
+    ] = None,
+) -> None:
+    """Measure the figures of many machines in one pass.
+
+    P(free 8 h) for every start of two weeks, levels and verdicts. Hours are made and written to Parquet, then read and
+    swept part by part. Prints one JSON object; `digest` is that of all results, the same for every engine.
+
+    Example: resilian bench analytics --machines 100000 --engine dask --workers 2
+    """
+    from accelerator.bench.analytics import Size, measure
+
+    with output.progress("bench analytics") as told:
+        try:
+            output.emit_json(measure(Size(machines, weeks, engine, workers_of(workers)), told, hours))
+        except OSError as error:
+            raise Missing(f"the hours cannot be written: {error}") from None
 
 
 def _place(chosen: Settings, telegraf: str | None) -> "Place":

@@ -114,11 +114,14 @@ def export(
     member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
     machine: Annotated[str | None, typer.Option("--machine", help="Only this machine.")] = None,
     file_format: Annotated[str | None, typer.Option("--format", help="parquet or csv, whatever the name says.")] = None,
+    hours: Annotated[
+        bool, typer.Option("--hours", help="Hours in each state, not readings; Parquet, for `evaluate fleet`.")
+    ] = False,
     fleet: Fleet = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Write readings to a Parquet or CSV file.
+    """Write readings, or hours, to a Parquet or CSV file.
 
     For the operator's own use: what leaves a member needs that member's consent.
 
@@ -127,6 +130,8 @@ def export(
     wanted = file_format or file.suffix.removeprefix(".")
     if wanted not in ("csv", "parquet"):
         raise Usage(f"{file}: the format is csv or parquet; name it by the file's ending or with --format")
+    if hours and wanted != "parquet":
+        raise Usage(f"{file}: hours are written as Parquet; name a file that ends with .parquet")
     chosen = places.chosen(fleet, data, store=store)
     arguments = {
         "path": str(file.absolute()),
@@ -135,12 +140,14 @@ def export(
         "to": _instant(to_time, "--to"),
         "member": member,
         "machine": machine,
+        "hours": hours,
     }
     outcome = run(jobs.execute("export", chosen, arguments, store_url=store))
     if as_json:
         output.emit_json(outcome)
         return
-    typer.echo(f"{outcome['rows']} readings of {outcome['machines']} machines written to {file}")
+    what = "hours" if hours else "readings"
+    typer.echo(f"{outcome['rows']} {what} of {outcome['machines']} machines written to {file}")
 
 
 def verify_ledger(

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from accelerator import output
-from accelerator.durations import seconds
+from accelerator.commands import fleet
+from accelerator.durations import seconds, whole_hours
 from accelerator.problems import Found, Missing, Usage
 
 app = typer.Typer(name="evaluate", help="Back-tests: availability, flags, states.", no_args_is_help=True)
@@ -72,7 +73,7 @@ def availability(
         observed,
         timezone,
         report,
-        window_h=_hours(window, "--window"),
+        window_h=whole_hours(window, option="--window"),
         lead_h=seconds(lead, option="--lead") / 3600,
         first_weeks=first_weeks,
         state_known=state_known,
@@ -240,13 +241,6 @@ def _guarded(backtest: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         raise Found(str(error)) from None
 
 
-def _hours(text: str, option: str) -> int:
-    hours, rest = divmod(seconds(text, option=option), 3600)
-    if rest:
-        raise Usage(f"{option} {text}: whole hours, such as 8h")
-    return int(hours)
-
-
 def _gain(gain: Mapping[str, float | None] | None) -> str:
     if not gain:
         return ""
@@ -256,4 +250,5 @@ def _gain(gain: Mapping[str, float | None] | None) -> str:
 
 def register(root: typer.Typer) -> None:
     """Add the commands of this family."""
+    fleet.register(app)
     root.add_typer(app)

@@ -20,7 +20,9 @@ from analytics.level import WeeklyPrior, prior_of
 from analytics.levels import Priors
 from analytics.rules.evidence import WEEKS
 from analytics.rules.structural_underuse import COVERAGE, LIFE_DAYS
+from analytics.tallies import layout_of
 from analytics.verdicts import SAID, Rule, verdicts
+from fleet.records import HOUR_SECONDS
 
 MISSING: Final = ("history", "life", "coverage", "change", "certainty")
 """Conditions without which a machine is neither flagged nor clear."""
@@ -103,7 +105,7 @@ def say(
     least_coverage: float = COVERAGE,
 ) -> str:
     """What is said of a machine whose ``history`` ends now: "flagged", "clear", or the evidence that is missing."""
-    weekly = utilisation.filled(history.used[None], history.observed[None], history.clock)
+    weekly = utilisation.filled(history.used[None], HOUR_SECONDS - history.observed[None], layout_of(history.clock))
     alive = np.array([history.used[-LIFE_DAYS * 24 :].any()])
     believed = Priors(*(np.array([value]) for value in prior[:3]))
     found = verdicts(weekly, alive, believed, Rule(threshold, horizon_weeks, least_weeks, least_coverage))

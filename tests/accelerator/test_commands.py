@@ -16,7 +16,7 @@ COMMANDS = [
     "consent set", "consent list",
     "finding list", "finding answer",
     "rejects list", "rejects retry", "rejects dismiss", "repush", "export",
-    "evaluate availability", "evaluate flags", "evaluate states", "bench ingest",
+    "evaluate availability", "evaluate flags", "evaluate states", "evaluate fleet", "bench ingest", "bench analytics",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from analytics.history import local_hours
 from analytics.level import BUILT_IN_PRIOR, beta_below, prior_of
 from analytics.levels import Levels, Priors, levels_of, others_priors
 from analytics.levels import beta_below as betas_below
-from analytics.tallies import by_hour_of_week, on_weeks
+from analytics.tallies import by_hour_of_week, layout_of, on_weeks
 from fleet.records import HOUR_SECONDS
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -36,7 +36,7 @@ def test_outcomes_are_summed_by_hour_of_week_whatever_the_clocks_do(
     expected = np.zeros((2, 168))
     for hour in range(count):
         expected[:, clock.hour_of_week[hour]] += weight[clock.week[hour] - clock.week[0]] * flags[:, hour]
-    np.testing.assert_allclose(by_hour_of_week(flags, clock, weight), expected, rtol=1e-12)
+    np.testing.assert_allclose(by_hour_of_week(flags, layout_of(clock), weight), expected, rtol=1e-12)
 
 
 @settings(max_examples=20, deadline=None)
@@ -44,7 +44,7 @@ def test_outcomes_are_summed_by_hour_of_week_whatever_the_clocks_do(
 def test_values_lie_on_their_weeks(seed: int, start: int, count: int) -> None:
     values = np.random.default_rng(seed).random((2, count))
     clock = local_hours(start, count, "Europe/Paris")
-    found = on_weeks(values, clock)
+    found = on_weeks(values, layout_of(clock))
     expected = np.zeros(found.shape)
     for hour, value in enumerate(values.T):
         expected[:, clock.week[hour] - clock.week[0], clock.hour_of_week[hour]] += value

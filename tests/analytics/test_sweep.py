@@ -132,7 +132,7 @@ def test_single_precision_is_enough(seed: int, sizes: tuple[int, ...]) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(SEEDS, st.lists(st.integers(1, 90), min_size=2, max_size=4).map(tuple))
+@given(SEEDS, st.lists(st.one_of(st.just(30), st.integers(1, 90)), min_size=2, max_size=5).map(tuple))
 def test_however_members_are_parted_every_bit_is_the_same(seed: int, sizes: tuple[int, ...]) -> None:
     given = made(seed, sizes, 3)
     whole, edges = sweep(given.block, asked(given)), np.cumsum((0, *sizes)).tolist()
