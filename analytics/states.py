@@ -77,9 +77,14 @@ class Learned:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The inverse of :meth:`to_json`; fields of another version of the program are left out."""
+        """The inverse of :meth:`to_json`; fields of another version of the program are left out.
+
+        Of one that knew no rules of power nothing is taken: it is learned again at once, as of a machine never seen.
+        """
         body: dict[str, Any] = json.loads(text)
-        rules = tuple(_rule_of(rule) for rule in body.pop("power", ())) or (PowerRule(),)
+        rules = tuple(_rule_of(rule) for rule in body.pop("power", ()))
+        if not rules:
+            return cls()
         return cls(power=rules, **{name: value for name, value in body.items() if name in cls.__slots__})
 
 
@@ -130,11 +135,9 @@ class StateModel:
 
     def limits(self, at: Ints) -> Limits:
         """The thresholds in force at these times (epoch ms)."""
+        on_w, off_w, idle_w, pulse_ms = self._columns
         place = np.searchsorted(self._starts, at, side="right") if self.before else 0
-        on_w, off_w, idle_w = (
-            np.array([getattr(rule, name) for rule in self._rules], np.float64)[place] for name in _LIMITS
-        )
-        return Limits(on_w, off_w, idle_w, np.array([rule.pulse_ms for rule in self._rules], np.int64)[place])
+        return Limits(on_w[place], off_w[place], idle_w[place], pulse_ms[place])
 
     @property
     def by_power(self) -> bool:
@@ -145,6 +148,12 @@ class StateModel:
     def _rules(self) -> tuple[PowerRule, ...]:
         newest = PowerRule(self.since_ms, self.on_w, self.off_w, self.idle_w, self.source, pulse_ms=self.pulse_ms)
         return (*self.before, newest)
+
+    @cached_property
+    def _columns(self) -> tuple[Floats, Floats, Floats, Ints]:
+        """The limits of each rule, shape (rules,)."""
+        on_w, off_w, idle_w = (np.array([getattr(rule, name) for rule in self._rules], np.float64) for name in _LIMITS)
+        return on_w, off_w, idle_w, np.array([rule.pulse_ms for rule in self._rules], np.int64)
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -144,6 +144,8 @@ def test_learning_is_up_to_the_week_and_for_a_new_machine_up_to_the_day() -> Non
 def test_the_document_survives_another_version() -> None:
     learned = Learned((PowerRule(0, 4.0, 3.0, source="modes"),), cycle_ms=480_000, samples=9, from_ms=1, until_ms=2)
     assert Learned.from_json(learned.to_json()) == learned
-    assert Learned.from_json('{"reference_w": 5.0, "samples": 3}') == Learned(samples=3)
+    before = Learned.from_json(f'{{"reference_w": 5.0, "samples": 300, "until_ms": {MONDAY}}}')
+    assert before == Learned()
+    assert learn_again(before, MONDAY + DAY)  # at once, not next Monday
     later = '{"power": [{"on_w": 5.0, "of_the_future": 1}]}'
     assert Learned.from_json(later) == Learned((PowerRule(on_w=5.0),))

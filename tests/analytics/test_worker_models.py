@@ -1,11 +1,13 @@
 """The worker's models of power: learned, moved, marked by the owner, changed while it was away."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analytics.states import monday_ms
+from fleet.records import Document
 from tests.analytics.floor_world import HOUR_MS, complete, eventually, now_ms, rows, world, write_fleet
 from tests.servers import Broker
 
@@ -30,6 +32,22 @@ async def test_power_is_learned_from_and_then_derived_again(mosquitto: Broker, t
             return model["power"][0]["levels_w"] == [42, 4200] and hours == await one.from_scratch("press")
 
         await eventually(inferred)
+
+
+async def test_what_an_older_program_learned_is_learned_again_at_once(mosquitto: Broker, tmp_path: Path) -> None:
+    end = now_ms() - 1000
+    at = np.arange(end - 3 * 86_400_000, end, 300_000)
+    old = json.dumps({"reference_w": 4200.0, "counter_moves": True, "samples": 600, "until_ms": monday_ms(end)})
+    async with world(mosquitto.url, tmp_path, acme=[PRESS]) as one:
+        await one.put("press", rows(at, power_w=np.where(at // HOUR_MS % 24 < 8, 4200.0, 35.0)), announce=False)
+        await one.store.write_documents([Document(member="acme", machine="press", kind="model", at=1, body=old)])
+
+        async def inferred() -> bool:
+            hours = complete(await one.hours("press"))
+            return len(hours) > 60 and {bucket.basis for bucket in hours.values()} == {"power"}
+
+        async with one.worker():
+            await eventually(inferred)
 
 
 async def test_a_moved_clamp_is_learned_anew_and_the_old_model_keeps_its_hours(
