@@ -131,6 +131,18 @@ def set_feed(folder: Path, key: MachineKey, feed: Feed | Fields) -> Member:
     return _change(folder, key.member, change)
 
 
+def replace_feeds(folder: Path, key: MachineKey, feed: Feed | Fields) -> Member:
+    """Make this the machine's one feed, whatever it had; everything else of the machine stays."""
+    data = plain(feed)
+
+    def change(document: Table) -> None:
+        machine = _machine(document, key)
+        take_where(machine, "feeds", lambda entry: True)
+        append(machine, "feeds", data)
+
+    return _change(folder, key.member, change)
+
+
 def remove_feed(folder: Path, key: MachineKey, topic: str, channel: str | None = None) -> Member:
     """Delete the feed of this topic and channel."""
 

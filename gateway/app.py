@@ -4,7 +4,18 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from gateway import api, events, plumbing, problems
-from gateway.pages import calibration, capacity, connect, connect_new, home, machine, network, requests, visit
+from gateway.pages import (
+    calibration,
+    capacity,
+    connect,
+    connect_after,
+    connect_new,
+    home,
+    machine,
+    network,
+    requests,
+    visit,
+)
 from gateway.security import Guard
 from gateway.web import HERE, Site
 
@@ -15,6 +26,7 @@ ROUTERS = (
     machine.router,
     calibration.router,
     connect.router,
+    connect_after.router,
     connect_new.router,
     network.router,
     visit.router,

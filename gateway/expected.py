@@ -19,11 +19,13 @@ class Expected:
     Attributes:
         topic: where they are expected.
         speaks: topic of the likeliest device without a machine; "" when none could be its own.
+        readable: whether a format reads that device, so that the machine can take its topic.
     """
 
     own: OwnMachine
     topic: str
     speaks: str = ""
+    readable: bool = False
 
 
 def expected(machines: Sequence[OwnMachine], groups: Sequence[Group]) -> list[Expected]:
@@ -32,15 +34,17 @@ def expected(machines: Sequence[OwnMachine], groups: Sequence[Group]) -> list[Ex
     A declared offer has no telemetry and waits for none.
     """
     found = []
+    readable = {group.device.topic for group in groups if group.guess is not None}
     for own in machines:
         topic = listens_on(own)
         if own.present.last is None and not _declared(own):
-            found.append(Expected(own, topic, nearest(topic, [group.device.topic for group in groups])))
+            speaks = nearest(topic, [group.device.topic for group in groups])
+            found.append(Expected(own, topic, speaks, speaks in readable))
         elif own.present.last is not None and own.present.silent and not own.present.arriving:
             since_ms = own.present.last.timestamp() * 1000
             began = [group.device.topic for group in groups if group.device.first >= since_ms]
             speaks = nearest(topic, began, _LIKE)
-            found += [Expected(own, topic, speaks)] if speaks else []
+            found += [Expected(own, topic, speaks, speaks in readable)] if speaks else []
     return found
 
 

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 
-from fleet import claim, edit
+from fleet import claim
 from fleet.batch import MachineKey
 from fleet.edit import EditRefused
 from fleet.network import Member, Trade
-from fleet.topics import reading_topic
 from gateway import attributes, collectors, devices, refusals, sheets, troubles
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.catalog import later
@@ -110,28 +109,6 @@ async def claim_device(
             return RedirectResponse(f"/connect?member={member}&claimed={fields['id']}#claimed", 303)
     told = {name: page.words.say(rule) for name, rule in errors.items()}
     return _render(page, scope, asked=replace(asked, errors=told), status_code=422)
-
-
-@router.post("/connect/unit")
-async def unit_is_kw(page: Annotated[Page, Depends(page_of)], member: Text, machine: Text) -> Response:
-    """The device sends kilowatts: they are watts from its next message on."""
-    scope = page.scope(Audience.OWNER, member)
-    own = scope.own(MachineKey(member, machine))
-    feed = {"topic": reading_topic(member, machine), "format": "canonical"}
-    if own.machine.feeds:
-        feed = own.machine.feeds[0].model_dump(include={"topic", "channel"}, exclude_none=True)
-    await change(page.site, lambda: edit.set_feed(page.site.config.fleet_dir, own.key, {**feed, "scale_w": 1000.0}))
-    return RedirectResponse(f"/connect?member={member}&claimed={machine}#claimed", 303)
-
-
-@router.post("/connect/release")
-async def release(page: Annotated[Page, Depends(page_of)], member: Text, machine: Text) -> Response:
-    """Take a claim back: the device is without a machine again from its next message on."""
-    scope = page.scope(Audience.OWNER, member)
-    own = scope.own(MachineKey(member, machine))
-    await change(page.site, lambda: claim.release(page.site.config.fleet_dir, own.key))
-    page.site.claimed.pop(own.key, None)
-    return RedirectResponse(f"/connect?member={member}&released=1#devices", 303)
 
 
 def _wrong(page: Page, groups: list[Group], asked: Asked, member: Member) -> dict[str, str]:

@@ -233,6 +233,18 @@ def test_inline_tables_are_edited_in_their_own_form(folder: Path) -> None:
     assert cabine.calendar is not None
 
 
+def test_one_feed_takes_the_place_of_all_others(folder: Path) -> None:
+    edit.set_feed(folder, FOUR, {"topic": "m/dupont/a", "format": "generic"})
+    edit.set_feed(folder, FOUR, {"topic": "m/dupont/b", "format": "generic"})
+    before = registry.load(folder).machine(FOUR)
+    edit.replace_feeds(folder, FOUR, {"topic": "m/dupont/c", "format": "tasmota"})
+    after = registry.load(folder).machine(FOUR)
+    assert before is not None
+    assert after is not None
+    assert [feed.topic for feed in after.feeds] == ["m/dupont/c"]
+    assert after.model_copy(update={"feeds": before.feeds}) == before
+
+
 def test_a_mark_that_contradicts_another_is_refused_and_nothing_changes(folder: Path) -> None:
     edit.calibrate(folder, CABINE, {"off_w": 40.0})
     before = text_of(folder)

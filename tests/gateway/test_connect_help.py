@@ -82,6 +82,26 @@ async def test_a_machine_that_fell_silent_when_a_device_began_elsewhere_is_named
     assert "« Presse muette » est muette sur m/alsalac/muette/reading." in told
 
 
+async def test_a_machine_that_waits_elsewhere_takes_the_devices_topic_and_keeps_all_else(gateway: Running) -> None:
+    tour = {"id": "tour-6", "name": "Tour 6", "trade": "turning", "calibration": {"off_w": 4.0}}
+    edit.add_machine(gateway.fleet.folder, "alsalac", tour)
+    await until_text(gateway, PAGE, 'data-expected="tour-6"')
+    html = await heard(gateway, device("m/alsalac/tour6/tele/SENSOR", plug()), device("m/alsalac/x/y", b"?"))
+    assert "C’est son appareil" in html
+    asked = {"member": "alsalac", "machine": "tour-6", "topic": "m/alsalac/tour6/tele/SENSOR"}
+    await gateway.as_visitor("coordinator").post("/connect/take", 404, None, **asked)
+    await gateway.as_visitor("owner:declare").post("/connect/take", 404, None, **asked)
+    for wrong in ({"topic": "m/alsalac/x/y"}, {"topic": "m/alsalac/nowhere"}, {"machine": "nothing"}):
+        await gateway.post("/connect/take", 404, None, **{**asked, **wrong})
+    where = await gateway.post("/connect/take", 303, None, **asked)
+    assert where == f"{PAGE}&claimed=tour-6#claimed"
+    [made] = [machine for machine in machines(gateway) if machine.id == "tour-6"]
+    assert [(feed.topic, feed.format) for feed in made.feeds] == [("m/alsalac/tour6/tele/SENSOR", "tasmota")]
+    assert made.calibration.off_w == 4
+    html = await until_text(gateway, where.partition("#")[0], "Les messages reçus avant le rattachement")
+    assert 'data-expected="tour-6"' not in html
+
+
 async def test_a_declared_offer_waits_for_no_reading(gateway: Running) -> None:
     assert "data-expected" not in await gateway.get("/connect?member=declare")
 
