@@ -32,6 +32,24 @@ def last_changes(weekly: Floats, weeks: Ints, least_step: float = LEAST_STEP) ->
         weekly: shape (machines, n); of series i the first ``weeks[i]`` count.
         least_step: smaller steps are no news, however still the weeks before.
     """
+    newest = _begins(weekly, weeks, least_step)[weeks, np.arange(len(weekly))]
+    return np.where((weeks >= _LEAST_WEEKS) & (newest > 0), weeks - newest, 0)
+
+
+def regimes(weekly: Floats, least_step: float = LEAST_STEP) -> list[int]:
+    """Where each regime of one series begins, oldest first: 0 and every change; see :func:`last_changes`."""
+    end = len(weekly)
+    if end < _LEAST_WEEKS:
+        return [0]
+    begin = _begins(weekly[None], np.array([end]), least_step)[:, 0]
+    starts = [int(begin[end])]
+    while starts[-1]:
+        starts.append(int(begin[starts[-1]]))
+    return starts[::-1]
+
+
+def _begins(weekly: Floats, weeks: Ints, least_step: float) -> Ints:
+    """Where the newest regime of the series up to each end begins in the best partition, shape (n + 1, machines)."""
     penalty = _penalty(weekly, weeks, least_step)
     sums, squares = (_before(column) for column in (weekly, weekly**2))
     machines, longest = weekly.shape
@@ -45,8 +63,7 @@ def last_changes(weekly: Floats, weeks: Ints, least_step: float = LEAST_STEP) ->
             better = total < least[end]
             least[end][better] = total[better]
             begin[end][better] = start
-    newest = begin[weeks, np.arange(machines)]
-    return np.where((weeks >= _LEAST_WEEKS) & (newest > 0), weeks - newest, 0)
+    return begin
 
 
 def _before(weekly: Floats) -> Floats:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.hour_columns import energies, highest_power
 from fleet.records import HOUR_SECONDS, HourBucket
 from fleet.states import BUSY, OFF, PRODUCING, STANDBY, UNKNOWN, USED
 
@@ -97,6 +98,7 @@ class History:
         energy_wh: watt-hours used in each state, shape (n, 7), NaN in hours of which nothing is known; None when there
             is no other.
         metered_s: seconds at which the power is known, shape (n,); None with ``energy_wh``.
+        power_max_w: highest power read in each hour, watts, shape (n,), NaN where none was; None when there is none.
     """
 
     clock: LocalHours
@@ -111,6 +113,7 @@ class History:
     last_since: int = 0
     energy_wh: NDArray[np.float64] | None = None
     metered_s: NDArray[np.float64] | None = None
+    power_max_w: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.seconds)
@@ -160,6 +163,7 @@ class History:
             busy_last=self.busy_last[low:high],
             energy_wh=None if self.energy_wh is None else self.energy_wh[low:high],
             metered_s=None if self.metered_s is None else self.metered_s[low:high],
+            power_max_w=None if self.power_max_w is None else self.power_max_w[low:high],
         )
 
     @classmethod
@@ -190,11 +194,13 @@ class History:
         found = _columns(buckets)
         for column, values in zip((seconds, head, tail, busy_last), found, strict=True):
             column[rows[inside]] = values[inside]
+        peaks = highest_power(buckets, rows, len(clock))
         newest = max((b for b in buckets if b.basis != "none"), key=attrgetter("hour"), default=None)
         basis, model = (newest.basis, newest.model) if newest else ("none", "")
         state, since = _present(sorted(buckets, key=attrgetter("hour")))
-        energy, metered = _energies(buckets, start, len(clock))
-        return cls(clock, timezone, seconds, head, tail, busy_last, basis, model, state, since, energy, metered)
+        energy, metered = energies(buckets, rows, len(clock))
+        told = (basis, model, state, since, energy, metered, peaks)
+        return cls(clock, timezone, seconds, head, tail, busy_last, *told)
 
     @classmethod
     def from_columns(cls, start: int, timezone: str, busy: NDArray[np.float64], observed: NDArray[np.float64]) -> Self:
@@ -263,20 +269,6 @@ def _columns(
     for row in np.flatnonzero((free > 0) & ~whole).tolist():
         head[row], tail[row], busy_last[row] = _ends(buckets[row].segments, float(passed[row]))
     return seconds, head, tail, busy_last
-
-
-def _energies(
-    buckets: Sequence[HourBucket], start: int, count: int
-) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-    told = [bucket for bucket in buckets if bucket.energy_by_state is not None]
-    rows = np.fromiter(((bucket.hour - start) // HOUR_SECONDS for bucket in told), np.int64, len(told))
-    inside = (rows >= 0) & (rows < count)
-    if not inside.any():
-        return None, None
-    energy, metered = np.full((count, 7), np.nan), np.zeros(count)
-    energy[rows[inside]] = np.array([bucket.energy_by_state for bucket in told])[inside]
-    metered[rows[inside]] = np.array([bucket.metered_s for bucket in told])[inside]
-    return energy, metered
 
 
 def _ends(segments: tuple[tuple[int, int], ...], passed: float) -> tuple[float, float, bool]:

@@ -88,3 +88,9 @@ def prior_of(weeks: Sequence[Floats], otherwise: WeeklyPrior = BUILT_IN_PRIOR) -
 def beta_below(x: float, a: float, b: float) -> float:
     """P(X < x) of a beta variable."""
     return float(levels.beta_below(x, np.array([a]), np.array([b]))[0])
+
+
+def student_below(t: float, freedom: float) -> float:
+    """P(T < t) of Student's t with so many degrees of freedom (> 0), by its relation to the beta distribution."""
+    tail = 0.5 * beta_below(freedom / (freedom + t * t), freedom / 2.0, 0.5) if t else 0.5
+    return 1.0 - tail if t > 0 else tail

@@ -57,6 +57,8 @@ class View:
 
 
 NOTHING: Final = View()
+PUBLISHABLE: Final = frozenset({"structural-underuse"})
+"""Rules whose flag may ever be shown to another than the owner: what a machine lacks is no competitor's to know."""
 
 
 def see(members: Mapping[str, Member], key: MachineKey, recipient: str, on: date) -> View:
@@ -148,14 +150,19 @@ def _within(consent: Consent, earlier: Consent) -> bool:
     )
 
 
+def answers_to(rule: str) -> tuple[str, ...]:
+    """The answers that an owner can give to a flag of the rule; any but structural under-use stays with the owner."""
+    return ("propose", "reserve", "wrong") if rule in PUBLISHABLE else ("reserve", "wrong")
+
+
 def published_rules(member: Member, machine: str) -> frozenset[str]:
-    """Rules whose flag of this machine the owner's newest answer publishes (*proposer*)."""
+    """Rules whose flag of this machine the owner's newest answer publishes (*proposer*); never one of another rule."""
     newest: dict[str, tuple[float, str]] = {}
     for answer in member.answers:
         at = answer.at.timestamp()
         if answer.machine == machine and at >= newest.get(answer.rule, (at, ""))[0]:
             newest[answer.rule] = (at, answer.answer)
-    return frozenset(rule for rule, (_, answer) in newest.items() if answer == "propose")
+    return frozenset(rule for rule, (_, answer) in newest.items() if answer == "propose" and rule in PUBLISHABLE)
 
 
 def may_be_offered(machine: Machine) -> bool:

@@ -16,6 +16,7 @@ from tomlkit.exceptions import TOMLKitError
 from fleet import files
 from fleet.batch import MachineKey
 from fleet.checks import RegistryProblem, parse_member, parse_network
+from fleet.consent import answers_to
 from fleet.network import Answer, Calibration, Consent, Feed, Machine, Member, Network, Offer
 from fleet.plausible import MARKS, contradictions
 from fleet.toml_tables import Table, append, find, merge, plain, spaced, take_where, unchanged
@@ -205,6 +206,9 @@ def set_consent(folder: Path, slug: str, consent: Consent | Fields) -> Member:
 def set_answer(folder: Path, slug: str, answer: Answer | Fields) -> Member:
     """Keep the owner's answer to a flag. Earlier answers stay, so that precision can be reported; the newest counts."""
     data = plain(answer)
+    known = answers_to(str(data.get("rule")))
+    if data.get("answer") not in known:
+        raise EditRefused("answer", repr(data.get("answer")), f"a flag of {data.get('rule')} has {', '.join(known)}")
     return _change(folder, slug, lambda document: append(document, "answers", data))
 
 

@@ -264,7 +264,7 @@ class Consent(Model):
 
 
 class Answer(Model):
-    """The owner's answer to a flag."""
+    """The owner's answer to a flag: ``fleet.consent.answers_to`` says which a rule's has; *reserve* notes it."""
 
     machine: Slug
     rule: Slug

@@ -74,7 +74,7 @@ class Finding(BaseModel):
 
     Attributes:
         reason: one sentence in English, or the name of the missing evidence (``calendar``, ``life``, ``coverage``,
-            ``history``, ``state``, ``feed``, ``change``, ``holidays``, ``capacity``, ``certainty``).
+            ``history``, ``state``, ``feed``, ``change``, ``holidays``, ``capacity``, ``modes``, ``certainty``).
         evidence: inputs, thresholds, versions and coverage that the status rests on; JSON values only.
     """
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fleet.records import Finding, FindingStatus, Outlook
 from gateway import evidence_energy as of_energy
+from gateway import evidence_signals as of_signals
 from gateway.catalog import later
 from gateway.words import NOTHING, Words
 
@@ -14,6 +15,9 @@ RULES: Final = {
     UNDERUSE: later("sous-utilisation durable"),
     of_energy.IDLE: later("consommation sans produire"),
     of_energy.NIGHT: later("jamais éteinte la nuit"),
+    of_signals.OVERLOAD: later("surcharge"),
+    of_signals.MOVED_CLAMP: later("pince déplacée ou compteur qui dérive"),
+    of_signals.DEGRADING: later("liaison qui se dégrade"),
 }
 PROPOSING: Final = frozenset({UNDERUSE})
 """Rules whose flag can be answered by an offer; the others' are noted, or wrong."""
@@ -28,6 +32,7 @@ MISSING: Final = {
     "change": later("le comportement a changé depuis moins de trois semaines"),
     "holidays": later("les semaines observées sont dominées par des congés"),
     "capacity": later("il ne reste pas d'heures partageables assez longues"),
+    "modes": later("un seul niveau de puissance est connu : une pince déplacée ne se distingue pas d'un autre travail"),
     "certainty": later("l'écart au seuil n'est pas assez sûr"),
 }
 _LASTS: Final = later("Probabilité que cela dure")
@@ -120,6 +125,9 @@ _SENTENCES: Final[dict[str, Callable[[Mapping[str, Any], Words, Outlook | None],
     UNDERUSE: _underuse,
     of_energy.IDLE: lambda evidence, words, _: of_energy.idle(evidence, words),
     of_energy.NIGHT: lambda evidence, words, _: of_energy.night(evidence, words),
+    of_signals.OVERLOAD: lambda evidence, words, _: of_signals.overload(evidence, words),
+    of_signals.MOVED_CLAMP: lambda evidence, words, _: of_signals.moved_clamp(evidence, words),
+    of_signals.DEGRADING: lambda evidence, words, _: of_signals.degrading(evidence, words),
 }
 
 
@@ -154,6 +162,12 @@ def _share(value: Any, words: Words) -> str:
     return words.percent(value, 1)
 
 
+def _allowed(value: Any, words: Words) -> str:
+    if not value:
+        raise ValueError("nothing is allowed for")
+    return words.percent(value)
+
+
 def _sure(value: Any, words: Words) -> str:
     return words.sureness(value)
 
@@ -170,6 +184,7 @@ _TOLD: Final[dict[str, tuple[str, Callable[[Any, Words], str]]]] = {
     "failing": (later("Il manque"), _failing),
     "level": (later("Taux d'utilisation estimé"), _share),
     "threshold": (later("Seuil du métier"), _share),
+    "unseen_setup": (later("Part de réglage que la puissance ne montre pas, admise jusqu'à"), _allowed),
     "certainty": (later("Probabilité de rester sous le seuil"), _sure),
     "idle_w": (later("Puissance sans produire"), lambda value, words: words.power(value)),
     "off_w": (later("Puissance éteinte"), lambda value, words: words.power(value)),
@@ -187,6 +202,18 @@ _TOLD: Final[dict[str, tuple[str, Callable[[Any, Words], str]]]] = {
     "nights_on": (later("Dont restée sous tension"), _count),
     "often": (later("Signalée au-delà de"), _share),
     "metered": (later("Part de ce temps où la puissance est connue"), _share),
+    "occupied": (later("Heures ouvertes sans temps libre de deux heures ou plus"), _share),
+    "full": (later("Saturée à partir de"), _share),
+    "full_certainty": (later("Probabilité de rester saturée"), _sure),
+    "overtime": (later("Part de l'usage hors des heures ouvertes"), _share),
+    "weeks_without_gap": (later("Semaines sans aucun temps libre, sur les six dernières"), _count),
+    "factor": (later("Facteur des niveaux de puissance"), lambda value, words: words.number(value, 2)),
+    "changed_in_week": (later("Semaine du changement"), _day),
+    "explained": (later("Heures que ce facteur ramène aux anciens niveaux"), _share),
+    "lost_before": (later("Temps perdu auparavant"), _share),
+    "lost_recently": (later("Temps perdu sur les trois dernières semaines"), _share),
+    "more_lost_certainty": (later("Probabilité que la liaison perde nettement plus"), _sure),
+    "trend_certainty": (later("Probabilité que les pertes augmentent de semaine en semaine"), _sure),
     "set": (later("Signalé à partir de"), _share),
     "clear": (later("Levé en dessous de"), _share),
     "ordinary_weeks": (later("Semaines ordinaires observées"), _count),

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from fleet.states import STATES
+from simulators import meter
 from simulators.formats import CANONICAL, Message, Sample
 from simulators.history import WEEK_MS, arrays, silences
 from simulators.noise import uniform
@@ -72,7 +73,7 @@ class Device:
     def sample(self, wall_ms: int) -> Sample:
         """What the device reads at that wall time, without a number."""
         machine_ms = self.machine_ms(wall_ms)
-        both = self.timeline.at(np.array([self._joined_ms, machine_ms]))
+        both = meter.read(self.plant.imperfections, self.timeline, np.array([self._joined_ms, machine_ms]))
         # energy is power over the wall's time, however fast the machine lives
         used = (both.energy_wh[1] - both.energy_wh[0]) / self._speed
         return Sample(

@@ -7,6 +7,7 @@ import numpy as np
 
 from fleet.states import STATES
 from fleet.topics import reading_topic
+from simulators import meter
 from simulators.imperfections import dropouts
 from simulators.noise import Millis
 from simulators.plant import Plant
@@ -48,7 +49,7 @@ def past(plant: Plant, timeline: Timeline, start_ms: int, end_ms: int, every_ms:
 def heard(plant: Plant, timeline: Timeline, start_ms: int, end_ms: int, every_ms: int) -> Samples:
     """What the meter read in a span of the past, without the silent spans of a device that buffers nothing."""
     beats = timeline.beats(start_ms, end_ms, every_ms)
-    return timeline.at(beats[_heard(plant, beats)], averaged=True)
+    return meter.read(plant.imperfections, timeline, beats[_heard(plant, beats)], averaged=True)
 
 
 def silences(plant: Plant, start_ms: int, end_ms: int) -> Iterator[tuple[int, int]]:

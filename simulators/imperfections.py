@@ -17,6 +17,8 @@ class Imperfections:
         duplicates, reordered: share of the live messages sent twice, or after the next one.
         garbage: share of the live messages whose power is the text ``NaN``.
         mute_from_ms: from then on, epoch ms, nothing comes: a fallen clamp; None for a feed that lives.
+        clamp_moved_ms: from then on, epoch ms, the meter reads its power times ``clamp_factor``; None for never.
+        worsens_from_ms: from then on, epoch ms, every week has ``worsens_per_week`` more dropouts than the one before.
     """
 
     dropouts_per_week: float = 0.0
@@ -27,6 +29,16 @@ class Imperfections:
     reordered: float = 0.0
     garbage: float = 0.0
     mute_from_ms: int | None = None
+    clamp_moved_ms: int | None = None
+    clamp_factor: float = 1.0
+    worsens_from_ms: int | None = None
+    worsens_per_week: float = 0.0
+
+    def dropouts_in(self, start: float, end: float) -> float:
+        """Mean number of dropouts of the week from ``start`` to ``end``, epoch seconds."""
+        if self.worsens_from_ms is None or end * 1000 <= self.worsens_from_ms:
+            return self.dropouts_per_week
+        return self.dropouts_per_week + self.worsens_per_week * (end - self.worsens_from_ms / 1000) / (end - start)
 
 
 PERFECT = Imperfections()
@@ -50,12 +62,13 @@ def dropouts(
     faults: Imperfections, seed: int, name: str, week: int, bounds: tuple[float, float]
 ) -> list[tuple[float, float]]:
     """Spans of the week (epoch seconds) in which the feed of machine ``name`` is silent; sorted, within ``bounds``."""
-    if not faults.dropouts_per_week:
+    start, end = bounds
+    expected = faults.dropouts_in(start, end)
+    if not expected:
         return []
     rng = generator(seed, name, week, "dropouts")
-    start, end = bounds
     spans = []
-    for _ in range(int(rng.poisson(faults.dropouts_per_week))):
+    for _ in range(int(rng.poisson(expected))):
         weekend = rng.random() < 2 / 3
         day = rng.uniform(5, 7) if weekend else rng.uniform(0, 5)
         begin = start + (end - start) * day / 7

@@ -18,15 +18,20 @@ from simulators.schedule import Block
 _LONGEST_FAULT_S = 3 * 86_400.0
 _LINGER = Spread(18, 0.7)  # standby after the last job of the day, until somebody switches the machine off
 _SHORTEST_S = 5.0
+_OVERTIME_S = 2.5 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What is particular to one machine: the chance of each slot to be worked, and the weeks it is serviced in."""
+    """What is particular to one machine: the chance of each slot to be worked, and the weeks it is serviced in.
+
+    ``overtime`` is the chance of a day to be worked longer than its shifts, ``swing`` how demand varies by week.
+    """
 
     chances: tuple[float, ...]
     service_phase: int
     swing: float = 0.15
+    overtime: float = 0.0
 
 
 class _Draws:
@@ -111,6 +116,12 @@ class _Walk:
             self.in_job = False
             self.stay(STANDBY, block.end)
 
+    def stay_on(self, following: float) -> None:
+        """Work after the last shift of the day, when there is time until the next one and work enough."""
+        until = self.now + _OVERTIME_S
+        if self.habits.overtime and until < following and self.draws.unit() < self.habits.overtime:
+            self.work(Block(self.now, until, 0), until)
+
 
 def walk(
     kind: Kind,
@@ -135,5 +146,6 @@ def walk(
         if index == service_at:
             steps.stay_for(MAINTENANCE, draws.seconds(kind.maintenance), block.end)
         steps.block(block, following)
+        steps.stay_on(following)
     steps.rest(bounds[1])
     return steps.runs

@@ -22,12 +22,12 @@ def finding_answer(
     member: MemberName,
     machine: MachineName,
     rule: Annotated[str, typer.Argument(help="The flag's rule, such as structural-underuse.")],
-    answer: Annotated[str, typer.Argument(help="propose, reserve or wrong.")],
+    answer: Annotated[str, typer.Argument(help="propose, reserve or wrong; propose for under-use alone.")],
     because: Annotated[str | None, typer.Option("--because", help="Why; kept with the answer.")] = None,
     fleet: Fleet = None,
     data: Data = None,
 ) -> None:
-    """Answer a flag: only `propose` publishes it.
+    """Answer a flag: only `propose` publishes it, and only under-use can be published; `reserve` notes any other.
 
     Example: resilian finding answer zorn cabine-1 structural-underuse reserve --because "pièces de rechange"
     """

@@ -2,8 +2,9 @@
 
 A recording knows no calendar, so the flag stands on utilisation of the calendar, and of the conditions of
 ``analytics.rules.structural_underuse`` those that a recording can answer: history, life, coverage, change, certainty.
-What is said is what the rule says: flagged, clear, or the evidence that is insufficient, certainty among it. The truth
-is the utilisation of the horizon, silence filled by hour of week, told when half of it was observed.
+What is said is what the rule says: flagged, clear, or the evidence that is insufficient, certainty among it; a flag of
+the week before stands down to a lower certainty, as in the product. The truth is the utilisation of the horizon, its
+silence filled by hour of week, told when half of it was observed.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics import utilisation
 from analytics.evaluate.files import Intervals, timelines
@@ -19,9 +21,9 @@ from analytics.history import History, monday, week_start
 from analytics.level import WeeklyPrior, prior_of
 from analytics.levels import Priors
 from analytics.rules.evidence import WEEKS
-from analytics.rules.structural_underuse import COVERAGE, LIFE_DAYS
+from analytics.rules.structural_underuse import COVERAGE, HOLD, LIFE_DAYS
 from analytics.tallies import layout_of
-from analytics.verdicts import SAID, Rule, verdicts
+from analytics.verdicts import CERTAINTY, FLAGGED, SAID, Rule, verdicts
 from fleet.records import HOUR_SECONDS
 
 MISSING: Final = ("history", "life", "coverage", "change", "certainty")
@@ -76,11 +78,7 @@ def evaluate(
             f"{len(grid.weeks)} weeks: no flag can be judged with {history_weeks} weeks of history"
             f" and {horizon_weeks} after it"
         )
-    verdicts = [
-        verdict
-        for week in origins
-        for verdict in judge_week(histories, histories, week, threshold, history_weeks, horizon_weeks)
-    ]
+    verdicts = judge_weeks(histories, histories, origins, threshold, history_weeks, horizon_weeks)
     contested = [
         index
         for index, history in enumerate(histories)
@@ -103,12 +101,18 @@ def say(
     horizon_weeks: int,
     least_weeks: int = 6,
     least_coverage: float = COVERAGE,
+    standing: bool = False,
 ) -> str:
-    """What is said of a machine whose ``history`` ends now: "flagged", "clear", or the evidence that is missing."""
+    """What is said of a machine whose ``history`` ends now: "flagged", "clear", or the evidence that is missing.
+
+    ``standing`` when it was flagged the week before.
+    """
     weekly = utilisation.filled(history.used[None], HOUR_SECONDS - history.observed[None], layout_of(history.clock))
     alive = np.array([history.used[-LIFE_DAYS * 24 :].any()])
     believed = Priors(*(np.array([value]) for value in prior[:3]))
     found = verdicts(weekly, alive, believed, Rule(threshold, horizon_weeks, least_weeks, least_coverage))
+    if found.said[0] == CERTAINTY and standing and found.certainty[0] >= HOLD:
+        return SAID[FLAGGED]
     return SAID[found.said[0]]
 
 
@@ -118,28 +122,48 @@ def histories_of(grid: Grid, timezone: str) -> list[History]:
     return [History.from_columns(grid.clock.start, timezone, used, seen) for used, seen in columns]
 
 
-def judge_week(
+def judge_weeks(
     known: Sequence[History],
     truths: Sequence[History],
-    week: int,
+    weeks: Sequence[int],
     threshold: float,
     history_weeks: int,
     horizon_weeks: int,
     least_coverage: float = COVERAGE,
 ) -> list[Verdict]:
-    """What is said of each machine when the week begins, by ``known``, and what came of it, by ``truths``."""
-    timezone = known[0].timezone
-    origin = week_start(week, timezone)
-    pasts = [_past(history, week - max(history_weeks, WEEKS), origin) for history in known]
-    weeklies = (utilisation.stratified(past) for past in pasts)
-    prior = prior_of([weekly.share[weekly.observed > 0] for weekly in weeklies])
-    verdicts = []
-    for machine, history in enumerate(truths):
-        truth = _truth(history.between(origin, week_start(week + horizon_weeks, timezone)))
-        if truth is not None:
-            said = say(pasts[machine], prior, threshold, horizon_weeks, history_weeks, least_coverage)
-            verdicts.append(Verdict(machine, week, said, truth < threshold))
+    """What is said of each machine when each week begins, by ``known``, and what came of it, by ``truths``.
+
+    Args:
+        weeks: numbers of the weeks, in order: what was said in one is known in the next.
+    """
+    verdicts: list[Verdict] = []
+    flagged: set[int] = set()
+    for week in weeks:
+        pasts = pasts_of(known, week, history_weeks)
+        prior = prior_of([told_weeks(past) for past in pasts])
+        said = [
+            say(past, prior, threshold, horizon_weeks, history_weeks, least_coverage, machine in flagged)
+            for machine, past in enumerate(pasts)
+        ]
+        flagged = {machine for machine, word in enumerate(said) if word == "flagged"}
+        came = [truth_of(history, week, horizon_weeks) for history in truths]
+        verdicts += [
+            Verdict(machine, week, word, truth < threshold)
+            for machine, (word, truth) in enumerate(zip(said, came, strict=True))
+            if truth is not None
+        ]
     return verdicts
+
+
+def pasts_of(known: Sequence[History], week: int, history_weeks: int) -> list[History]:
+    """What each machine's flag rests on when the week begins."""
+    return [_past(history, week - max(history_weeks, WEEKS), week_start(week, history.timezone)) for history in known]
+
+
+def told_weeks(past: History) -> NDArray[np.float64]:
+    """Utilisation of the weeks of which anything was heard, shape (n,)."""
+    weekly = utilisation.stratified(past)
+    return weekly.share[weekly.observed > 0]
 
 
 def _past(history: History, first_week: int, origin: int) -> History:
@@ -150,8 +174,10 @@ def _past(history: History, first_week: int, origin: int) -> History:
     return past.between(week_start(first, history.timezone), origin)
 
 
-def _truth(horizon: History) -> float | None:
-    """Utilisation of the horizon; None when less than half of it was observed."""
+def truth_of(history: History, week: int, horizon_weeks: int) -> float | None:
+    """Utilisation of the weeks from that one on; None when less than half of them was observed."""
+    timezone = history.timezone
+    horizon = history.between(week_start(week, timezone), week_start(week + horizon_weeks, timezone))
     if (utilisation.use(horizon).coverage or 0.0) < TRUTH_COVERAGE:
         return None
     weekly = utilisation.stratified(horizon)

@@ -72,7 +72,7 @@ def evaluate(
     label = np.concatenate([one.label for one in judged.values()])
     per_machine = {
         name: {
-            **_figures(one.predicted, one.label),
+            **agreement(one.predicted, one.label),
             "model": one.model.version,
             "source": one.model.source,
             "reason": one.reason,
@@ -81,7 +81,7 @@ def evaluate(
     }
     unlabelled = sorted(set(readings.machines) - set(judged))
     notes = [f"machine {name}: no labelled row to judge" for name in unlabelled]
-    return {**_figures(predicted, label), "machines": per_machine, "notes": notes}
+    return {**agreement(predicted, label), "machines": per_machine, "notes": notes}
 
 
 def predict(rows: Rows, model: StateModel) -> Codes:
@@ -142,7 +142,12 @@ def _period(at: NDArray[np.int64]) -> float:
     return float(np.clip(np.median(distance), 1.0, _DAY_S)) if len(distance) else 300.0
 
 
-def _figures(predicted: Codes, label: Codes) -> dict[str, Any]:
+def agreement(predicted: Codes, label: Codes) -> dict[str, Any]:
+    """Accuracy and Cohen's kappa of PRODUCING against the rest, and the confusion of all states.
+
+    Args:
+        predicted, label: codes of ``fleet.states``, shape (n,), n > 0.
+    """
     said, true = predicted == PRODUCING, label == PRODUCING
     accuracy = float((said == true).mean())
     chance = float(said.mean() * true.mean() + (~said).mean() * (~true).mean())

@@ -8,7 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from analytics.level import BUILT_IN_PRIOR, WeeklyPrior
-from analytics.rules import idle_but_drawing, never_off_at_night, structural_underuse
+from analytics.rules import (
+    degrading_coverage,
+    idle_but_drawing,
+    moved_clamp,
+    never_off_at_night,
+    overload,
+    structural_underuse,
+)
 from analytics.rules.context import RuleContext
 from fleet.records import Finding
 
@@ -20,6 +27,9 @@ RULES: Final[dict[str, Rule]] = {
     structural_underuse.NAME: structural_underuse.judge,
     idle_but_drawing.NAME: idle_but_drawing.judge,
     never_off_at_night.NAME: never_off_at_night.judge,
+    overload.NAME: overload.judge,
+    moved_clamp.NAME: moved_clamp.judge,
+    degrading_coverage.NAME: degrading_coverage.judge,
 }
 
 

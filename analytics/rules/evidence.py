@@ -20,6 +20,8 @@ from fleet.trades import threshold
 
 WEEKS: Final = 12
 AHEAD_WEEKS: Final = 4
+UNSEEN_SETUP: Final = 0.2
+"""Share of a machine's use that may be set-up where power alone tells its states, and does not tell set-up."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,20 @@ class Evidence:
         """tau: of the machine's trade."""
         return threshold(self.context.machine)
 
+    @property
+    def unseen_setup(self) -> float:
+        """Share of the use that the weeks may lack."""
+        return UNSEEN_SETUP if self.history.basis == "power" else 0.0
+
+    @property
+    def seen_threshold(self) -> float:
+        """The threshold for what is seen of the use."""
+        return self.threshold * (1.0 - self.unseen_setup)
+
     @cached_property
     def certainty(self) -> float:
-        """P(mean utilisation of the next ordinary weeks below the threshold)."""
-        return self.level.below(self.threshold, AHEAD_WEEKS)
+        """P(mean utilisation of the next ordinary weeks below the threshold, unseen set-up included)."""
+        return self.level.below(self.seen_threshold, AHEAD_WEEKS)
 
     @cached_property
     def worked_at(self) -> float | None:

@@ -6,32 +6,27 @@ first: only the answer *propose* publishes it; *reserve* and *wrong* keep it, un
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
-
-import numpy as np
 
 from analytics.capacity import quantile_interval
 from analytics.history import monday, utc
 from analytics.outlook import job_of
 from analytics.rules.context import RuleContext
 from analytics.rules.evidence import AHEAD_WEEKS, Evidence
+from analytics.rules.frame import SURE, flagged, rounded, since
 from fleet.records import Finding, FindingStatus
 
 NAME: Final = "structural-underuse"
-VERSION: Final = "1"
+VERSION: Final = "2"
 LEAST_WEEKS: Final = 6
 COVERAGE: Final = 0.8
 OFFERED_COVERAGE: Final = 0.7
 LIFE_DAYS: Final = 21
 WORD_DAYS: Final = 30
 CHANGE_WEEKS: Final = 3
-SET: Final = 0.95
-"""P(below the threshold) from which a flag is set."""
-HOLD: Final = 0.80
-"""Down to which a flag in force stands: one odd week does not take it away and give it back."""
-CLEAR: Final = 0.50
-"""Down from which a machine is clear."""
+SET, HOLD, CLEAR = SURE
+"""P(below the threshold) from which a flag is set, down to which it stands, and down from which a machine is clear."""
 
 
 def _alive(evidence: Evidence) -> bool:
@@ -51,7 +46,7 @@ def _newly_low(evidence: Evidence) -> bool:
     """A level that fell below the threshold in the last weeks: what was before tells neither way."""
     weeks = evidence.changed
     shares = evidence.weekly.share[evidence.ordinary]
-    return weeks is not None and weeks <= CHANGE_WEEKS and float(shares[-weeks:].mean()) < evidence.threshold
+    return weeks is not None and weeks <= CHANGE_WEEKS and float(shares[-weeks:].mean()) < evidence.seen_threshold
 
 
 TO_TELL: Final[dict[str, Callable[[Evidence], bool]]] = {
@@ -82,8 +77,7 @@ def judge(context: RuleContext, previous: Finding | None) -> Finding | None:
     failing = [name for name, holds in TO_TELL.items() if not holds(evidence)]
     if not failing and (evidence.certainty > CLEAR or _newly_low(evidence)):
         failing = [name for name, holds in TO_FLAG.items() if not holds(evidence)]
-        standing = previous is not None and previous.status is FindingStatus.FLAGGED
-        if evidence.certainty < (HOLD if standing else SET):
+        if evidence.certainty < (HOLD if flagged(previous) else SET):
             failing.append("certainty")
         status = FindingStatus.FLAGGED
     else:
@@ -95,14 +89,10 @@ def judge(context: RuleContext, previous: Finding | None) -> Finding | None:
         machine=context.machine.id,
         rule=NAME,
         status=status,
-        since=_since(status, previous, context.now),
+        since=since(status, previous, context.now),
         reason=failing[0] if failing else _sentence(status, evidence),
         evidence=_told(evidence, failing, status),
     )
-
-
-def _since(status: FindingStatus, previous: Finding | None, now: datetime) -> datetime:
-    return previous.since if previous is not None and previous.status is status else now
 
 
 def _sentence(status: FindingStatus, evidence: Evidence) -> str:
@@ -124,19 +114,20 @@ def _told(evidence: Evidence, failing: list[str], status: FindingStatus) -> dict
     return {
         "failing": failing,
         "weeks": [
-            {"monday": monday(int(week)).isoformat(), "utilisation": _rounded(share), "coverage": _rounded(seen)}
+            {"monday": monday(int(week)).isoformat(), "utilisation": rounded(share), "coverage": rounded(seen)}
             for week, share, seen in zip(weekly.week, weekly.share, weekly.coverage, strict=True)
         ],
         "ordinary_weeks": int(evidence.ordinary.sum()),
-        "level": _rounded(level.mean) if level else None,
+        "level": rounded(level.mean) if level else None,
         "threshold": evidence.threshold,
-        "certainty": _rounded(evidence.certainty) if level else None,
+        "unseen_setup": evidence.unseen_setup,
+        "certainty": rounded(evidence.certainty) if level else None,
         "set": SET,
         "clear": HOLD,
         "ahead_weeks": AHEAD_WEEKS,
         "prior": {"mean": context.prior.mean, "between": context.prior.between, "origin": context.prior.origin},
-        "coverage": _rounded(evidence.coverage),
-        "offered_coverage": _rounded(evidence.offered_coverage),
+        "coverage": rounded(evidence.coverage),
+        "offered_coverage": rounded(evidence.offered_coverage),
         "offered": "stated" if evidence.calendar.offered_known else "none stated: staffed hours taken",
         "last_produced": utc(evidence.worked_at).isoformat() if evidence.worked_at is not None else None,
         "works_confirmed": context.machine.works_confirmed.isoformat() if context.machine.works_confirmed else None,
@@ -149,7 +140,3 @@ def _told(evidence: Evidence, failing: list[str], status: FindingStatus) -> dict
         "answer": {"answer": answer.answer, "because": answer.because, "at": answer.at.isoformat()} if answer else None,
         "published": status is FindingStatus.FLAGGED and answer is not None and answer.answer == "propose",
     }
-
-
-def _rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 4)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from analytics import utilisation
 from analytics.evaluate.files import read_intervals, timelines
-from analytics.evaluate.flags import Verdict, histories_of, judge_week
+from analytics.evaluate.flags import Verdict, histories_of, judge_weeks
 from analytics.evaluate.grid import Grid
 from analytics.history import History
 from analytics.rules.structural_underuse import COVERAGE
@@ -42,7 +42,7 @@ class Shop(NamedTuple):
         """What is said with that knowledge at each Monday, judged by the whole recording."""
         weeks = self.grid.weeks[self.least_weeks : len(self.grid.weeks) - HORIZON_WEEKS + 1]
         asked = (self.threshold, self.least_weeks, HORIZON_WEEKS, least_coverage)
-        return [one for week in weeks for one in judge_week(known, self.whole, week, *asked)]
+        return judge_weeks(known, self.whole, weeks, *asked)
 
     def heard(self, observed: NDArray[np.float64]) -> list[History]:
         """The machines as they are heard in those hours."""

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.batch import MachineKey
-from fleet.consent import NOTHING, raises, recipient_rule, see
+from fleet.consent import NOTHING, answers_to, raises, recipient_rule, see
 from fleet.network import Answer, Consent, Level, Machine, Member, Offer, Place, Trade
 
 ON = date(2026, 11, 23)
+RULE = "structural-underuse"
 KEY = MachineKey("dupont", "cabine")
 MEASURED = Offer(kind="measured")
 
@@ -56,7 +57,7 @@ def test_by_default_nobody_but_the_owner_sees_anything() -> None:
 
 
 def test_offers_show_windows_but_neither_name_nor_figures_nor_flag() -> None:
-    answered = Answer(machine="cabine", rule="underuse", answer="propose", at=datetime(2026, 5, 1, tzinfo=UTC))
+    answered = Answer(machine="cabine", rule=RULE, answer="propose", at=datetime(2026, 5, 1, tzinfo=UTC))
     view = see(members(grant("coordinator", "offers"), answers=(answered,)), KEY, "coordinator", ON)
     assert (view.exists, view.identity, view.windows, view.probability) == (True, "attributes", True, True)
     assert (view.hours, view.findings, view.quantities, view.since) == (False, frozenset(), frozenset(), None)
@@ -66,19 +67,31 @@ def test_hours_show_name_figures_and_the_published_flag_for_twelve_weeks_at_most
     said = [("propose", 1), ("reserve", 2), ("propose", 3)]
     answers = tuple(
         Answer.model_validate(
-            {"machine": "cabine", "rule": "underuse", "answer": answer, "at": datetime(2026, 5, day, tzinfo=UTC)}
+            {
+                "machine": "cabine",
+                "rule": RULE,
+                "answer": answer,
+                "at": datetime(2026, 5, day, tzinfo=UTC),
+            }
         )
         for answer, day in said
     )
     granted = members(grant("coordinator", "hours"), answers=answers)
     view = see(granted, KEY, "coordinator", ON)
     assert (view.identity, view.hours, view.findings, view.quantities) == (
-        "name", True, frozenset({"underuse"}), frozenset(),
+        "name", True, frozenset({RULE}), frozenset(),
     )  # fmt: skip
     assert view.since == date(2026, 8, 31)
     recent = members(grant("coordinator", "hours", since=date(2026, 11, 1)), answers=answers[:2])
     view = see(recent, KEY, "coordinator", ON)
     assert (view.since, view.findings) == (date(2026, 11, 1), frozenset())
+
+
+@pytest.mark.parametrize("rule", ["overload", "moved-clamp", "degrading-coverage", "a-rule-of-tomorrow"])
+def test_no_answer_publishes_a_flag_of_another_rule(rule: str) -> None:
+    said = Answer(machine="cabine", rule=rule, answer="propose", at=datetime(2026, 5, 1, tzinfo=UTC))
+    assert see(members(grant("coordinator", "hours"), answers=(said,)), KEY, "coordinator", ON).findings == frozenset()
+    assert "propose" not in answers_to(rule)
 
 
 def test_a_stream_is_a_pseudonym_with_the_ticked_quantities_alone() -> None:

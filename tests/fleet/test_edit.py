@@ -39,6 +39,8 @@ def test_every_edit_keeps_the_comments_and_is_what_load_reads(folder: Path) -> N
     edit.set_offer(folder, CABINE, Offer(kind="declared", hours_per_week=12.0))
     edit.set_consent(folder, "dupont", grant("hours"))
     edit.set_answer(folder, "dupont", Answer(machine="four", rule="structural-underuse", answer="wrong", at=at))
+    with pytest.raises(edit.EditRefused, match="answer = 'propose': a flag of overload has reserve, wrong"):
+        edit.set_answer(folder, "dupont", Answer(machine="four", rule="overload", answer="propose", at=at))
     edit.confirm_works(folder, FOUR, at)
     text = text_of(folder)
     for comment in ("# Le fichier de Dupont, tenu à la main", "# raison sociale", "# la prise mesurée"):
