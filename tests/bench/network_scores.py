@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from analytics.evaluate.states import agreement
 from fleet.states import UNKNOWN
 from simulators.troubles import Trouble
+from tests.bench import energy_truth
 from tests.bench.network_world import Judged
 
 TRUTH: Final[dict[str, Callable[[Judged], bool]]] = {
     "structural-underuse": lambda one: one.use < one.threshold and one.trouble is not Trouble.SOLD,
     "overload": lambda one: one.overloaded and one.trouble is not Trouble.SOLD,
     "moved-clamp": lambda one: one.trouble is Trouble.CLAMP,
+    "idle-but-drawing": lambda one: energy_truth.TRUE["idle-but-drawing"](one.wasted),
+    "never-off-at-night": lambda one: energy_truth.TRUE["never-off-at-night"](one.wasted),
     "degrading-coverage": lambda one: one.trouble is Trouble.FEED,
 }
 """What each rule claims, by the weeks to come or by what was done to the machine."""

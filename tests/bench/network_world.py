@@ -30,6 +30,7 @@ from simulators.history import WEEK_MS, heard
 from simulators.plant import Plant, connected, plants_of
 from simulators.timeline import Samples, Timeline, counting_since
 from simulators.troubles import Trouble, troubled
+from tests.bench import energy_truth
 
 NOW: Final = datetime(2026, 6, 1, 6, tzinfo=UTC)
 """A Monday; the four weeks after it have no public holiday."""
@@ -64,6 +65,7 @@ class Judged(NamedTuple):
         use: true mean utilisation of the staffed hours of the weeks to come.
         used: stated and true utilisation of the weeks behind.
         overloaded: whether the weeks to come were full, used, and showed a sign that work waits.
+        wasted: what it wastes of energy in the weeks to come.
         promise: "at least" hours and the chance to keep it, None without one.
         kept: true shareable hours of each of the weeks to come.
     """
@@ -78,6 +80,7 @@ class Judged(NamedTuple):
     use: float
     used: tuple[float, float] | None
     overloaded: bool
+    wasted: energy_truth.Truth
     promise: tuple[float, float] | None
     kept: list[float]
     windows: Windows
@@ -160,6 +163,7 @@ class World(NamedTuple):
             if outlook.utilisation is None
             else (outlook.utilisation, _mean(past.weekly.share[past.ordinary])),
             overloaded=_overloaded(Fullness(coming)),
+            wasted=energy_truth.truth_of(timeline, NOW),
             promise=None if promised is None or outlook.shareable_in_weeks is None
             else (promised, _chance(outlook.shareable_in_weeks[1])),
             kept=[hours for hours in _shareable(ahead, coming) if not np.isnan(hours)],
