@@ -174,7 +174,7 @@ class Powers:
         if carry:
             working[:2], sure[:2] = (carry.settled == PRODUCING, carry.working), True
         working = working[newest(sure)]
-        worked_at, works = _pulsed(at, working, first, limits.pulse_ms, carry)
+        worked_at, works = _pulsed(at, working, first, limits.pulse_ms, carry, pulsed=model.pulsed)
         level = np.where(works, PRODUCING, np.where(power < limits.idle_w, OFF, STANDBY)).astype(np.uint8)
         level[np.isnan(np.broadcast_to(limits.on_w, len(at)))] = NO_STATE
         if carry:
@@ -189,10 +189,14 @@ class Powers:
 
 
 def _pulsed(
-    at: Ints, working: Bools, first: Bools, pulse_ms: Ints | int, carry: PowerCarry | None
+    at: Ints, working: Bools, first: Bools, pulse_ms: Ints | int, carry: PowerCarry | None, *, pulsed: bool
 ) -> tuple[Ints, Bools]:
-    """When power was last at work in this chain of samples, 0 before, and whether that still means work."""
-    if not np.any(pulse_ms):
+    """When power was last at work in this chain of samples, 0 before, and whether that still means work.
+
+    ``pulsed`` says whether any rule of the model looks back, whichever of them the samples at hand fall under: what is
+    carried may not depend on how a history is cut.
+    """
+    if not pulsed:
         return np.zeros(len(at), dtype=np.int64), working
     at_work = np.where(working, at, 0)
     if carry:

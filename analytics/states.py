@@ -144,6 +144,11 @@ class StateModel:
         """Whether power says anything of the state, at any time."""
         return self.on_w is not None or any(rule.on_w is not None for rule in self.before)
 
+    @property
+    def pulsed(self) -> bool:
+        """Whether work in pulses counts as going on, at any time."""
+        return bool(self.pulse_ms) or any(rule.pulse_ms for rule in self.before)
+
     @cached_property
     def _rules(self) -> tuple[PowerRule, ...]:
         newest = PowerRule(self.since_ms, self.on_w, self.off_w, self.idle_w, self.source, pulse_ms=self.pulse_ms)
