@@ -4,8 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from accelerator import jobs, output, settings
-from accelerator.commands.devices import Fleet, Json, MemberName, folder_of
+from accelerator import jobs, output
+from accelerator.commands.devices import MemberName
+from accelerator.commands.options import Data, Fleet, Json
+from accelerator.places import chosen, folder_of
 from accelerator.problems import Found
 from fleet import edit
 from fleet.clock import now
@@ -23,6 +25,7 @@ def finding_answer(
     answer: Annotated[str, typer.Argument(help="propose, reserve or wrong.")],
     because: Annotated[str | None, typer.Option("--because", help="Why; kept with the answer.")] = None,
     fleet: Fleet = None,
+    data: Data = None,
 ) -> None:
     """Answer a flag: only `propose` publishes it.
 
@@ -32,7 +35,7 @@ def finding_answer(
     if because:
         fields["because"] = because
     try:
-        edit.set_answer(folder_of(fleet), member, fields)
+        edit.set_answer(folder_of(fleet, data), member, fields)
     except edit.EditRefused as error:
         raise Found(str(error)) from None
     except OSError as error:
@@ -43,6 +46,8 @@ def finding_answer(
 @finding_app.command("list")
 def finding_list(
     member: Annotated[str | None, typer.Option("--member", help="Only this member.")] = None,
+    fleet: Fleet = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """List what the rules say of every machine now.
@@ -51,7 +56,7 @@ def finding_list(
     """
     from accelerator.lifetime import run
 
-    found = run(jobs.execute("findings", settings.load(), {"member": member}))
+    found = run(jobs.execute("findings", chosen(fleet, data), {"member": member}))
     columns = {name: name for name in ("member", "machine", "rule", "status", "since", "reason")}
     if as_json:
         output.emit_json(found)
