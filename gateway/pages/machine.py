@@ -105,7 +105,7 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         grid_days=_day_names(words),
         outlook=own.outlook,
         energy=energy.told(own.outlook, words),
-        findings=[_finding(own, rule, words) for rule in sorted(own.findings)],
+        findings=[_finding(own, rule, words) for rule in in_order(own)],
         consents=_consents(own, scope),
         looks=[_look(look, scope, words) for look in page.site.looks.of(own.key)],
         marks=calibration.shown(own, heard, page),
@@ -238,6 +238,11 @@ def _windows(outlook: Outlook | None, scope: Scope, words: Words) -> dict[str, A
         "best": [in_words(half, words) for half in sure[:_BEST]],
         "free_rows": [(words.span(half.start, half.end), words.percent(half.chance)) for half in found],
     }
+
+
+def in_order(own: OwnMachine) -> list[str]:
+    """Rules by name, what is flagged before the rest."""
+    return sorted(own.findings, key=lambda rule: (own.findings[rule].status is not FindingStatus.FLAGGED, rule))
 
 
 def _finding(own: OwnMachine, rule: str, words: Words) -> dict[str, Any]:
