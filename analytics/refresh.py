@@ -1,6 +1,7 @@
 """The heavy part: outlooks and findings of all machines of one member from their stored hours. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -73,10 +74,7 @@ def refresh(
         outlook = build(
             member, seat.machine, network, context.history, profile, now, live=seat.live, correction=correction
         )
-        judged = rules.judge(
-            RuleContext(member, seat.machine, network, context.history, now, seat.feed_alive, seat.inferable, prior),
-            seat.findings,
-        )
+        judged = rules.judge(replace(context, prior=prior), seat.findings)
         found.append(Refreshed(outlook, judged, prior))
     return found
 

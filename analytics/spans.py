@@ -68,5 +68,10 @@ def hourly(spans: Spans, start: int, count: int) -> NDArray[np.float64]:
 
 def of_hours(mask: NDArray[np.bool_], start: int) -> Spans:
     """The hours from ``start`` whose mask is set, shape (n,), as spans."""
+    return start + HOUR_SECONDS * stretches(mask).astype(np.float64)
+
+
+def stretches(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """First index of each unbroken run of the mask and the one after its last, shape (runs, 2)."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    return (start + HOUR_SECONDS * edges.astype(np.float64)).reshape(-1, 2)
+    return edges.reshape(-1, 2)

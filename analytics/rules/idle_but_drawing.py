@@ -15,6 +15,7 @@ from analytics.rules.context import RuleContext
 from analytics.rules.drawing import Drawing, Floats, Mask, above, money
 from analytics.rules.evidence import AHEAD_WEEKS
 from analytics.rules.frame import SURE, Said, finding, rounded
+from analytics.spans import stretches
 from fleet.records import Finding
 
 NAME: Final = "idle-but-drawing"
@@ -51,8 +52,7 @@ def judge(context: RuleContext, previous: Finding | None) -> Finding | None:
 
 def long_runs(mask: Mask, least: int) -> Mask:
     """The hours of the mask that lie in runs of ``least`` or more."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    begins, ends = edges[::2], edges[1::2]
+    begins, ends = stretches(mask).T
     kept = np.zeros(len(mask) + 1, dtype=np.int64)
     long = ends - begins >= least
     kept[begins[long]] += 1

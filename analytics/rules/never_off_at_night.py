@@ -17,6 +17,7 @@ from analytics.level import beta_below
 from analytics.rules.context import RuleContext
 from analytics.rules.drawing import Drawing, Mask, money
 from analytics.rules.frame import SURE, Said, finding, rounded
+from analytics.spans import stretches
 from fleet.records import HOUR_SECONDS, Finding
 from fleet.states import OFF, STANDBY
 
@@ -54,9 +55,8 @@ class Nights:
     @cached_property
     def spans(self) -> NDArray[np.int64]:
         """First hour and first hour after, of each stretch, shape (stretches, 2)."""
-        closed = ~self.drawing.evidence.calendar.staffed
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], closed, [False]]).astype(np.int8))).reshape(-1, 2)
-        return np.asarray(edges[edges[:, 1] - edges[:, 0] >= LEAST_HOURS], dtype=np.int64)
+        closed = stretches(~self.drawing.evidence.calendar.staffed)
+        return closed[closed[:, 1] - closed[:, 0] >= LEAST_HOURS]
 
     @cached_property
     def seen(self) -> float:
