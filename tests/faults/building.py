@@ -19,7 +19,7 @@ from tests.servers import InfluxServer, find_influxd
 
 MEASURE_S = 0.2
 DEVICE_KEEPS_MS = 60_000
-"""Longer than a round keeps the collector away from the broker: with the longest pause of a session between two dials."""
+"""Longer than a round keeps the collector from the broker, the longest pause between two dials included."""
 
 
 @asynccontextmanager
