@@ -4,18 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from analytics.power_rule import Reason
-from analytics.states import Learned, resolve
+from analytics.states import Learned
+from analytics.untold import PASSING, Untold, untold
 from fleet.network import Machine
 
 _MARK: Final = "mark `off`, `standby` and `working` once, standing at the machine: resilian machine calibrate {key}"
 _NOT: Final = "its state is not inferable"
-_NOTHING: Final = "it sends neither a state nor a counter nor its power"
-_SLOW: Final = "it sends a counter alone, and that rises less than once an hour"
-_STILL: Final = "it sends a counter alone, and that does not move"
-_MOVED: Final = "the levels of its power have changed since its owner marked them: a moved clamp, or a changed machine"
-_AGAIN: Final = "look at the clamp, then " + _MARK
-WHY: Final[Mapping[Reason, tuple[str, str]]] = {
+_FORMAT: Final = "let it send a state or its power, or correct its format"
+WHY: Final[Mapping[Untold, tuple[str, str]]] = {
     "few": (
         "there is less than a day of power, or fewer than 100 readings, to learn thresholds from",
         "wait for a day, or " + _MARK,
@@ -42,8 +38,15 @@ WHY: Final[Mapping[Reason, tuple[str, str]]] = {
         "its power has stayed below 15 % of its rated power: it was not seen at work, or the clamp misses part of it",
         "check clamp and `rated_w` of the machine in its member's file, or " + _MARK,
     ),
+    "nothing": ("it sends neither a state nor a counter nor its power", _FORMAT),
+    "counter-slow": ("it sends a counter alone, and that rises less than once an hour", _FORMAT),
+    "counter-still": ("it sends a counter alone, and that does not move", _FORMAT),
 }
-"""Reason of a rule of power -> what is the matter, what to do."""
+"""Reason -> what is the matter, what to do."""
+_MOVED: Final = (
+    "the levels of its power have changed since its owner marked them: a moved clamp, or a changed machine",
+    "look at the clamp, then " + _MARK,
+)
 
 
 class Trouble(NamedTuple):
@@ -61,16 +64,11 @@ def not_inferable(name: str, machine: Machine, newest: Mapping[str, Any]) -> Tro
         name: member and machine as a command takes them.
         newest: of its newest reading; ``basis`` of its newest hour, ``power_max_w`` of the last day, the ``model``.
     """
-    if newest.get("basis") in (None, "state", "counter"):
-        return None
     learned = Learned.from_json(json.dumps(newest["model"])) if newest.get("model") else Learned()
-    if newest.get("power_max_w") is None:
-        sends = _SLOW if learned.counter_slow else _STILL if not learned.counter_moves else _NOTHING
-        return Trouble(f"{_NOT}: {sends}", "let it send a state or its power, or correct its format")
-    model = resolve(machine, learned)
-    if model.on_w is not None:
-        marked = machine.calibration.working_w is not None
-        return Trouble(_MOVED, _AGAIN.format(key=name)) if marked and model.source != "calibration" else None
-    reason = learned.power[-1].reason
-    what, todo = WHY.get(reason) or WHY["few"]
-    return Trouble(f"{_NOT}: {what}", todo.format(key=name), reason not in WHY or reason == "few")
+    reason = untold(machine, learned, newest.get("basis"), power=newest.get("power_max_w") is not None)
+    if not reason:
+        return None
+    if reason == "moved":
+        return Trouble(_MOVED[0], _MOVED[1].format(key=name))
+    what, todo = WHY[reason]
+    return Trouble(f"{_NOT}: {what}", todo.format(key=name), reason in PASSING)

@@ -159,7 +159,7 @@ async def _judge(floor: Floor, key: MachineKey) -> None:
 
 
 def _seat(desk: Desk) -> Seat:
-    return Seat(desk.machine, desk.live(), desk.feed_alive, desk.inferable, dict(desk.findings))
+    return Seat(desk.machine, desk.live(), desk.feed_alive, desk.inferable, dict(desk.findings), desk.untold)
 
 
 async def _refresh(floor: Floor, member: str) -> None:

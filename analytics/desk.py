@@ -8,6 +8,7 @@ from analytics.history import utc
 from analytics.level import WeeklyPrior
 from analytics.outlook import Live
 from analytics.states import Learned, StateModel
+from analytics.untold import untold
 from fleet.batch import MachineKey
 from fleet.network import Machine, Member
 from fleet.records import HOUR_SECONDS, Finding, Outlook
@@ -63,6 +64,13 @@ class Desk:
         """Whether states rest on an accepted model; a published or counted one needs none."""
         told = {bucket.basis for bucket in self.tail.buckets.values()}
         return self.model.on_w is not None or bool(told & {"state", "counter"})
+
+    @property
+    def untold(self) -> str:
+        """Why the states are not known although it speaks; "" when they are."""
+        newest = self.tail.newest
+        power = any(bucket.power_max_w is not None for bucket in self.tail.buckets.values())
+        return untold(self.machine, self.learned or Learned(), newest.basis if newest else None, power=power)
 
     @property
     def state(self) -> int:

@@ -63,6 +63,7 @@ def build(
     window_hours: float | None = None,
     live: Live | None = None,
     correction: NDArray[np.float64] | None = None,
+    untold: str = "",
 ) -> Outlook:
     """The outlook of one machine at ``now``.
 
@@ -73,6 +74,7 @@ def build(
         live: the present; when None it is read off the newest hour, and the newest reading is not known.
         correction: what recent days and the present add to the log odds of windows from the next whole hour on
             (``analytics.recent``).
+        untold: why its states are not known (``analytics.untold``).
 
     Raises:
         ValueError: buckets of two machines, or an hour twice.
@@ -115,6 +117,7 @@ def build(
         model=history.model,
         long_block_share=capacity.long_block_share(history),
         energy=energy.newest_weeks(history, at, tariff(member, network)),
+        untold=untold,
     )
 
 

@@ -17,13 +17,14 @@ from fleet.records import HOUR_SECONDS, Finding, HourBucket, Outlook
 
 
 class Seat(NamedTuple):
-    """What is known of a machine beside its hours; ``findings`` are those in force."""
+    """What is known of a machine beside its hours; ``findings``: in force, ``untold``: why no state is known."""
 
     machine: Machine
     live: Live
     feed_alive: bool
     inferable: bool
     findings: Mapping[str, Finding]
+    untold: str = ""
 
 
 class Refreshed(NamedTuple):
@@ -72,8 +73,9 @@ def refresh(
     found = []
     for seat, context, prior, correction in zip(seats, contexts, priors, corrected, strict=True):
         outlook = build(
-            member, seat.machine, network, context.history, profile, now, live=seat.live, correction=correction
-        )
+            member, seat.machine, network, context.history, profile, now,
+            live=seat.live, correction=correction, untold=seat.untold,
+        )  # fmt: skip
         judged = rules.judge(replace(context, prior=prior), seat.findings)
         found.append(Refreshed(outlook, judged, prior))
     return found

@@ -169,6 +169,7 @@ class Outlook(BaseModel):
         window_hours: their length.
         long_block_share: fragmentation: share of the free time that lies in blocks of 8 h or more; None without any.
         energy: of the newest four weeks; None when no power was measured. The owner's alone.
+        untold: why the states are not known although it speaks, as ``analytics.untold`` names it; "" when they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -197,6 +198,7 @@ class Outlook(BaseModel):
     model: str
     long_block_share: float | None = None
     energy: EnergyUse | None = None
+    untold: str = ""
 
     @property
     def free_to_owner(self) -> list[FreeWindow]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 from fleet.batch import MachineKey
 from fleet.records import HOUR_SECONDS, ChanceBasis, EnergyUse, Finding, FreeWindow
 from fleet.states import STATES
-from gateway import days
+from gateway import counts, days
 from gateway.access import Audience, OwnMachine
 from gateway.offers import OfferRow
 from gateway.pages.network import troubles
@@ -215,7 +215,7 @@ async def network(page: PageOf) -> NetworkOut:
     """The plumbing and what is wrong with it, for the operator."""
     scope = page.scope(Audience.OPERATOR)
     live = page.site.live
-    alive, total = scope.connected()
+    alive, total = counts.connected(scope)
     rejects: dict[str, int] = {}
     for each in live.rejects.values():
         for reason, count in each.by_reason.items():
@@ -225,7 +225,7 @@ async def network(page: PageOf) -> NetworkOut:
         broker=page.site.connected,
         members=total,
         members_connected=alive,
-        silent=scope.silent(),
+        silent=counts.silent(scope),
         programs={name: health.model_dump(mode="json") for name, health in live.health.items()},
         rejects=rejects,
         unclaimed=sum(len(each.devices) for each in live.unclaimed.values()),

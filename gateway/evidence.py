@@ -35,6 +35,21 @@ MISSING: Final = {
     "modes": later("un seul niveau de puissance est connu : une pince déplacée ne se distingue pas d'un autre travail"),
     "certainty": later("l'écart au seuil n'est pas assez sûr"),
 }
+_LACKING: Final = {
+    "calendar": later("les heures ouvertes"),
+    "life": later("un signe qu'elle fonctionne encore"),
+    "coverage": later("assez de temps observé"),
+    "history": later("des semaines de relevés"),
+    "power": later("la puissance hors production"),
+    "state": later("des états sûrs"),
+    "feed": later("une liaison qui parle"),
+    "change": later("du recul depuis le dernier changement"),
+    "holidays": later("des semaines ordinaires"),
+    "capacity": later("des heures partageables assez longues"),
+    "modes": later("un second niveau de puissance"),
+    "certainty": later("un écart assez sûr"),
+}
+"""The same in a word or two, for a list."""
 _LASTS: Final = later("Probabilité que cela dure")
 STATUSES: Final = {
     FindingStatus.FLAGGED: later("signalement"),
@@ -51,6 +66,11 @@ def rule_name(rule: str, words: Words) -> str:
 def status_name(status: FindingStatus, words: Words) -> str:
     """What the rule says."""
     return words.say(STATUSES[status])
+
+
+def lacking(reason: str, words: Words) -> str:
+    """What is missing, for a list; a reason this program does not know by its own name."""
+    return words.say(_LACKING[reason]) if reason in _LACKING else reason
 
 
 def why(finding: Finding, words: Words, outlook: Outlook | None = None) -> str:

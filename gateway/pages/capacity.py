@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from fleet.batch import MachineKey
 from fleet.trades import FAMILY_NAMES, Family
-from gateway import attributes, days
+from gateway import attributes, counts, days
 from gateway.access import Audience, Scope
 from gateway.filters import Fit, Wanted, fit, read_wanted, surest
 from gateway.matching import matches, unserved
@@ -167,15 +167,15 @@ def _edition(page: Page, scope: Scope, first: date, origin: Position | None) -> 
 
 
 def _families(page: Page) -> list[tuple[str, str]]:
-    counts = page.scope(Audience.STARTUP).streamed_families()
-    return [(FAMILY_NAMES[family][page.words.language], page.words.number(counts.get(family, 0))) for family in Family]
+    told = counts.streamed_families(page.scope(Audience.STARTUP))
+    return [(FAMILY_NAMES[family][page.words.language], page.words.number(told.get(family, 0))) for family in Family]
 
 
 def _figures(scope: Scope, offers: Sequence[OfferRow], places: Mapping[str, Position], words: Words) -> dict[str, Any]:
     """The figures that this audience may read; None is left out."""
-    alive, total = scope.connected_today()
-    silent, said = scope.silent_today(), promises(offers, scope.today)
-    lent = scope.hours_lent(timedelta(weeks=_LENT_WEEKS))
+    alive, total = counts.connected_today(scope)
+    silent, said = counts.silent_today(scope), promises(offers, scope.today)
+    lent = counts.hours_lent(scope, timedelta(weeks=_LENT_WEEKS))
     figures: dict[str, str | None] = {
         "connected": words.say("%(n)s sur %(total)s", n=alive, total=total),
         "silent": words.number(silent) if silent is not None else None,
@@ -186,9 +186,9 @@ def _figures(scope: Scope, offers: Sequence[OfferRow], places: Mapping[str, Posi
     }
     if scope.audience is Audience.COORDINATOR:
         open_needs = [need for need in scope.picture.needs.values() if is_open(need, scope.today)]
-        counts = [len(matches(need, offers, places.get(need.commune), words)) for need in open_needs]
-        figures["unserved"] = words.number(unserved(counts)) if counts else NOTHING
-        figures["needs"] = words.number(len(counts))
+        served = [len(matches(need, offers, places.get(need.commune), words)) for need in open_needs]
+        figures["unserved"] = words.number(unserved(served)) if served else NOTHING
+        figures["needs"] = words.number(len(served))
     return figures
 
 

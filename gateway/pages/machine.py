@@ -1,61 +1,33 @@
 """``/machines/<member>/<machine>``: everything an owner may know of one machine."""
 
-import asyncio
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
-import numpy as np
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from markupsafe import Markup
-from numpy.typing import NDArray
 
 from fleet import calendars
 from fleet.batch import MachineKey
-from fleet.records import HOUR_SECONDS, FindingStatus, HourBucket, Outlook
-from gateway import devices, evidence, refusals, troubles
+from fleet.records import Outlook
+from gateway import devices, refusals, troubles, untold
 from gateway.access import Audience, Hidden, OwnMachine, Scope
 from gateway.basis import basis_in_words
 from gateway.calendar_words import calendar_lines
 from gateway.catalog import later
 from gateway.draw.bar import Half, in_words, window_bar
 from gateway.draw.grid import week_grid
-from gateway.draw.runs import Run, runs_of, seconds_by_state
-from gateway.draw.strip import strip
 from gateway.expected import expected
 from gateway.looked import Look
-from gateway.pages import calibration, energy, home
-from gateway.picture import STORE_PATIENCE_S, Picture
-from gateway.present import bridged, patience, present, too_little
+from gateway.pages import calibration, energy, machine_findings
+from gateway.pages.machine_past import DAY_S, basis_of, day_rows, draw, read_past, week_rows
+from gateway.present import present, too_little
 from gateway.publish import halves
 from gateway.web import Page, page_of
 from gateway.words import Words, states_of
-from store.base import StoreError
 
 router = APIRouter(include_in_schema=False)
-_DAY_S: Final = 86_400
-_SPANS: Final = {"24h": _DAY_S, "7d": 7 * _DAY_S}
 _OWNER_DAYS: Final = 14
 _BEST: Final = 5
-
-Power = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Past:
-    """What the store says of the last seven days; ``runs`` is None when it did not answer.
-
-    Attributes:
-        conflicts: instants at which two readings contradict each other.
-        resets: how often a counter stepped back.
-    """
-
-    now: float
-    runs: list[Run] | None
-    power: Power | None
-    conflicts: int = 0
-    resets: int = 0
 
 
 @router.get("/machines/{machine_id}")
@@ -81,7 +53,7 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
     if runs:
         own = _with_present(own, present(own.machine, own.outlook, heard, page.now, runs))
     words = page.words
-    codes = states_of(_basis(own), {run.state for run in runs})
+    codes = states_of(basis_of(own), {run.state for run in runs})
     refused = refusals.refused_now(member, own.machine, scope.live.rejects.get(member), heard, own.present.last)
     page.looked(scope, [own.key], "machine")
     return page.render(
@@ -91,10 +63,10 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         past=past,
         day=draw(past, "24h", own, words),
         week=draw(past, "7d", own, words),
-        day_rows=_rows(runs, past.now - _DAY_S, _basis(own), words),
-        week_rows=_days(runs, past.now, codes, words),
+        day_rows=day_rows(runs, past.now - DAY_S, basis_of(own), words),
+        week_rows=week_rows(runs, past.now, codes, words),
         codes=codes,
-        basis=_basis(own),
+        basis=basis_of(own),
         refused=refusals.told(refused, words) if refused else None,
         arriving=own.present.arriving,
         slow=troubles.slow_clock(own.machine, heard, page.now, words),
@@ -105,13 +77,14 @@ async def machine_page(page: Annotated[Page, Depends(page_of)], member: str, mac
         grid_days=_day_names(words),
         outlook=own.outlook,
         energy=energy.told(own.outlook, words),
-        findings=[_finding(own, rule, words) for rule in in_order(own)],
         consents=_consents(own, scope),
         looks=[_look(look, scope, words) for look in page.site.looks.of(own.key)],
         marks=calibration.shown(own, heard, page),
         calendar=calendar_lines(scope.picture.registry.calendar(own.key), words),
         rests_on=basis_in_words(own.outlook, own.machine, words),
+        untold=untold.told(own.outlook.untold if own.outlook else "", words),
         **_windows(own.outlook, scope, words),
+        **machine_findings.told(own, words),
     )
 
 
@@ -126,78 +99,8 @@ async def strip_fragment(
     return HTMLResponse(draw(past, span, own, page.words) or "")
 
 
-async def read_past(picture: Picture, own: OwnMachine) -> Past:
-    """Seven days of states and one of power, as the store has them now."""
-    now = picture.now()
-    end = int(now.timestamp())
-    hours = range((end - 7 * _DAY_S) // HOUR_SECONDS * HOUR_SECONDS, end + 1)
-    try:
-        async with asyncio.timeout(STORE_PATIENCE_S):
-            buckets = await picture.store.read_hours([own.key], hours.start, hours.stop)
-            readings = await picture.store.read_readings([own.key], (end - _DAY_S) * 1000, end * 1000)
-    except (StoreError, TimeoutError) as error:
-        picture.failed(error)
-        return Past(end, None, None)
-    picture.answered()
-    watts = readings.rows["power_w"]
-    power = (readings.rows["at_ns"] / 1e9, watts) if np.isfinite(watts).any() else None
-    conflicts, resets = (sum(getattr(bucket, name) for bucket in buckets) for name in ("conflicts", "resets"))
-    return Past(end, _known(buckets, end, own), power, conflicts, resets)
-
-
-def draw(past: Past, span: str, own: OwnMachine, words: Words) -> Markup | None:
-    """The strip of ``24h`` or ``7d``; None when the store did not answer."""
-    if past.runs is None:
-        return None
-    start = past.now - _SPANS[span]
-    runs = [run._replace(start=max(run.start, start)) for run in past.runs if run.end > start]
-    title = words.say("États de %(name)s", name=own.machine.name)
-    power = past.power if span == "24h" else None
-    return strip(runs, start, past.now, words=words, title=title, power=power, basis=_basis(own))
-
-
-def _known(buckets: list[HourBucket], end: int, own: OwnMachine) -> list[Run]:
-    return bridged(runs_of(buckets, end - 7 * _DAY_S, end), patience(own.machine).total_seconds())
-
-
-def _basis(own: OwnMachine) -> str:
-    return own.outlook.basis if own.outlook else "state"
-
-
 def _with_present(own: OwnMachine, now: Any) -> OwnMachine:
     return OwnMachine(own.member, own.machine, own.key, own.outlook, own.findings, now)
-
-
-def _rows(runs: list[Run], start: float, basis: str, words: Words) -> list[tuple[str, str, str]]:
-    """The last day's runs, newest first: from, state, length."""
-    rows = []
-    for run in reversed(runs):
-        if run.end <= start:
-            break
-        begins = datetime.fromtimestamp(max(run.start, start), words.zone)
-        rows.append(
-            (words.moment(begins), words.state(run.state, basis), words.duration(run.end - max(run.start, start)))
-        )
-    return rows
-
-
-def _days(runs: list[Run], now: float, codes: list[int], words: Words) -> list[tuple[str, list[str]]]:
-    """Hours in each state, day by day, newest first."""
-    rows = []
-    today = datetime.fromtimestamp(now, words.zone).date()
-    for back in range(7):
-        day = today - timedelta(days=back)
-        start = datetime(day.year, day.month, day.day, tzinfo=words.zone).timestamp()
-        after = day + timedelta(days=1)
-        end = min(now, datetime(after.year, after.month, after.day, tzinfo=words.zone).timestamp())
-        inside = [
-            Run(max(run.start, start), min(run.end, end), run.state)
-            for run in runs
-            if run.end > start and run.start < end
-        ]
-        totals = seconds_by_state(inside)
-        rows.append((words.date(day), [words.number(totals[code] / 3600, 1) for code in codes]))
-    return rows
 
 
 def _grid(own: OwnMachine, scope: Scope) -> Any:
@@ -237,27 +140,6 @@ def _windows(outlook: Outlook | None, scope: Scope, words: Words) -> dict[str, A
         "bar": window_bar(found, scope.today, _OWNER_DAYS + 1, words, exact=True),
         "best": [in_words(half, words) for half in sure[:_BEST]],
         "free_rows": [(words.span(half.start, half.end), words.percent(half.chance)) for half in found],
-    }
-
-
-def in_order(own: OwnMachine) -> list[str]:
-    """Rules by name, what is flagged before the rest."""
-    return sorted(own.findings, key=lambda rule: (own.findings[rule].status is not FindingStatus.FLAGGED, rule))
-
-
-def _finding(own: OwnMachine, rule: str, words: Words) -> dict[str, Any]:
-    finding = own.findings[rule]
-    given = home.answer_to(own, finding)
-    return {
-        "name": evidence.rule_name(rule, words),
-        "status": evidence.status_name(finding.status, words),
-        "flagged": finding.status is FindingStatus.FLAGGED,
-        "why": evidence.why(finding, words, own.outlook),
-        "answer": home.answer_in_words(given, words) if given else None,
-        "offered": home.offered(own, finding),
-        "since": finding.since,
-        "rows": evidence.rows(finding, words),
-        "weeks": evidence.weeks(finding, words),
     }
 
 

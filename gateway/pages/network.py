@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from fleet.registry import Registry
-from gateway import collectors, feeds, missing, refusals, status
+from gateway import collectors, counts, feeds, missing, refusals, status
 from gateway.access import Audience, Scope
 from gateway.live import Live
 from gateway.messages import Health, Reject
@@ -48,11 +48,11 @@ async def network(page: Annotated[Page, Depends(page_of)]) -> Response:
         reasons=_reasons(live, words),
         newest=_newest_rejects(live, words),
         devices=_devices(live),
-        silent=scope.silent_feeds()[:_SILENT_SHOWN],
-        silent_total=scope.silent(),
+        silent=counts.silent_feeds(scope)[:_SILENT_SHOWN],
+        silent_total=counts.silent(scope),
         unseen=unseen[:_SILENT_SHOWN],
         unseen_total=len(unseen),
-        connected=scope.connected(),
+        connected=counts.connected(scope),
         losses=[(cut(loss.program), cut(loss.reason)) for loss in list(live.losses)[:10]],
         progress=status.progress(live),
         problems=scope.picture.registry.problems,
@@ -111,7 +111,8 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
 
 
 def _silence_troubles(scope: Scope, words: Words) -> list[Trouble]:
-    found, silent, clocks, unseen = [], scope.silent(), feeds.wrong_clocks(scope), len(feeds.never_seen(scope))
+    found, silent = [], counts.silent(scope)
+    clocks, unseen = feeds.wrong_clocks(scope), len(feeds.never_seen(scope))
     if clocks:
         text = words.count(
             "%(num)s liaison tenue pour muette : ses messages arrivent, mais leur heure est passée ou refusée.",

@@ -10,6 +10,7 @@ from accelerator.doctor import conclusion, judge_machine
 from accelerator.doctor_states import WHY, not_inferable
 from analytics.power_rule import PowerRule, Reason
 from analytics.states import Learned
+from analytics.untold import Untold
 from fleet.batch import MachineKey
 from fleet.network import Machine
 
@@ -28,7 +29,7 @@ def newest(rule: PowerRule, **changes: Any) -> dict[str, Any]:
     return {**heard, "power_max_w": 900.0, "basis": "none", "model": learned, **changes}
 
 
-@pytest.mark.parametrize("reason", sorted(set(WHY) - {"few"}))
+@pytest.mark.parametrize("reason", sorted(set(get_args(Reason)) - {"", "no-power", "few"}))
 def test_each_reason_ends_in_a_sentence_to_do(reason: Reason) -> None:
     told = conclusion([judge_machine(KEY, press(), newest(PowerRule(reason=reason)), {}, NOW)])
     assert told.startswith(f"zorn/press: its state is not inferable: {WHY[reason][0]}")
@@ -36,7 +37,7 @@ def test_each_reason_ends_in_a_sentence_to_do(reason: Reason) -> None:
 
 
 def test_every_reason_has_its_sentence() -> None:
-    assert set(WHY) == set(get_args(Reason)) - {"", "no-power"}
+    assert set(WHY) | {"", "no-power", "moved"} == {one for part in get_args(Untold) for one in get_args(part)}
     assert len({what for what, _ in WHY.values()}) == len(WHY)
 
 

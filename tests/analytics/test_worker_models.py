@@ -91,9 +91,15 @@ async def test_a_calibration_in_the_file_is_in_force_at_once(mosquitto: Broker, 
         async def basis(wanted: str) -> bool:
             return {bucket.basis for bucket in complete(await one.hours("press")).values()} == {wanted}
 
+        async def untold(wanted: str) -> bool:
+            outlook = await one.document("outlook", "press")
+            return outlook is not None and outlook["untold"] == wanted
+
         await eventually(lambda: basis("none"))
+        await eventually(lambda: untold("few"))
         write_fleet(one.fleet, acme=[PRESS + "\n[machines.calibration]\nworking_w = 900\nstandby_w = 300\n"])
         await eventually(lambda: basis("power"))
+        await eventually(lambda: untold(""))
         assert complete(await one.hours("press")) == await one.from_scratch("press")
 
 
