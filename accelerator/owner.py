@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 import structlog
-from aiohttp import web
 
 from accelerator.problems import Found, Missing, Problem, Usage
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 Job = Callable[[Mapping[str, Any]], Awaitable[Any]]
 _KINDS: dict[str, type[Problem]] = {kind.__name__: kind for kind in (Found, Usage, Missing)}
@@ -62,9 +63,11 @@ def write(run_file: Path, running: Running) -> None:
 @asynccontextmanager
 async def serving(jobs: Mapping[str, Job]) -> AsyncIterator[tuple[str, str]]:
     """Serve the jobs on a free loopback port; yields (address, token)."""
+    from aiohttp import web
+
     token = secrets.token_urlsafe(32)
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: "web.Request") -> "web.Response":
         if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}"):
             return web.json_response({"problem": "Missing", "text": "wrong control token"}, status=403)
         job = jobs.get(request.match_info["job"])
@@ -98,6 +101,8 @@ async def ask(running: Running, job: str, arguments: Mapping[str, Any]) -> Any:
         Problem: what the job raised there, with the same exit code.
         Missing: the owner does not answer.
     """
+    import aiohttp
+
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5)) as client,

@@ -7,9 +7,9 @@ from analytics.states import Learned, resolve
 from fleet.network import Machine
 
 Untold = Reason | Literal["moved", "nothing", "counter-slow", "counter-still"]
-"""Beside the reasons of power, of which ``no-power`` is told as ``few``: ``moved``: the levels are others than the owner
-marked; ``nothing``: it sends neither state nor counter nor power; ``counter-slow``, ``counter-still``: it sends a counter
-alone that is no evidence."""
+"""Beside the reasons of power, of which ``no-power`` is told as ``few``: ``moved``: the levels are others than the
+owner marked; ``nothing``: it sends neither state nor counter nor power; ``counter-slow``, ``counter-still``: it sends a
+counter alone that is no evidence."""
 
 PASSING: Final = frozenset({"few"})
 """Reasons that time alone takes away."""

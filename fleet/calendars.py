@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import holidays as public_holidays
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,6 +132,8 @@ def holiday_names(holidays: Holidays, first_year: int, last_year: int, language:
     Raises:
         ValueError: the library knows no such country or subdivision.
     """
+    import holidays as public_holidays  # a sixth of what the start of a command costs, and most ask for none
+
     wanted = holidays.subdivision
     try:
         country = public_holidays.country_holidays(holidays.country)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from typer.main import get_command
 
-from accelerator.main import app
+from accelerator.main import application
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "commands.md"
 BEGIN: Final = "<!-- Every option: written by `python -m tests.accelerator.reference`, held by a test. -->\n"
@@ -22,7 +22,7 @@ EVERYWHERE: Final = ("--fleet", "--data", "--json", "--help")
 
 def commands(group: Any = None, path: str = "") -> Iterator[tuple[str, Any]]:
     """(name, command) of every command that does something, in the order of ``--help``."""
-    group = group or get_command(app)
+    group = group or get_command(application())
     for name, command in group.commands.items():
         whole = f"{path} {name}".strip()
         if not getattr(command, "commands", None) or getattr(command, "invoke_without_command", False):

@@ -104,7 +104,10 @@ def test_without_dask_its_engine_says_what_to_install(
 
 
 def test_start_up_loads_neither_dask_nor_pyarrow() -> None:
-    told = "import sys, accelerator.main; print({'dask', 'distributed', 'pyarrow'} & set(sys.modules))"
+    told = (
+        "import sys; from accelerator.main import application; application();"
+        "print({'dask', 'distributed', 'pyarrow'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

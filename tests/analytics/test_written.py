@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from accelerator.main import app
+from accelerator.main import application
 from accelerator.problems import Missing
 from analytics.evaluate.plot import reliability_svg
 from analytics.evaluate.scores import reliability
@@ -35,7 +35,7 @@ def intervals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: str) -> str:
-    found = CliRunner().invoke(app, list(arguments))
+    found = CliRunner().invoke(application(), list(arguments))
     assert found.exit_code == 0, found.output
     return found.output
 
@@ -74,7 +74,9 @@ def test_the_report_on_states(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(intervals: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    found = CliRunner().invoke(app, ["evaluate", "flags", str(intervals), "--report", str(tmp_path / "taken")])
+    found = CliRunner().invoke(
+        application(), ["evaluate", "flags", str(intervals), "--report", str(tmp_path / "taken")]
+    )
     assert isinstance(found.exception, Missing)
     assert str(found.exception).endswith("name another folder")
 

@@ -131,11 +131,11 @@ def environments() -> Iterator[tuple[str, str]]:
 
 def test_settings_and_commands_are_those_of_the_programs(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from accelerator import settings
-    from accelerator.main import app
+    from accelerator.main import application
     from bus.client import BrokerAddress
     from store import connect
 
-    commands = get_command(app).commands  # type: ignore[attr-defined]  # a group of click
+    commands = get_command(application()).commands  # type: ignore[attr-defined]  # a group of click
     for name in ("ingest", "analytics", "gateway"):
         assert SERVICES[name]["command"] == [name]
         assert name in commands
