@@ -21,7 +21,7 @@ def basis_in_words(outlook: Outlook | None, machine: Machine, words: Words) -> s
     if not days:
         said = [
             words.say(
-                "Aucun relevé encore : ces chances reposent sur ce que l'on suppose de son métier (%(trade)s).",
+                "Aucun état connu encore : ces chances reposent sur ce que l'on suppose de son métier (%(trade)s).",
                 trade=trade,
             )
         ]

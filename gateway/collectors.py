@@ -10,6 +10,7 @@ from gateway.messages import Health
 from gateway.words import Words
 
 _SHOWN: Final = 5
+_PER_SECOND: Final = later("messages/s")
 _READINGS: Final = later(
     "Ses relevés passent à part, les autres membres n'attendent pas ; trouvez l'appareil qui publie trop souvent et "
     "corrigez son intervalle."
@@ -51,7 +52,7 @@ def floods(live: Live, words: Words) -> list[tuple[int, str, str]]:
         text = words.say(
             "%(member)s inonde la collecte : %(rate)s, %(share)s de tous les messages.",
             member=flood.member,
-            rate=words.unit(flood.rate, words.say("messages/s")),
+            rate=words.unit(flood.rate, words.say(_PER_SECOND)),
             share=words.percent(flood.share),
         )
         todo = words.say(_READINGS if flood.apart else _OTHERS)

@@ -16,10 +16,10 @@ def overload(evidence: Mapping[str, Any], words: Words) -> str | None:
     if full is None or overtime is None or sure is None:
         return None
     text = words.count(
-        "Aucun temps libre de deux heures ou plus pendant %(full)s des heures ouvertes, "
-        "sur %(num)s semaine ordinaire ; %(overtime)s de l'usage a lieu en dehors.",
-        "Aucun temps libre de deux heures ou plus pendant %(full)s des heures ouvertes, "
-        "sur %(num)s semaines ordinaires ; %(overtime)s de l'usage a lieu en dehors.",
+        "Occupée sans creux de deux heures ou plus pendant %(full)s des heures ouvertes, "
+        "sur %(num)s semaine ordinaire ; %(overtime)s de son usage a lieu hors de ces heures.",
+        "Occupée sans creux de deux heures ou plus pendant %(full)s des heures ouvertes, "
+        "sur %(num)s semaines ordinaires ; %(overtime)s de son usage a lieu hors de ces heures.",
         evidence.get("ordinary_weeks") or 0,
         full=words.percent(full),
         overtime=words.percent(overtime),
@@ -27,7 +27,7 @@ def overload(evidence: Mapping[str, Any], words: Words) -> str | None:
     if not evidence.get("waits") or sure < evidence.get("clear", 1.0):
         return text
     more = words.say(
-        "Sûr à %(sure)s que cela dure le mois prochain : une machine du réseau pourrait la soulager.",
+        "Il est sûr à %(sure)s que cela durera le mois prochain : une machine du réseau pourrait la soulager.",
         sure=words.sureness(sure),
     )
     return f"{text} {more}"

@@ -27,7 +27,7 @@ FILLS: Final = {
 _BAND: Final = 34
 _CURVE: Final = 46
 _AXIS: Final = 20
-_NARROW_ENDS_AT: Final = 74.0
+_NARROW_ENDS_AT: Final = 66.0
 _LETTER_AT: Final = 4.0
 _LETTER_ON_WIDE_AT: Final = 1.8
 

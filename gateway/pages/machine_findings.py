@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from fleet import edit
 from fleet.batch import MachineKey
 from fleet.records import Finding, FindingStatus
-from gateway import evidence
+from gateway import evidence, evidence_rows
 from gateway.access import Audience, OwnMachine
 from gateway.pages import home
 from gateway.web import Page, page_of
@@ -40,7 +40,7 @@ def told(own: OwnMachine, words: Words) -> dict[str, Any]:
 
 def line(undecided: Iterable[Finding], words: Words) -> str:
     """How many rules cannot conclude, and what is missing, what most of them lack first."""
-    reasons = [finding.reason for finding in undecided]
+    reasons = [evidence.lacks(finding) for finding in undecided]
     ordered = sorted(dict.fromkeys(reasons), key=lambda reason: -reasons.count(reason))
     return words.count(
         "On ne peut pas conclure pour %(num)s règle. Il manque : %(what)s.",
@@ -65,11 +65,11 @@ def _told(own: OwnMachine, rule: str, words: Words) -> dict[str, Any]:
         "status": evidence.status_name(finding.status, words),
         "flagged": finding.status is FindingStatus.FLAGGED,
         "undecided": undecided,
-        "lacks": finding.reason if undecided else "",
+        "lacks": evidence.lacks(finding) if undecided else "",
         "why": evidence.why(finding, words, own.outlook),
         "answer": home.answer_in_words(given, words) if given else None,
         "offered": home.offered(own, finding),
         "since": finding.since,
-        "rows": evidence.rows(finding, words),
-        "weeks": evidence.weeks(finding, words),
+        "rows": evidence_rows.rows(finding, words),
+        "weeks": evidence_rows.weeks(finding, words),
     }

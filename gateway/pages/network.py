@@ -105,9 +105,17 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
     unclaimed = sum(len(unclaimed.devices) for unclaimed in live.unclaimed.values())
     if unclaimed:
         text = words.count("%(num)s appareil à identifier.", "%(num)s appareils à identifier.", unclaimed)
-        found.append(Trouble(25, text, words.say("Son membre doit dire à quelle machine il appartient.")))
+        found.append(Trouble(25, text, _whose(unclaimed, words)))
     found += _silence_troubles(scope, words)
     return sorted(found, key=lambda trouble: -trouble.cost)
+
+
+def _whose(unclaimed: int, words: Words) -> str:
+    return words.count(
+        "Son membre doit dire à quelle machine il appartient.",
+        "Leurs membres doivent dire à quelle machine chacun appartient.",
+        unclaimed,
+    )
 
 
 def _silence_troubles(scope: Scope, words: Words) -> list[Trouble]:
@@ -184,9 +192,9 @@ def ingest_figures(live: Live, words: Words) -> list[tuple[str, str, str]]:
     size = collectors.figure(live, "spool_bytes")
     return [
         (
-            words.say("Débit"),
-            words.unit(collectors.figure(live, "rate"), words.say("messages/s"), 1),
-            words.say("Messages reçus par seconde, moyenne récente."),
+            words.say("Messages par seconde"),
+            words.number(collectors.figure(live, "rate"), 1),
+            words.say("Reçus des appareils, moyenne récente."),
         ),
         (
             words.say("Retard"),

@@ -34,7 +34,7 @@ def said(language: str, *basis: float, assumed: bool = False) -> str:
 @pytest.mark.parametrize(
     ("basis", "assumed", "sentence"),
     [
-        ((0.0, 1.0, 0), True, "Aucun relevé encore : ces chances reposent sur ce que l'on suppose de son métier ("),
+        ((0.0, 1.0, 0), True, "Aucun état connu encore : ces chances reposent sur ce que l'on suppose de son métier ("),
         ((1.4, 0.52, 0), True, "reposent sur 10\u202fjours de relevés de cette machine et, pour 50\u202f% environ"),
         ((0.15, 0.9, 0), True, "sur 1\u202fjour de relevés"),
         ((5.9, 0.2, 0), False, "reposent sur 5\u202fsemaines de relevés de cette machine et, pour 20\u202f% environ,"),

@@ -10,6 +10,7 @@ import pytest
 from fleet.records import Finding, FindingStatus
 from fleet.trades import Language
 from gateway import evidence
+from gateway.evidence_rows import rows
 from gateway.pages.energy import told
 from gateway.words import Words, words
 from tests.gateway import world
@@ -122,7 +123,7 @@ def test_what_was_found_without_power_or_price_leaves_it_out() -> None:
 
 
 def test_the_evidence_is_told_in_the_pages_language() -> None:
-    told_rows = dict(evidence.rows(IDLE, french()))
+    told_rows = dict(rows(IDLE, french()))
     assert told_rows["Puissance éteinte, d’où"] == "mesurée quand elle est éteinte"
     assert told_rows["Probabilité que cela dure"] == "99\u202f%"
 

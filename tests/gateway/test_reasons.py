@@ -7,7 +7,8 @@ from fleet import edit, registry
 from fleet.batch import MachineKey
 from fleet.records import Document, Finding, FindingStatus
 from gateway.catalog import LANGUAGES
-from gateway.evidence import MISSING, rows, rule_name, why
+from gateway.evidence import MISSING, rule_name, why
+from gateway.evidence_rows import rows
 from gateway.words import words
 from store.base import Store
 from tests.gateway.running import Running, until_text
@@ -103,3 +104,40 @@ async def test_an_offer_is_no_answer_to_another_rules_flag(gateway: Running, sto
     edit.set_answer(gateway.fleet.folder, "alsalac", {"machine": "cabine-1", "rule": "moved-clamp", "answer": "wrong",
                                                       "because": "capteur neuf", "at": gateway.now})  # fmt: skip
     await until_text(gateway, "/machines/alsalac/cabine-1", "capteur neuf")
+
+
+def test_a_flagged_feed_says_what_to_do_and_one_in_order_does_not() -> None:
+    french = words("fr", "Europe/Paris")
+    assert "Vérifiez le réseau" in why(finding("degrading-coverage"), french)
+    assert "Vérifiez" not in why(finding("degrading-coverage", FindingStatus.CLEAR), french)
+
+
+def test_a_machine_that_is_used_enough_is_told_no_probability_of_staying_so() -> None:
+    clear = why(finding("structural-underuse", FindingStatus.CLEAR), words("fr", "Europe/Paris"))
+    assert clear == (
+        "Utilisée 20\u202f% des heures ouvertes sur 12 semaines ordinaires\u202f; on signale sous 40\u202f%."
+    )
+
+
+def test_evidence_tells_no_codes_and_names_what_a_level_is_of() -> None:
+    french = words("fr", "Europe/Paris")
+    told = finding("moved-clamp").model_copy(
+        update={"evidence": {"set": 0.25, "clear": 0.15, "basis": "power", "model": "calibration-0a1b2c"}}
+    )
+    assert rows(told, french) == [
+        ("Signalé dès un écart de", "25\u202f%"),
+        ("Levé sous un écart de", "15\u202f%"),
+        ("États connus par", "sa puissance"),
+        ("Seuil de travail d’après", "vos marques"),
+    ]
+    published = told.model_copy(update={"evidence": {**told.evidence, "basis": "state"}})
+    assert "Seuil de travail d’après" not in dict(rows(published, french))
+    other = told.model_copy(update={"rule": "overload"})
+    assert ("Signalé dès une probabilité de", "25\u202f%") in rows(other, french)
+
+
+def test_without_states_a_rule_lacks_states_first() -> None:
+    silent = finding("overload", FindingStatus.INSUFFICIENT_EVIDENCE).model_copy(
+        update={"reason": "history", "evidence": {"failing": ["history", "state"]}}
+    )
+    assert "étalonnez la machine" in why(silent, words("fr", "Europe/Paris"))

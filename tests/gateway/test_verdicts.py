@@ -11,7 +11,8 @@ from fleet.batch import MachineKey
 from fleet.network import Machine, Mode
 from fleet.records import Document, Finding, FindingStatus, HourBucket, Outlook
 from gateway.draw.runs import Run
-from gateway.evidence import rows, why
+from gateway.evidence import why
+from gateway.evidence_rows import rows
 from gateway.filters import Fit
 from gateway.offers import OfferRow
 from gateway.pages.rows import rows as offer_rows
