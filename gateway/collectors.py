@@ -11,6 +11,8 @@ from gateway.words import Words
 
 _SHOWN: Final = 5
 _PER_SECOND: Final = later("messages/s")
+_DAY_S: Final = 86_400
+_NAMED_SHARE: Final = 0.25
 _READINGS: Final = later(
     "Ses relevés passent à part, les autres membres n'attendent pas ; trouvez l'appareil qui publie trop souvent et "
     "corrigez son intervalle."
@@ -19,6 +21,12 @@ _OTHERS: Final = later(
     "Ce sont des messages refusés, ou d'appareils sans machine : ils passent parmi ceux des autres membres, qui "
     "attendent derrière eux. Trouvez l'appareil et corrigez ce qu'il envoie, ou rattachez-le ; sinon, retirez son "
     "identifiant."
+)
+
+_FULL: Final = later(
+    "Rétablissez la base, ou cherchez pourquoi elle est lente. Une fois la file pleine, les messages de tous les "
+    "membres attendent au courtier, qui en garde bien moins. Avec InfluxDB, un membre qui la remplit peut passer avant "
+    "cela à une collecte à part, qui a sa propre file."
 )
 
 
@@ -58,3 +66,27 @@ def floods(live: Live, words: Words) -> list[tuple[int, str, str]]:
         todo = words.say(_READINGS if flood.apart else _OTHERS)
         found.append((45, text, todo))
     return found[:_SHOWN]
+
+
+def filling(live: Live, words: Words) -> list[tuple[int, str, str]]:
+    """The collectors whose spool is full within a day, or is full: cost, text, what to do."""
+    found = []
+    for health in all_health(live):
+        left = health.figure("spool_full_in_s")
+        if not health.alive or left is None or left >= _DAY_S:
+            continue
+        if left > 0:
+            duration = words.duration(max(left, 60))
+            text = words.say(
+                "La file d'attente sur disque de %(name)s est pleine dans %(duration)s à ce rythme.",
+                name=health.program,
+                duration=duration,
+            )
+        else:
+            text = words.say("La file d'attente sur disque de %(name)s est pleine.", name=health.program)
+        if (most := health.filled_by) is not None and most.share >= _NAMED_SHARE:
+            text += " " + words.say(
+                "%(share)s des relevés sont de %(member)s.", share=words.percent(most.share), member=most.member
+            )
+        found.append((85, text, words.say(_FULL)))
+    return found

@@ -190,6 +190,13 @@ class Loud(Heard):
     apart: bool = True
 
 
+class FilledBy(Heard):
+    """Who sent most of the readings since some wait for the store, and what share of them."""
+
+    member: Brief
+    share: float = 0.0
+
+
 class Health(BaseModel):
     """``net/v1/health/<program>``; figures of one program alone stay in ``model_extra``."""
 
@@ -206,6 +213,7 @@ class Health(BaseModel):
     contradictions: list[Contradiction] = []
     gaps: Gaps = Gaps()
     loud: list[Loud] = []
+    filled_by: FilledBy | None = None
     errors: list[Brief] = []
 
     def figure(self, name: str) -> float | None:

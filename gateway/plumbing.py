@@ -15,7 +15,7 @@ from gateway.web import Site, site_of, told_causes
 router = APIRouter(tags=["plumbing"])
 _TOLD = (
     *("lag_ms", "rate", "spool_bytes", "spool_readings", "received", "stored", "rejected", "unclaimed", "dirty"),
-    *("claims", "damages", "broker_dropped"),
+    *("claims", "damages", "broker_dropped", "spool_quota_bytes", "spool_full_in_s"),
 )
 
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from bus.client import BrokerAddress
 from fleet.topics import COMMAND, HANDOVER, HEALTH, collector_program
-from ingest.forwarder import Pace
 from ingest.handover import Members
 from ingest.level import Limits
+from ingest.writer import Pace
 
 DROPPED: Final = "$SYS/broker/publish/messages/dropped"
 """Mosquitto's count of messages that it threw away because a queue was full."""

@@ -10,7 +10,7 @@ from ingest.thread import SpoolThread
 
 _FIRST_BYTES: Final = 2**16
 _BYTES: Final = (2**15, 8 * 2**20)
-_REST: Final = 3
+_REST: Final = 9
 SLICE_S: Final = 0.1
 """How long the others may have to wait for the write of a slice."""
 
@@ -24,6 +24,7 @@ class Lanes:
         self._newest: dict[str, int] = {}
         self._asked: str | None = None
         self._bytes = _FIRST_BYTES
+        self._more = False  # after the last slice: it was as large as a slice may be
         self._rests_until = 0.0
 
     @property
@@ -38,7 +39,7 @@ class Lanes:
 
     @property
     def rested(self) -> bool:
-        """Whether the others, who keep the store busy, had three times as long as the last slice."""
+        """Whether the others, who keep the store busy, had nine times as long as the last slice."""
         return asyncio.get_running_loop().time() >= self._rests_until
 
     async def load(self) -> None:
@@ -64,15 +65,16 @@ class Lanes:
         self._asked = member
         found = await self._thread.submit(lambda spool: spool.waiting(0, size, lane=member, upto=last))
         self._asked = None
-        if found and found[-1][0] < last:  # more waits
+        self._more = bool(found) and found[-1][0] < last
+        if self._more:
             self._due[member] = loop.time()
         elif found or last < newest:
             self._due[member] = loop.time() + self._linger_s
         return found
 
     def took(self, seconds: float) -> None:
-        """So long was the write of the last slice."""
+        """So long was the write of the last slice; one that took all that waited says nothing of a larger one."""
         self._rests_until = asyncio.get_running_loop().time() + _REST * seconds
         smallest, largest = _BYTES
-        factor = min(2.0, max(0.5, SLICE_S / max(seconds, 0.001)))
+        factor = min(2.0 if self._more else 1.0, SLICE_S / max(seconds, 0.001))
         self._bytes = int(min(largest, max(smallest, self._bytes * factor)))

@@ -67,6 +67,11 @@ def oldest_ms(db: sqlite3.Connection) -> int:
     return int(row[0]) if row else 0
 
 
+def room(level: Level, limits: Limits, free_bytes: int) -> int:
+    """Bytes that may wait besides what does, by the quota or by what is free on the disk: what is stored gives way."""
+    return min(limits.quota_bytes - level.bytes, free_bytes - limits.min_free_bytes + level.stored_bytes)
+
+
 def is_short(db: sqlite3.Connection, path: Path, size: int, limits: Limits) -> int:
     """0 when ``size`` bytes of batches may be written; else how much has to be free inside the file before.
 

@@ -12,9 +12,11 @@ from fleet.clock import now_ms
 from fleet.registry import Watcher
 from ingest.collector import Collector
 from ingest.decoders import formats
+from ingest.filling import Filling
 from ingest.forwarder import Forwarder
 from ingest.gaps.report import missing, named
 from ingest.hot import Gathering
+from ingest.level import Level
 from ingest.shares import FLOOR, flooding
 from ingest.thread import SpoolThread
 from ingest.work import Work
@@ -35,6 +37,7 @@ class Report:
         broker_dropped: the newest of the broker's counts of messages that it threw away; at first what an earlier run
             knew, so that what was thrown away while we were not there is noticed, too. None when nothing is known.
         damages: how often part of the spool could not be read, since the start.
+        filling: how long until the spool is full, and whose readings fill it.
     """
 
     def __init__(self) -> None:
@@ -42,6 +45,8 @@ class Report:
         self.contradictions: deque[dict[str, Any]] = deque(maxlen=10)
         self.broker_dropped: int | None = None
         self.damages = 0
+        self.filling = Filling()
+        self._came: Counter[str] = Counter()
         self._claims: set[tuple[str, str, str]] = set()
         self._loads: Counter[str] = Counter()
         self._backlogs: Counter[str] = Counter()  # of these, what is older than an hour
@@ -59,7 +64,7 @@ class Report:
     def batch(self, batch: ReadingBatch) -> None:
         """Count readings by member."""
         backlog = batch.rows["arrived_ms"] - batch.rows["at_ns"] // 1_000_000 > _BACKLOG_MS
-        counted = [(self._loads, batch.rows), *([(self._backlogs, batch.rows[backlog])] if backlog.any() else [])]
+        counted = [(self._came, batch.rows), *([(self._backlogs, batch.rows[backlog])] if backlog.any() else [])]
         for loads, rows in counted:
             counts = np.bincount(rows["machine"], minlength=len(batch.machines)).tolist()
             for key, count in zip(batch.machines, counts, strict=True):
@@ -94,6 +99,10 @@ class Report:
         self._loads.update(reject.member for reject in work.rejects)
         self._loads.update(message.member for message in work.unclaimed)
 
+    def level(self, now_s: float, level: Level, room_bytes: int) -> None:
+        """How full the spool is, before each :meth:`beat`; ``now_s`` is of a clock that never goes back."""
+        self.filling.beat(now_s, level, room_bytes, self._came)
+
     def beat(self, received: int, seconds: float, loud: Collection[str]) -> None:
         """So many messages were received since the start; ``seconds`` since the last call; these members went apart.
 
@@ -103,7 +112,8 @@ class Report:
         """
         self._rate = round((received - self._received) / seconds, 1)
         self._received = received
-        loads, self._loads = self._loads, Counter()
+        loads, self._loads = self._loads + self._came, Counter()
+        self._came = Counter()
         backlogs, self._backlogs = self._backlogs, Counter()
         told: list[dict[str, Any]] = [
             {"member": member, "rate": round(count / seconds, 1), "share": round(count / loads.total(), 2)}
@@ -144,6 +154,7 @@ class Report:
             "spool_batches": level.batches,
             "spool_bytes": level.bytes,
             "spool_readings": level.readings,
+            **self.filling.figures(thread.limits.quota_bytes),
             "lag_ms": now_ms() - level.oldest_ms if level.oldest_ms else 0,
             "rate": self._rate,
             "loudest": self._loudest,

@@ -192,10 +192,12 @@ class _Service:
             self._announcer.changed("unclaimed", {member for member, _ in claimed})
 
     async def _beat(self) -> None:
+        self._report.filling.begin(self._thread.level)
         beats, then = 0, asyncio.get_running_loop().time()
         while True:
             await asyncio.sleep(_BEAT_S)
             beats, now = beats + 1, asyncio.get_running_loop().time()
+            self._report.level(now, self._thread.level, self._thread.room_bytes)
             self._report.beat(self._gathering.counts["received"], now - then, self._shares.heard())
             then = now
             self._gathering.sparkplug.remind(now_ms())

@@ -1,6 +1,7 @@
 """The one thread in which the spool lives; the event loop asks it and goes on."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ingest.errors import SpoolFull
-from ingest.level import Level
+from ingest.level import Level, room
 from ingest.spool import Limits, Spool
 
 _T = TypeVar("_T")
@@ -40,6 +41,16 @@ class SpoolThread:
     def level(self) -> Level:
         """How full the spool is; read from any thread."""
         return Level() if self._spool is None else self._spool.level
+
+    @property
+    def limits(self) -> Limits:
+        """How much the spool may hold."""
+        return self._limits
+
+    @property
+    def room_bytes(self) -> int:
+        """How many bytes may wait besides what does."""
+        return room(self.level, self._limits, shutil.disk_usage(self._path.parent).free)
 
     def submit(self, function: Callable[[Spool], _T]) -> "asyncio.Future[_T]":
         """Run ``function(spool)`` in the thread, after everything submitted before."""

@@ -87,7 +87,7 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
         for health in collectors.all_health(live):
             found += [Trouble(*one) for one in status.reports(health, words, said_below)]
             found += [Trouble(*one) for one in missing.reports(health, words)]
-        found += [Trouble(*one) for one in collectors.floods(live, words)]
+        found += [Trouble(*one) for one in collectors.filling(live, words) + collectors.floods(live, words)]
     found += [
         Trouble(
             40,

@@ -170,6 +170,28 @@ def test_a_declared_offer_needs_no_telemetry() -> None:
     ("said", "status", "detail"),
     [
         ({"full": "0 bytes are free on the disk"}, "wrong", "takes nothing"),
+        (
+            {"full": "the quota", "filled_by": {"member": "oak", "share": 0.91}},
+            "wrong",
+            "the quota; 91% of the readings are from oak",
+        ),
+        (
+            {
+                "spool_full_in_s": 12_000,
+                "spool_bytes": 10**9,
+                "spool_quota_bytes": 8 * 10**9,
+                "filled_by": {"member": "oak", "share": 0.91},
+            },
+            "wrong",
+            "1000 MB wait (12% of its quota), and at this rate it is full in 3 h 20 min; 91% of the readings are from",
+        ),
+        (
+            {"spool_full_in_s": 20, "filled_by": {"member": "oak", "share": 0.1}, "spool_quota_bytes": 1},
+            "wrong",
+            "it is full in 1 min; then the messages of all members",
+        ),
+        ({"spool_full_in_s": 90_000, "spool_readings": 5, "filled_by": None}, "ok", "5 readings wait"),
+        ({"spool_full_in_s": None, "spool_readings": 5, "filled_by": None}, "ok", "5 readings wait"),
         ({"quarantine": {"batches": 2, "readings": 71}}, "wrong", "71 acknowledged readings in 2 batches"),
         ({"quarantine": {"batches": 0, "readings": 0}, "spool_readings": 5}, "ok", "5 readings wait"),
     ],

@@ -1,18 +1,22 @@
 """Fault 12: one member floods. How late the others' readings are stored, quiet and beside the flood, in one sitting.
 
 usage: python -m tests.faults.fairness [--seconds 20] [--members 30] [--rate 50] [--times 20] [--beyond 7000]
-                                       [--store duckdb or influxdb] [--store-rate 5000]
+                                       [--store duckdb or influxdb] [--store-rate 5000] [--rounds 1]
 
 Three spans on one collector: quiet, one member at --times its share, one at --beyond messages a second. The store takes
---store-rate readings a second, so that the last is more than it can take; 0 is all it can.
+--store-rate readings a second, so that the last is more than it can take; 0 is all it can. Ratios are to the quiet span
+of the same round. ``cpu`` says whether there was processor enough to go by them: cores that the collector used, cores
+that its threads were ready to use and did not get, and cores that were busy, with whatever else runs on the machine.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import statistics
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -58,6 +62,8 @@ class Flood:
     store: str
     token: str
     store_rate: int
+    pid: int = 0
+    """Of the collector."""
 
     @property
     def names(self) -> list[str]:
@@ -92,6 +98,7 @@ class Flood:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.faults.timed", "ingest", env={**os.environ, **environment}
         )
+        self.pid = process.pid
         stored = Stored(self.address)
         watching = asyncio.create_task(stored.watch())
         try:
@@ -115,29 +122,55 @@ class Flood:
         }  # fmt: skip
 
 
-async def measure(flood: Flood, *, seconds: float, rate: int, times: int, beyond: int) -> dict[str, Any]:
-    """Quiet, one member at ``times`` its share, one member with all it can; the oracle's word on every message."""
-    figures: dict[str, Any] = {}
+@contextmanager
+def watching_cpu(pid: int) -> Iterator[dict[str, float]]:
+    """Cores that a process used and lacked, and cores that were busy in all, within the block; filled in at its end."""
+    found: dict[str, float] = {}
+    began, before = time.monotonic(), _cpu_seconds(pid)
+    yield found
+    seconds = time.monotonic() - began
+    for name, then, now in zip(("used", "lacked", "busy"), before, _cpu_seconds(pid), strict=True):
+        found[name] = round((now - then) / seconds, 2)
+
+
+def _cpu_seconds(pid: int) -> tuple[float, float, float]:
+    """Running, and waiting for a processor, of all threads of a process; busy time of all processors."""
+    threads = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    total = [int(ticks) for ticks in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    busy = (sum(total) - total[3] - total[4]) / os.sysconf("SC_CLK_TCK")
+    return sum(int(one[0]) for one in threads) / 1e9, sum(int(one[1]) for one in threads) / 1e9, busy
+
+
+async def measure(flood: Flood, *, rounds: int, seconds: float, rate: int, times: int, beyond: int) -> None:
+    """Quiet, one member at ``times`` its share, one member with all it can; so many times, then the medians."""
+    ratios: dict[str, list[float]] = {}
     async with flood.collecting() as stored:
         sent = await flood.publish("warm-up", flood.names, rate, 3)  # a store makes a place for each member
-        for what, flooding in (("quiet", None), ("flood", rate * (times - 1)), ("beyond", beyond)):
-            began = now_ms()
-            running = [flood.publish(what, flood.names, rate, seconds)]
-            if flooding is not None:
-                running.append(flood.publish(f"{what}-flood", [FLOODER], flooding, seconds))
-            counts = await asyncio.gather(*running)
-            ended = now_ms()
-            sent += sum(counts)
-            await stored.reaches(sent)
-            figures[what] = {
-                "sent": sum(counts), "others": flood.late(began, ended, flooder=False),
-                "flooder": flood.late(began, ended, flooder=True),
-            }  # fmt: skip
-            quiet = figures["quiet"]["others"]["p99_ms"]
-            figures[what]["ratio"] = round(figures[what]["others"]["p99_ms"] / quiet, 2)
-            sys.stdout.write(json.dumps({what: figures[what]}) + "\n")
-            sys.stdout.flush()
-    return figures
+        for number in range(rounds):
+            quiet = 0.0
+            for what, flooding in (("quiet", None), ("flood", rate * (times - 1)), ("beyond", beyond)):
+                began, name = now_ms(), f"{what}-{number}"
+                running = [flood.publish(name, flood.names, rate, seconds)]
+                if flooding is not None:
+                    running.append(flood.publish(f"{name}-flood", [FLOODER], flooding, seconds))
+                with watching_cpu(flood.pid) as cpu:
+                    counts = await asyncio.gather(*running)
+                ended = now_ms()
+                sent += sum(counts)
+                await stored.reaches(sent)
+                others, flooder = (flood.late(began, ended, flooder=own) for own in (False, True))
+                quiet = quiet or others["p99_ms"]
+                ratios.setdefault(what, []).append(round(others["p99_ms"] / quiet, 2))
+                figures = {"sent": sum(counts), "others": others, "flooder": flooder, "cpu": cpu}
+                say({what: {**figures, "ratio": ratios[what][-1]}})
+    if rounds > 1:
+        say({"ratios": {what: {"median": statistics.median(found), "each": found} for what, found in ratios.items()}})
+
+
+def say(figures: dict[str, Any]) -> None:
+    """One line at once."""
+    sys.stdout.write(json.dumps(figures) + "\n")
+    sys.stdout.flush()
 
 
 async def judge(flood: Flood) -> dict[str, Any]:
@@ -183,6 +216,7 @@ async def main() -> int:
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--beyond", type=int, default=7_000)
     parser.add_argument("--store-rate", type=int, default=5_000)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--store", choices=("duckdb", "influxdb"), default="duckdb")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="resilian-fairness-") as name:
@@ -192,10 +226,11 @@ async def main() -> int:
             async with broker(folder) as (address, _):
                 flood = Flood(folder, address, options.members, url, token, options.store_rate)
                 await measure(
-                    flood, seconds=options.seconds, rate=options.rate, times=options.times, beyond=options.beyond
-                )
+                    flood, rounds=options.rounds, seconds=options.seconds,
+                    rate=options.rate, times=options.times, beyond=options.beyond,
+                )  # fmt: skip
             outcome = await judge(flood)
-        sys.stdout.write(json.dumps({"ledger": outcome}) + "\n")
+        say({"ledger": outcome})
     return 0 if outcome["ok"] else 1
 
 

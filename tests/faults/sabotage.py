@@ -27,6 +27,7 @@ from ingest.report import Report
 from ingest.shares import Shares
 from ingest.spool import Spool
 from ingest.thread import SpoolThread
+from ingest.writer import Writer
 from store import StoreUnavailable
 from store.influx_http import InfluxHttp
 from tests.faults.points import replace
@@ -174,13 +175,13 @@ def _local_as_utc() -> None:
 
 def _dropped_when_away() -> None:
     """A store that is away, slow or refusing gets no second try."""
-    write = Forwarder._write
+    write = Writer._write
 
-    async def writing(self: Forwarder, part: ReadingBatch) -> None:
+    async def writing(self: Writer, part: ReadingBatch) -> None:
         with suppress(StoreUnavailable, TimeoutError):
             await write(self, part)
 
-    replace(Forwarder, "_write", writing)
+    replace(Writer, "_write", writing)
 
 
 def _swallowed_refusals() -> None:

@@ -13,13 +13,13 @@ import numpy as np
 from accelerator.main import main
 from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
-from ingest.forwarder import Forwarder
 from ingest.touched import Touched
+from ingest.writer import Writer
 
 STORED = np.dtype([("member", "S32"), ("at_ms", "i8"), ("arrived_ms", "i8"), ("stored_ms", "i8")])
 FILE, RATE = "TIMED_FILE", "TIMED_RATE"
 
-_add, _write = Touched.add, Forwarder._write
+_add, _write = Touched.add, Writer._write
 
 
 def _noting(self: Touched, batch: ReadingBatch) -> None:
@@ -34,7 +34,7 @@ def _noting(self: Touched, batch: ReadingBatch) -> None:
     _add(self, batch)
 
 
-async def _taking_its_time(self: Forwarder, part: ReadingBatch) -> None:
+async def _taking_its_time(self: Writer, part: ReadingBatch) -> None:
     await _write(self, part)
     await asyncio.sleep(len(part) / float(os.environ[RATE]))  # the pace of the store, not a wait for anything
 
@@ -42,5 +42,5 @@ async def _taking_its_time(self: Forwarder, part: ReadingBatch) -> None:
 if __name__ == "__main__":
     Touched.add = _noting  # type: ignore[method-assign]  # the notebook
     if os.environ.get(RATE):
-        Forwarder._write = _taking_its_time  # type: ignore[method-assign]  # the store's pace
+        Writer._write = _taking_its_time  # type: ignore[method-assign]  # the store's pace
     main()

@@ -2,19 +2,25 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bus.client import BrokerAddress
+from fleet.topics import reading_topic
 from gateway import collectors
 from gateway.live import Live
 from gateway.words import words
+from ingest import filling
 from ingest.level import Limits
 from ingest.service import IngestConfig, run
 from store.base import Store
 from tests.gateway import world
 from tests.gateway.running import Running, until_text
+from tests.ingest.test_forwarder import Flaky
 from tests.servers import Broker
 
 
@@ -68,9 +74,41 @@ def test_a_flood_of_what_is_refused_is_not_said_to_go_apart() -> None:
         assert not any(word in todo for word in ("à part", "getrennt", "apart"))
 
 
+def test_a_spool_that_fills_is_told_with_the_time_left_and_who_fills_it() -> None:
+    fills = {"spool_full_in_s": 12_000, "filled_by": {"member": "<b>oak</b>", "share": 0.91}}
+    live = heard(("ingest", fills), ("ingest-b", {"spool_full_in_s": 90_000}), ("ingest-c", {"spool_full_in_s": None}))
+    for language, said in (
+        (
+            "fr",
+            "La file d’attente sur disque de ingest est pleine dans 3\u202fh\u202f20\u202fmin à ce rythme. "
+            "91\u202f% des relevés sont de <b>oak</b>.",
+        ),
+        (
+            "de",
+            "Die Warteschlange auf der Platte von ingest ist bei diesem Tempo in 3\u202fh\u202f20\u202fmin voll. "
+            "91\u202f% der Messwerte sind von <b>oak</b>.",
+        ),
+        (
+            "en",
+            "The spool of ingest is full in 3\u202fh\u202f20\u202fmin at this rate. "
+            "91% of the readings are from <b>oak</b>.",
+        ),
+    ):
+        ((_, text, _),) = collectors.filling(live, words(language, "Europe/Paris"))
+        assert text == said
+
+
+def test_a_full_spool_is_told_and_a_member_that_sent_little_is_not_named() -> None:
+    live = heard(("ingest", {"spool_full_in_s": 0, "filled_by": {"member": "ash", "share": 0.2}}))
+    ((_, text, todo),) = collectors.filling(live, words("en", "Europe/Paris"))
+    assert text == "The spool of ingest is full."
+    assert "all members" in todo
+
+
 def test_what_an_older_collector_says_is_read() -> None:
     live = heard(("ingest", {}))
-    assert (collectors.floods(live, words("fr", "Europe/Paris")), live.malformed) == ([], 0)
+    french = words("fr", "Europe/Paris")
+    assert (collectors.floods(live, french), collectors.filling(live, french), live.malformed) == ([], [], 0)
 
 
 async def test_what_a_collector_with_a_name_misses_is_among_the_metrics(gateway: Running) -> None:
@@ -100,5 +138,46 @@ async def test_a_flood_is_named_on_the_page(gateway: Running, mosquitto: Broker,
         assert f"{loud} inonde la collecte" in page
         assert f"{quiet} inonde" not in page
     finally:
+        stop.set()
+        await collector
+
+
+async def test_a_spool_that_fills_is_told_on_the_page_before_it_is_full(
+    gateway: Running, mosquitto: Broker, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real collector whose store does not answer, and a member that sends nine tenths of what comes."""
+    monkeypatch.setattr(filling, "SPAN_S", 5.0)
+    monkeypatch.setattr(filling, "LEAST_BYTES", 1_000)
+    away = Flaky(store)
+    away.open_gate.clear()
+    config = IngestConfig(
+        BrokerAddress.parse(mosquitto.url), gateway.fleet.folder, tmp_path / "data", limits=Limits(min_free_bytes=0)
+    )
+    stop, told = asyncio.Event(), asyncio.Event()
+    collector = asyncio.create_task(run(replace(config, flush_s=0.1), away, stop=stop))
+    quiet, loud = sorted(gateway.fleet.members)[:2]
+
+    async def publishing() -> None:
+        number = 0
+        while not told.is_set():
+            at = int(datetime.now(UTC).timestamp() * 1000)
+            for member, count in ((quiet, 1), (loud, 9)):
+                machine = gateway.fleet.members[member].machines[0].id
+                body = [{"at": at - n, "power_w": 1000 + number % 7} for n in range(count)]
+                await gateway.talk.publish_all([(reading_topic(member, machine), json.dumps(body).encode())])
+            number += 1
+
+    try:
+        await until_text(gateway, "/metrics", 'resilian_program_alive{program="ingest"} 1.0')
+        sending = asyncio.create_task(publishing())
+        try:
+            page = await until_text(gateway, "/network", "La file d’attente sur disque de ingest est pleine dans")
+        finally:
+            told.set()
+            await sending
+        assert f"90\u202f% des relevés sont de {loud}." in page
+        assert 'name="spool_full_in_s",program="ingest"}' in await gateway.get("/metrics")
+    finally:
+        away.open_gate.set()
         stop.set()
         await collector

@@ -11,9 +11,9 @@ import pytest
 
 from bus.client import BrokerAddress
 from fleet.registry import Registry, load
-from ingest.forwarder import Pace
 from ingest.service import IngestConfig, run
 from ingest.spool import Limits
+from ingest.writer import Pace
 from store import Store, connect
 from tests.ingest.ear import Ear, running
 from tests.servers import free_port

@@ -13,10 +13,11 @@ import pytest
 
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from ingest import rejects
-from ingest.forwarder import Forwarder, Pace
+from ingest.forwarder import Forwarder
 from ingest.rejects import Reject
 from ingest.spool import Limits, Spool, Work
 from ingest.thread import SpoolThread
+from ingest.writer import Pace
 from store import Store, StoreRefused, StoreRejected, StoreUnavailable
 
 KEY = MachineKey("acme", "booth")

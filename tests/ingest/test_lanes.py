@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
-from ingest.forwarder import Forwarder, Pace
+from ingest.forwarder import Forwarder
 from ingest.spool import Limits, Work
 from ingest.thread import SpoolThread
+from ingest.writer import Pace
 from store import Store
 
 LOUD, QUIET = MachineKey("loud", "saw"), MachineKey("quiet", "saw")
@@ -90,6 +91,22 @@ async def test_the_others_overtake_a_backlog(thread: SpoolThread, store: Store) 
     assert await rig.stored(LOUD) == list(range(50_000))
     assert await rig.stored(QUIET) == list(range(10))
     assert (thread.level.readings, thread.level.apart, thread.level.batches) == (0, {}, 0)
+
+
+async def test_slices_that_took_all_there_was_do_not_make_the_next_one_large(thread: SpoolThread, store: Store) -> None:
+    rig = Rig(thread, store)
+    for number in range(12):
+        await rig.commit(None, [(number * 250, 250)])
+        async with rig.running():
+            pass
+    for number in range(12, 200):
+        await rig.commit(None, [(number * 250, 250)])
+    async with rig.running():
+        pass
+    sizes = [rows for member, _, rows in rig.written if member == "loud"]
+    assert sizes[:12] == [250] * 12
+    assert sizes[12] <= 1_000, sizes
+    assert await rig.stored(LOUD) == list(range(50_000))
 
 
 async def test_a_loud_member_goes_on_beside_others_that_never_pause(thread: SpoolThread, store: Store) -> None:

@@ -14,10 +14,10 @@ import pytest
 from bus.client import BrokerAddress, Burst, Session
 from fleet.batch import MachineKey
 from fleet.states import STATE_CODE
-from ingest.forwarder import Pace
 from ingest.service import IngestConfig
 from ingest.sparkplug.payload import parse
 from ingest.spool import Limits
+from ingest.writer import Pace
 from store import Store
 from tests.ingest.conftest import Mosquitto, collecting, until
 from tests.ingest.ear import running
