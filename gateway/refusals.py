@@ -101,6 +101,10 @@ _RULES: Final = tuple(
         (r"timestamp\|key\|value.*", later("il faut des lignes SHDR : heure|clé|valeur")),
         (r"a(?:n MTConnect| document).*", later("il faut un document MTConnect")),
         (r"a NetworkMessage .*|an object of fields", later("il faut un message OPC UA PubSub en JSON")),
+        (
+            r"an object with values, tags or vals.*|a tag with .*",
+            later("il faut une liste de variables nommées, ou un objet de leurs valeurs"),
+        ),
         (r"a status code of 32 bits.*", later("il faut un code d'état OPC UA de 32 bits, ou son nom")),
         (
             r"a metric that a birth has named.*",

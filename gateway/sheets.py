@@ -27,6 +27,9 @@ NAMES: Final = {
 FORMATS: Final = {
     "zigbee2mqtt-plug": later("Prise Zigbee par zigbee2mqtt"),
     "shdr": later("Adaptateur MTConnect, lignes SHDR"),
+    "tags": later("Passerelle qui envoie des listes de variables (Kepware, Neuron...)"),
+    "victron": later("Compteur derrière un GX de Victron"),
+    "emoncms": later("emonPi ou emonTx d'OpenEnergyMonitor"),
 }
 _NOTES: Final = {
     Note.CA: later("Le certificat du courtier se vérifie avec ca.crt, à demander au bureau du réseau et à charger."),

@@ -96,8 +96,8 @@ class Message(_Model):
         topic: patterns of the last topic levels (``*`` and ``?`` inside a level); ``*`` is any topic.
         quiet: messages of this kind hold no reading and are accepted without a word.
         body: how bytes become objects, a name of ``ingest.decoders.bodies.BODIES``.
-        topic_names: a key that stands for the name in the last topic level (after its last dot): ``{"value": 7}`` on
-            ``.../power`` is ``{"power": 7}``.
+        topic_names: a key that stands for the name in a topic level (after its last dot), the last one unless
+            ``name_level`` counts another from the end: ``{"value": 7}`` on ``.../power`` is ``{"power": 7}``.
         channel_level: the topic level, counted from the end, that is the number of a channel (``relay/0/power``: 2);
             a feed's channel is that number, alone or after the level before it (``relay:0``).
         rest: numbers of the object that no path names are kept as metrics under their own names.
@@ -112,6 +112,7 @@ class Message(_Model):
     quiet: bool = False
     body: str = "json"
     topic_names: str = ""
+    name_level: Annotated[int, Field(ge=1)] = 1
     channel_level: Annotated[int, Field(ge=1)] | None = None
     rest: bool = False
     root: str = ""

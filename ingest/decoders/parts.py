@@ -44,11 +44,11 @@ def is_heard(message: Message, topic: str, channel: str | None) -> bool:
 
 
 def named_by_topic(message: Message, topic: str, document: Any) -> Any:
-    """The object with its value under the name that the topic ends in."""
+    """The object with its value under the name that a level of the topic gives."""
     key = message.topic_names
     if not key or not isinstance(document, dict) or key not in document:
         return document
-    name = topic.rpartition("/")[2].rpartition(".")[2]
+    name = ["", *topic.split("/")][-message.name_level].rpartition(".")[2]
     return {**{other: value for other, value in document.items() if other != key}, name: document[key]}
 
 

@@ -17,8 +17,13 @@ from ingest.decoders import DECODERS, formats
 from simulators.formats import FORMATS
 from tests.bench.fuzz import fuzz, growth
 from tests.ingest.casefiles import CASES, ORIGINS, folders, origin
+from tests.simulators.other_formats import OTHER_FORMATS
 
-ENCODERS = dict.fromkeys(FORMATS, "simulators/formats") | {"sparkplug": "tests/ingest/edge.py, pysparkplug"}
+ENCODERS = {
+    **dict.fromkeys(FORMATS, "simulators/formats"),
+    **dict.fromkeys(OTHER_FORMATS, "tests/simulators/other_formats.py"),
+    "sparkplug": "tests/ingest/edge.py, pysparkplug",
+}
 COLUMNS = ("format", "read by", "cases", "refused", *ORIGINS, "round trip", "executions", "growth")
 
 

@@ -17,13 +17,16 @@ from simulators.formats import FORMATS, Format, Sample
 from simulators.plant import Plant
 from simulators.timeline import Timeline, counting_since
 from tests.simulators.conftest import NOW, ms, one_of_each
+from tests.simulators.other_formats import OTHER_FORMATS
 
 PARIS = ZoneInfo("Europe/Paris")
+WIRES = [*FORMATS.values(), *OTHER_FORMATS.values()]
 AT = ms(NOW) - np.arange(0, 40 * 3_600_000, 1_777_000)
 WHOLE_WATTS = {"tasmota", "zigbee2mqtt-plug"}
 WHOLE_SECONDS = {"tasmota", "zigbee2mqtt-plug"}
 ENERGY_STEP = {
     "tasmota": 1.0, "zigbee2mqtt-plug": 10.0, "shelly-gen2": 0.01, "shelly-gen1": 0.01, "umh": 0.1, "opcua-pubsub": 0.1,
+    "victron": 0.01,
 }  # fmt: skip
 ANY_SAMPLE = st.builds(
     Sample,
@@ -67,7 +70,7 @@ def check(wire: Format, sent: Sample, reading: Reading) -> None:
 
 
 @pytest.mark.parametrize("plant", one_of_each(), ids=lambda plant: plant.kind.name)
-@pytest.mark.parametrize("wire", FORMATS.values(), ids=lambda wire: wire.name)
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 def test_the_truth_comes_back(wire: Format, plant: Plant) -> None:
     feed = wire.feed(*plant.key)
     read = Timeline(plant, counting_since(NOW.date())).at(AT)
@@ -77,7 +80,7 @@ def test_the_truth_comes_back(wire: Format, plant: Plant) -> None:
         check(wire, sent, heard(wire, feed, sent))
 
 
-@pytest.mark.parametrize("wire", FORMATS.values(), ids=lambda wire: wire.name)
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 @given(sent=ANY_SAMPLE)
 def test_any_sample_comes_back(wire: Format, sent: Sample) -> None:
     check(wire, sent, heard(wire, wire.feed("atelier", "presse"), sent))
@@ -87,7 +90,7 @@ def sample(power: float = 1234.5) -> Sample:
     return Sample(ms(NOW), "PRODUCING", power, 98_765.4, 77, seq=5, boot=1_700_000_000)
 
 
-@pytest.mark.parametrize("wire", FORMATS.values(), ids=lambda wire: wire.name)
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
 def test_a_feed_in_kilowatts_sends_kilowatts(wire: Format) -> None:
     feed = wire.feed("atelier", "presse").model_copy(update={"scale_w": 1000.0})
     reading = heard(wire, feed, sample(12_000.0))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ingest.decoders.bodies import mtconnect, opcua, plain, shdr
+from ingest.decoders.bodies import mtconnect, opcua, plain, shdr, tags
 from ingest.decoders.bodies.base import Body
 
 BODIES: Final[Mapping[str, Body]] = MappingProxyType(
@@ -17,6 +17,7 @@ BODIES: Final[Mapping[str, Body]] = MappingProxyType(
         "shdr": Body(shdr.documents, takes_channel=True),
         "mtconnect": Body(mtconnect.documents, takes_channel=True),
         "opcua": Body(opcua.documents, takes_channel=True),
+        "tags": Body(tags.documents, takes_channel=True),
     }
 )
 
