@@ -28,7 +28,7 @@ RUN groupadd --system --gid 10001 resilian \
  && useradd --system --uid 10001 --gid resilian --no-create-home --home-dir /data resilian \
  && install -d -o resilian -g resilian -m 0750 /data /fleet
 COPY --from=build /opt/resilian /opt/resilian
-COPY --chmod=0755 deploy/health deploy/influxdb/setup /opt/resilian/libexec/
+COPY --chmod=0755 deploy/health deploy/logins deploy/influxdb/setup /opt/resilian/libexec/
 USER 10001:10001
 WORKDIR /data
 # The compose file says per program how its health is asked for.

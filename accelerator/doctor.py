@@ -10,6 +10,7 @@ from accelerator import jobs, owner
 from accelerator.doctor_broker import device_steps, walk
 from accelerator.doctor_collectors import claim_steps, flood_steps
 from accelerator.doctor_health import collectors, health_of
+from accelerator.doctor_logins import logins_step
 from accelerator.doctor_losses import losses_step
 from accelerator.doctor_machine import Step, judge_machine
 from accelerator.doctor_retained import retained_count, retained_steps
@@ -67,6 +68,7 @@ async def examine(
         steps += spool_step(heard.retained, name) + losses_step(heard.retained, now_ms(), name)
     if settings.broker is not None:  # the embedded broker tells no figures
         steps += retained_steps(await retained_count(broker_address(url)), sum(1 for _ in fleet.machines()))
+    steps += logins_step(fleet.folder)
     steps += claim_steps(heard.retained, fleet.members) + flood_steps(heard.retained)
     try:
         newest = await jobs.execute("newest", settings, {"member": member})

@@ -158,14 +158,15 @@ def gateway_part(parts: Parts, ready: Callable[[str], None], *, demo: bool = Fal
 
 
 def _door(parts: Parts) -> "Door":
-    """Where devices connect, and the folder of the broker's logins if it stands beside the fleet's."""
+    """Where devices connect, and the folder of the broker's logins, or of requests for them, beside the fleet's."""
     from gateway.config import Door
 
     if parts.devices is not None:
         return Door(parts.devices, anonymous=True)
-    folder = parts.settings.fleet.absolute().parent / "mosquitto" / "secrets"
+    beside = parts.settings.fleet.absolute().parent / "mosquitto"
+    folder, asked = (place if place.is_dir() else None for place in (beside / "secrets", beside / "requests"))
     address = replace(parts.broker, user=None, password=None)
-    return Door(address, folder if folder.is_dir() else None, anonymous=parts.broker.user is None)
+    return Door(address, folder, anonymous=parts.broker.user is None, requests=None if folder else asked)
 
 
 @asynccontextmanager

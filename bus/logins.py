@@ -44,6 +44,8 @@ DEVICE = re.compile(rf"({SLUG.pattern})\.({SLUG.pattern})")
 COLLECTOR = re.compile(rf"(?:(?<=^ingest)|(?<=^health-ingest))-{SLUG.pattern}$")
 """What the logins of a collector with a name have behind those of the one without."""
 _ITERATIONS = 20_000
+HASHED = re.compile(rf"\$7\${_ITERATIONS}\$[A-Za-z0-9+/]{{16}}\$[A-Za-z0-9+/]{{86}}==")
+"""What :func:`hashed` makes; another number of iterations could keep the broker busy."""
 _PASSWORD_BYTES = 20
 
 
@@ -78,15 +80,39 @@ def add_device(folder: Path, member: str, device: str, most: int | None = None) 
         LoginRefused: it exists, or its name is none.
         OSError: the files cannot be written.
     """
-    name, password = login_of(member, device), secrets.token_urlsafe(_PASSWORD_BYTES)
-    with locked(folder):
-        users = read(folder)
-        if name in users or name in certified(folder):
-            raise LoginRefused(f"{name} exists; remove it first to give it another password")
-        if most is not None and sum(one.startswith(f"{member}.") for one in devices(folder)) >= most:
-            raise TooManyLogins(f"{member} has {most} logins already; remove those that no device uses")
-        write(folder, users | {name: hashed(password)})
+    name, password = login_of(member, device), new_password()
+    add_hashed(folder, name, hashed(password), most)
     return name, password
+
+
+def new_password() -> str:
+    """160 random bits as text."""
+    return secrets.token_urlsafe(_PASSWORD_BYTES)
+
+
+def add_hashed(folder: Path, name: str, password_hash: str, most: int | None = None) -> None:
+    """Add a device's login whose password only its hash tells. Every other line of both files stays as it is.
+
+    Raises:
+        TooManyLogins, LoginRefused, OSError: as :func:`add_device`.
+    """
+    member = name.partition(".")[0]
+    with locked(folder):
+        users, acl = read(folder), folder / "acl"
+        known = {*users, *devices(folder), *ruled(folder)}
+        if name in known:
+            raise LoginRefused(f"{name} exists; remove it first to give it another password")
+        if most is not None and sum(one.startswith(f"{member}.") for one in known) >= most:
+            raise TooManyLogins(f"{member} has {most} logins already; remove those that no device uses")
+        text = acl.read_text() + _rules_of(name) if acl.is_file() else rules((*users, name))
+        replace_all({folder / "passwd": _passwords(users | {name: password_hash}), acl: text})
+
+
+def ruled(folder: Path) -> list[str]:
+    """Logins that have rules: those with a certificate, too, where their register cannot be seen."""
+    path = folder / "acl"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return [line.removeprefix("user ") for line in lines if line.startswith("user ")]
 
 
 def remove_device(folder: Path, member: str, device: str) -> str:
@@ -154,8 +180,11 @@ def read(folder: Path) -> dict[str, str]:
 
 def write(folder: Path, users: dict[str, str]) -> None:
     """Both files, or none; the broker reads them again at SIGHUP."""
-    passwords = "".join(f"{name}:{value}\n" for name, value in sorted(users.items()))
-    replace_all({folder / "passwd": passwords, folder / "acl": rules((*users, *certified(folder)))})
+    replace_all({folder / "passwd": _passwords(users), folder / "acl": rules((*users, *certified(folder)))})
+
+
+def _passwords(users: Mapping[str, str]) -> str:
+    return "".join(f"{name}:{value}\n" for name, value in sorted(users.items()))
 
 
 def rules(users: Iterable[str]) -> str:
@@ -164,12 +193,13 @@ def rules(users: Iterable[str]) -> str:
     It reads nothing but what Sparkplug nodes wait for: commands to its member's nodes, and the state of the host.
     """
     text = "# Written by deploy/secrets, deploy/devices and `resilian device`. An unlisted login may do nothing.\n"
-    for name in sorted(set(users)):
-        device = DEVICE.fullmatch(name)
-        granted = _program(name) or (device and tuple(rule.format(device[1]) for rule in _DEVICE)) or ()
-        if granted:
-            text += f"\nuser {name}\n" + "".join(f"topic {rule}\n" for rule in granted)
-    return text
+    return text + "".join(_rules_of(name) for name in sorted(set(users)))
+
+
+def _rules_of(name: str) -> str:
+    device = DEVICE.fullmatch(name)
+    granted = _program(name) or (device and tuple(rule.format(device[1]) for rule in _DEVICE)) or ()
+    return f"\nuser {name}\n" + "".join(f"topic {rule}\n" for rule in granted) if granted else ""
 
 
 def _program(name: str) -> tuple[str, ...]:

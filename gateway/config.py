@@ -15,13 +15,15 @@ class Door:
     """Where devices connect, as the page for plant engineers tells it.
 
     Attributes:
-        logins: folder of the broker's passwd and acl; None where this program cannot make logins.
+        logins: folder of the broker's passwd and acl; None where this program does not reach them.
+        requests: folder where it asks ``deploy/logins`` for a login instead; None where nobody looks there.
         anonymous: whether the broker asks nobody for a login.
     """
 
     address: BrokerAddress
     logins: Path | None = None
     anonymous: bool = False
+    requests: Path | None = None
 
 
 class NotLoopback(ValueError):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
+from bus import login_requests
 from bus.client import BrokerAddress
 from fleet.families import FAMILIES, Device, Note, sheet
 from fleet.network import Network
@@ -87,7 +88,7 @@ def told(door: Door, words: Words) -> dict[str, Any]:
         "address": str(door.address),
         "local": door.address.host in LOOPBACK,
         "anonymous": door.anonymous,
-        "makes": door.logins is not None,
+        "makes": door.logins is not None or (door.requests is not None and login_requests.served(door.requests)),
         "tls": words.say("activé") if door.address.tls else words.say("désactivé"),
     }
 

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
-from bus import logins
+from bus import login_requests, logins
+from bus.login_requests import MOST, PATIENCE_S, Answer, Asked
 from fleet.families import FAMILIES
 from fleet.topics import SLUG
 from gateway import sheets
 from gateway.access import Audience, Scope
 from gateway.catalog import later
+from gateway.config import Door
 from gateway.web import Page, page_of
 
 router = APIRouter(include_in_schema=False)
@@ -19,9 +21,16 @@ _NAME: Final = later("des lettres minuscules sans accent, des chiffres et des tr
 _EXISTS: Final = later("cet identifiant existe déjà : prenez un autre nom, ou retirez-le d'abord")
 _DISK: Final = later("les fichiers du courtier ne peuvent pas être écrits : demandez à l'exploitant")
 _MANY: Final = later("votre entreprise a déjà deux cents identifiants : faites retirer ceux qui ne servent plus")
+_NOBODY: Final = later("le programme qui crée les identifiants ne répond pas : demandez à l'exploitant")
 _FIRST: Final = "tasmota"
-MOST: Final = 200
-"""Logins of one member that this page makes: whoever reaches it cannot fill the broker's files."""
+_LOOKS_EVERY_S: Final = 0.2
+_REFUSED: Final[dict[str | None, tuple[str, int]]] = {
+    "exists": (_EXISTS, 422),
+    "many": (_MANY, 422),
+    "refused": (_NAME, 422),
+    "failed": (_DISK, 503),
+    None: (_NOBODY, 503),
+}
 
 
 @router.get("/connect/new")
@@ -40,18 +49,43 @@ async def login(
     """Make the device's login at the broker and show it, this once: it is kept nowhere."""
     scope, name = page.scope(Audience.OWNER, member), device.strip()
     scope.own_machines()  # hidden here, before a login of no member is made
-    folder = sheets.door_of(page.site.config, scope.picture.registry.network).logins
-    if folder is None or not SLUG.fullmatch(name):
-        return _render(page, scope, family, name, error=_NAME if folder else "", status_code=422)
-    try:
-        _, password = await asyncio.to_thread(logins.add_device, folder, member, name, MOST)
-    except logins.TooManyLogins:
-        return _render(page, scope, family, name, error=_MANY, status_code=422)
-    except logins.LoginRefused:
-        return _render(page, scope, family, name, error=_EXISTS, status_code=422)
-    except OSError:
-        return _render(page, scope, family, name, error=_DISK, status_code=503)
+    door = sheets.door_of(page.site.config, scope.picture.registry.network)
+    if not (door.logins or door.requests) or not SLUG.fullmatch(name):
+        error = "" if SLUG.fullmatch(name) else _NAME
+        return _render(page, scope, family, name, error=error, status_code=422)
+    said, password = await _made(door, member, name)
+    if said != "made":
+        error, status_code = _REFUSED[said]
+        return _render(page, scope, family, name, error=error, status_code=status_code)
     return _render(page, scope, family, name, password=password)
+
+
+async def _made(door: Door, member: str, device: str) -> tuple[Answer | None, str]:
+    """Make the login, or ask for it: the answer, None when there is none, and the password."""
+    try:
+        if door.logins:
+            _, password = await asyncio.to_thread(logins.add_device, door.logins, member, device, MOST)
+            return "made", password
+        if door.requests and login_requests.served(door.requests):
+            return await _asked(await asyncio.to_thread(login_requests.ask, door.requests, member, device))
+    except logins.TooManyLogins:
+        return "many", ""
+    except logins.LoginRefused:
+        return "exists", ""
+    except OSError:
+        return "failed", ""
+    return None, ""
+
+
+async def _asked(asked: Asked) -> tuple[Answer | None, str]:
+    """Wait for the answer; a request that nobody took up is withdrawn, so that no login is made for nobody."""
+    waited = 0.0
+    while (said := login_requests.answer(asked)) is None:
+        if waited >= PATIENCE_S and (login_requests.withdraw(asked) or waited >= 2 * PATIENCE_S):
+            break
+        await asyncio.sleep(_LOOKS_EVERY_S)
+        waited += _LOOKS_EVERY_S
+    return said, asked.password
 
 
 def _render(

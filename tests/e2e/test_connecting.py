@@ -8,6 +8,7 @@ import asyncio
 import json
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 from tests.accelerator.cli import network, start
 from tests.deploy.broker import DeployedBroker
 from tests.deploy.conftest import secrets
+from tests.deploy.layout import ROOT, SERVICES, root_of
 from tests.servers import InfluxServer, find_mosquitto, free_port
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.influxd, pytest.mark.browser]
@@ -40,8 +42,9 @@ class Server:
     state: Path
 
 
-@pytest.fixture
-def server(influxd: InfluxServer, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(params=["beside", "compose"])
+def server(influxd: InfluxServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """``beside``: the gateway reaches the broker's files; ``compose``: it sees what docker-compose.yml mounts."""
     program = find_mosquitto()
     if program is None:
         pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
@@ -51,10 +54,18 @@ def server(influxd: InfluxServer, tmp_path: Path) -> Iterator[Server]:
     broker = DeployedBroker(program, state, {})
     broker.start()
     programs: list[subprocess.Popen[bytes]] = []
+    fleet = {"gateway": state / "fleet"}
+    if request.param == "compose":
+        fleet["gateway"] = root_of("gateway", state, tmp_path) / "fleet"
+        assert not (fleet["gateway"].parent / "mosquitto" / "secrets").exists()
+        root = root_of("logins", state, tmp_path)
+        folders = [str(root) + word for word in SERVICES["logins"]["command"]]
+        with (state / "programs.log").open("ab") as log:
+            programs.append(subprocess.Popen([sys.executable, ROOT / "deploy" / "logins", *folders], stderr=log))
     for name in ("ingest", "analytics", "gateway"):
         settings = {
             "RESILIAN_BROKER": f"mqtt://{name}:{broker.passwords[name]}@127.0.0.1:{broker.port}",
-            "RESILIAN_FLEET": str(state / "fleet"), "RESILIAN_PORT": str(port),
+            "RESILIAN_FLEET": str(fleet.get(name, state / "fleet")), "RESILIAN_PORT": str(port),
             "RESILIAN_STORE": place.url, "RESILIAN_STORE_TOKEN": place.token,
         }  # fmt: skip
         programs.append(start(name, data=state / name, log=state / "programs.log", **settings))
@@ -63,7 +74,7 @@ def server(influxd: InfluxServer, tmp_path: Path) -> Iterator[Server]:
         process.terminate()
     codes = [process.wait(timeout=60) for process in programs]
     broker.kill()
-    assert codes == [0, 0, 0], (state / "programs.log").read_text()[-2000:]
+    assert codes == [0] * len(programs), (state / "programs.log").read_text()[-2000:]
 
 
 class Plug:

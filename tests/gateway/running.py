@@ -75,6 +75,7 @@ class Starter:
         demo: bool = True,
         port: int = 0,
         logins: Path | None = None,
+        requests: Path | None = None,
     ) -> Running:
         now = datetime.now(UTC)
         fleet = write(self.folder, now)
@@ -86,7 +87,7 @@ class Starter:
             fleet_dir=self.folder,
             port=port,
             demo=demo,
-            door=Door(self.broker, logins),
+            door=Door(self.broker, logins, requests=requests),
             on_ready=urls.put_nowait,
         )
         done = asyncio.create_task(run(config, self.store, stop=stop))

@@ -1,12 +1,16 @@
 """``/connect/new``: the sheet of each family of device, and a login that is made there and shown once."""
 
 import itertools
+import threading
 from pathlib import Path
 
-from bus import logins
+import pytest
+
+from bus import login_requests, logins
+from bus.login_requests import MOST
 from fleet import edit
 from fleet.families import FAMILIES
-from gateway.pages.connect_new import MOST
+from gateway.pages import connect_new
 from tests.gateway.running import Running, Starter, until_text
 
 
@@ -49,6 +53,68 @@ async def test_a_login_is_made_and_shown_once(start: Starter, tmp_path: Path) ->
     assert "Cet identifiant existe déjà" in await running.post("/connect/new", 422, None, **asked)
     assert "Des lettres minuscules" in await running.post("/connect/new", 422, None, **{**asked, "device": "a/#"})
     assert (folder / "passwd").read_text() == kept
+
+
+class Maker:
+    """``deploy/logins`` in a thread of the test; the broker's files lie where the gateway does not look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.requests, self.broker = folder / "requests", folder / "broker"
+        for place in (self.requests, self.broker):
+            place.mkdir()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> "Maker":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        login_requests.serve(self.requests, self.broker)
+        while not self._stop.wait(0.05):
+            login_requests.serve(self.requests, self.broker)
+
+
+async def test_a_login_is_asked_for_where_the_brokers_files_are_out_of_reach(start: Starter, tmp_path: Path) -> None:
+    asked = {"member": "alsalac", "family": "tasmota", "device": "cabine-3"}
+    with Maker(tmp_path) as maker:
+        running = await start(past=False, requests=maker.requests)
+        sheet = await until_text(running, "/connect/new?member=alsalac&family=tasmota&device=cabine-3", "Créer")
+        assert "resilian device add" not in sheet
+        html = await running.post("/connect/new", 200, None, **asked)
+        password = html.split("Mot de passe</dt><dd><code>")[1].split("<")[0]
+        assert f"MqttPassword {password};" in html
+        kept = logins.read(maker.broker)
+        assert list(kept) == ["alsalac.cabine-3"]
+        assert "topic write m/alsalac/#" in (maker.broker / "acl").read_text()
+        assert "Cet identifiant existe déjà" in await running.post("/connect/new", 422, None, **asked)
+        await running.post("/connect/new", 404, None, **{**asked, "member": "ghost"})
+        assert logins.read(maker.broker) == kept
+        (maker.broker / ".passwd.new").mkdir()
+        html = await running.post("/connect/new", 503, None, **{**asked, "device": "cabine-4"})
+        assert "fichiers du courtier ne peuvent pas être écrits" in html
+
+
+async def test_where_nobody_makes_logins_the_page_says_so_and_asks_for_none(
+    start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests, asked = tmp_path / "requests", {"member": "alsalac", "family": "tasmota", "device": "cabine-3"}
+    requests.mkdir()
+    running = await start(past=False, requests=requests)
+    assert "resilian device add alsalac cabine-3" in await running.get(
+        "/connect/new?member=alsalac&family=tasmota&device=cabine-3"
+    )
+    html = await running.post("/connect/new", 503, None, **asked)
+    assert "Le programme qui crée les identifiants ne répond pas" in html
+    monkeypatch.setattr(connect_new, "PATIENCE_S", 0.5)
+    (requests / ".alive").touch()  # it looked a moment ago, and ends before it looks again
+    html = await running.post("/connect/new", 503, None, **asked)
+    assert "Le programme qui crée les identifiants ne répond pas" in html
+    assert [path.name for path in requests.iterdir()] == [".alive"]  # withdrawn: none is made for nobody later
 
 
 async def test_a_member_gets_no_more_logins_than_its_machines_could_need(start: Starter, tmp_path: Path) -> None:
