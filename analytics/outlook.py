@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics import capacity, energy, near, utilisation
+from analytics import capacity, energy, near, unseen, utilisation
 from analytics import trade as trades
 from analytics.chances import FleetProfile, Kin
 from analytics.history import WEEK_HOURS, History, local_hours, monday, utc, week_of, week_start
@@ -86,7 +86,8 @@ def build(
     calendar = calendar_hours(member, machine, network, history.start, len(history))
     at = now.timestamp()
     calendar_use = utilisation.use(history, None, at)
-    staffed_use = utilisation.use(history, calendar.staffed & ~calendar.lent, at)
+    staffed = calendar.staffed & ~calendar.lent
+    staffed_use = utilisation.use(history, staffed, at)
     least, weekly = _weeks(history, calendar, machine, now)
     grid, grid_coverage = utilisation.by_hour_of_week(history)
     length = window_length(machine, window_hours)
@@ -116,6 +117,7 @@ def build(
         window_hours=float(length),
         model=history.model,
         long_block_share=capacity.long_block_share(history),
+        utilisation_most=unseen.most(history, staffed) if calendar.staffed_known else None,
         energy=energy.newest_weeks(history, at, tariff(member, network)),
         untold=untold,
     )

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from analytics import capacity, energy, iso22400, recent, utilisation
+from analytics import capacity, energy, iso22400, recent, unseen, utilisation
 from analytics.chances import FleetProfile
 from analytics.history import History, utc
 from analytics.outlook import (
@@ -131,18 +131,19 @@ def _figures(member: Member, machine: Machine, network: Network, history: Histor
     total = period.end - period.start
     seconds = history.seconds.sum(axis=0)
     seconds[UNKNOWN] = max(0.0, total - float(np.delete(seconds, UNKNOWN).sum()))
-    staffed = utilisation.use(history, calendar.staffed & ~calendar.lent)
+    staffed = calendar.staffed & ~calendar.lent
     hours = shareable(history, calendar.offered, calendar.reserved, machine, utc(period.end))
     told = machine.shareable and calendar.offered_known
     least = capacity.at_least(hours[~np.isnan(hours)]) if told else None
-    planned = calendar.staffed & ~calendar.lent if calendar.staffed_known else None
+    planned = staffed if calendar.staffed_known else None
     used = energy.use(history, period.start, period.end, tariff(member, network))
     return {
         "from": utc(period.start).isoformat(),
         "to": utc(period.end).isoformat(),
         "seconds": {state.value: float(value) for state, value in zip(STATES, seconds, strict=True)},
         "coverage": float(1.0 - seconds[UNKNOWN] / total),
-        "utilisation": staffed.share if calendar.staffed_known else None,
+        "utilisation": utilisation.use(history, staffed).share if calendar.staffed_known else None,
+        "utilisation_most": unseen.most(history, staffed) if calendar.staffed_known else None,
         "utilisation_calendar": utilisation.use(history).share,
         "shareable_hours_per_week": least.hours if least else None,
         "shareable_in_weeks": [least.weeks, least.of] if least else None,

@@ -154,6 +154,8 @@ class Outlook(BaseModel):
         as_of: the instant the figures hold for.
         utilisation: (PRODUCING + SETUP) / observed staffed hours over ``weeks``; None without staffed hours.
         utilisation_calendar: the same over all observed hours.
+        utilisation_most: what ``utilisation`` is at most, when all that may be set-up is; None where set-up is told,
+            without staffed hours, and where nothing is known of the power.
         coverage: observed / all hours over ``weeks``.
         shareable_hours_per_week: "at least x h": 10 % quantile over the weeks; None when it cannot be known.
         shareable_in_weeks: (n, N): in n of N weeks at least that much.
@@ -197,6 +199,7 @@ class Outlook(BaseModel):
     window_hours: float
     model: str
     long_block_share: float | None = None
+    utilisation_most: float | None = None
     energy: EnergyUse | None = None
     untold: str = ""
 

@@ -52,6 +52,7 @@ class MachineOut(Out):
     basis: str
     power_w: float | None
     utilisation: float | None
+    utilisation_most: float | None
     utilisation_calendar: float | None
     coverage: float | None
     shareable_hours_per_week: float | None
@@ -262,6 +263,7 @@ def _machine(own: OwnMachine) -> dict[str, Any]:
         "basis": now.basis,
         "power_w": now.power_w,
         "utilisation": outlook.utilisation if outlook else None,
+        "utilisation_most": outlook.utilisation_most if outlook else None,
         "utilisation_calendar": outlook.utilisation_calendar if outlook else None,
         "coverage": outlook.coverage if outlook else None,
         "shareable_hours_per_week": outlook.shareable_hours_per_week if outlook else None,

@@ -26,9 +26,9 @@ from tests.analytics.machines import NETWORK, PLACE, bucket, hours, local, machi
 
 NOW = local(2026, 5, 11)
 KEYS = (
-    "member", "machine", "name", "from", "to", "seconds", "coverage", "utilisation", "utilisation_calendar",
-    "shareable_hours_per_week", "shareable_in_weeks", "long_block_share", "energy", "iso_22400", "free", "assumed",
-    "chance_basis", "findings",
+    "member", "machine", "name", "from", "to", "seconds", "coverage", "utilisation", "utilisation_most",
+    "utilisation_calendar", "shareable_hours_per_week", "shareable_in_weeks", "long_block_share", "energy", "iso_22400",
+    "free", "assumed", "chance_basis", "findings",
 )  # fmt: skip
 
 

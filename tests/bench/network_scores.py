@@ -24,6 +24,7 @@ TRUTH: Final[dict[str, Callable[[Judged], bool]]] = {
 """What each rule claims, by the weeks to come or by what was done to the machine."""
 _EDGES: Final = np.array([0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0 + 1e-9])
 _NEAR: Final = 0.02
+_ROUNDED: Final = 0.01
 
 
 def figures(judged: Sequence[Judged]) -> dict[str, Any]:
@@ -110,14 +111,19 @@ def _certainty(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def _utilisation(judged: Sequence[Judged]) -> dict[str, Any]:
-    pairs = [one.used for one in judged if one.used is not None and one.trouble is None]
-    error = np.array([stated - true for stated, true in pairs])
-    off = np.abs(error)
+    """Errors of the stated figure; and of the interval from it to what it may be at most, a point allowed."""
+    rows = [one.used for one in judged if one.used is not None and one.trouble is None]
+    least, most, true = np.array(rows, np.float64).reshape(-1, 3).T
+    off = np.abs(least - true)
+    inside = (true >= least - _ROUNDED) & (true <= most + _ROUNDED)
     return {
         "n": len(off),
         f"within {_NEAR:.0%}": _share(int((off <= _NEAR).sum()), len(off)),
         "mean error": round(float(off.mean()), 4) if len(off) else None,
-        "mean bias": round(float(error.mean()), 4) if len(off) else None,
+        "mean bias": round(float((least - true).mean()), 4) if len(off) else None,
+        "inside": _share(int(inside.sum()), len(off)),
+        "median width": round(float(np.median(most - least)), 4) if len(off) else None,
+        "mean bias of the upper end": round(float((most - true).mean()), 4) if len(off) else None,
     }
 
 

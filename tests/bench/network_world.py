@@ -63,7 +63,7 @@ class Judged(NamedTuple):
         said: rule -> status and reason.
         certainty: stated P(below the threshold), None where it was not told.
         use: true mean utilisation of the staffed hours of the weeks to come.
-        used: stated and true utilisation of the weeks behind.
+        used: stated utilisation of the weeks behind, the highest that it says it may be, and the true one.
         overloaded: whether the weeks to come were full, used, and showed a sign that work waits.
         wasted: what it wastes of energy in the weeks to come.
         promise: "at least" hours and the chance to keep it, None without one.
@@ -78,7 +78,7 @@ class Judged(NamedTuple):
     certainty: float | None
     threshold: float
     use: float
-    used: tuple[float, float] | None
+    used: tuple[float, float, float] | None
     overloaded: bool
     wasted: energy_truth.Truth
     promise: tuple[float, float] | None
@@ -159,9 +159,9 @@ class World(NamedTuple):
             certainty=evidence.get("structural-underuse", {}).get("certainty"),
             threshold=coming.threshold,
             use=_mean(coming.weekly.share[coming.ordinary]),
-            used=None
-            if outlook.utilisation is None
-            else (outlook.utilisation, _mean(past.weekly.share[past.ordinary])),
+            used=None if outlook.utilisation is None
+            else (outlook.utilisation, outlook.utilisation_most or outlook.utilisation,
+                  _mean(past.weekly.share[past.ordinary])),
             overloaded=_overloaded(Fullness(coming)),
             wasted=energy_truth.truth_of(timeline, NOW),
             promise=None if promised is None or outlook.shareable_in_weeks is None

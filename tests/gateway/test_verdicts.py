@@ -1,7 +1,9 @@
 """What a machine's page says of its figures: with which words, on how much data, and what it does not ask again."""
 
+import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -137,6 +139,27 @@ async def test_power_alone_has_the_same_words_everywhere(gateway: Running, store
     await derive(gateway, store, "neuve", outlook, minutes("neuve", "power", states.PRODUCING, states.OFF))
     html = await until_text(gateway, "/machines/alsalac/neuve", "d’après vos marques")
     assert "éteinte" in html.split("<main")[1].split('id="calibration"')[0]
+
+
+async def test_what_may_be_set_up_makes_the_figure_a_span(gateway: Running, store: Store) -> None:
+    edit.add_machine(gateway.fleet.folder, "alsalac", {"id": "neuve", "name": "Fraiseuse", "trade": "machining"})
+    named = world.outlook(datetime.now(UTC)).model_copy(update={"basis": "power", "utilisation": 0.334})
+    hours = minutes("neuve", "power", states.PRODUCING, states.STANDBY)
+    page = "/machines/alsalac/neuve"
+    await derive(gateway, store, "neuve", named.model_copy(update={"utilisation_most": 0.413}), hours)
+    html = unescape(await until_text(gateway, page, "réglage non signalé"))
+    assert ">33 à 41\u202f%<" in html
+    assert "Un réglage qui ne consomme pas plus qu’au repos ne se voit pas." in html
+    assert json.loads(await gateway.get("/api/v1/machines/alsalac/neuve"))["utilisation_most"] == 0.413
+    assert ">33 bis 41\u202f%<" in await gateway.get(page, language="de")
+    assert ">33 to 41%<" in await gateway.get(page, language="en")
+    await derive(
+        gateway, store, "neuve", named.model_copy(update={"utilisation": 0.672, "utilisation_most": 0.674}), hours
+    )
+    html = await until_text(gateway, page, ">67\u202f%<")
+    assert "réglage non signalé" not in html
+    await derive(gateway, store, "neuve", named.model_copy(update={"basis": "counter"}), hours)
+    assert "le compteur ne le montre pas" in await until_text(gateway, page, "le compteur")
 
 
 async def test_an_answered_flag_shows_the_answer_and_can_be_changed(gateway: Running) -> None:
