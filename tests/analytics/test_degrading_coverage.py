@@ -9,7 +9,16 @@ import pytest
 from analytics.history import History
 from analytics.level import student_below
 from analytics.rules import RuleContext
-from analytics.rules.degrading_coverage import TREND, certainty, judge, trend
+from analytics.rules.degrading_coverage import (
+    MARGIN,
+    MORE_OFTEN,
+    TREND,
+    certainty,
+    judge,
+    more_often,
+    trend,
+    worse_still,
+)
 from fleet.records import Finding, FindingStatus
 from fleet.states import STANDBY, UNKNOWN
 from tests.analytics.machines import NETWORK, Pattern, hours, local, machine, member
@@ -76,12 +85,47 @@ def test_what_was_before_the_first_reading_is_no_loss() -> None:
     assert (found.status, found.evidence["lost_before"]) == (FindingStatus.CLEAR, 0.0)
 
 
+def gone(at: datetime) -> int:
+    return UNKNOWN if at >= local(2026, 5, 9) else worse(at)
+
+
 @pytest.mark.parametrize(
-    ("name", "changes"), [("feed", {"feed_alive": False}), ("history", {"start": local(2026, 4, 20)})]
+    ("name", "pattern", "changes"),
+    [("feed", gone, {"feed_alive": False}), ("history", worse, {"start": local(2026, 4, 20)})],
 )
-def test_missing_evidence_is_named(name: str, changes: dict[str, bool]) -> None:
-    found = finding(worse, **changes)  # type: ignore[arg-type]  # options of the finding
+def test_missing_evidence_is_named(name: str, pattern: Pattern, changes: dict[str, bool]) -> None:
+    found = finding(pattern, **changes)  # type: ignore[arg-type]  # options of the finding
     assert (found.status, found.reason) == (FindingStatus.INSUFFICIENT_EVIDENCE, name)
+
+
+def test_a_feed_that_is_silent_just_now_is_judged_all_the_same() -> None:
+    assert finding(worse, feed_alive=False).status is FindingStatus.FLAGGED
+
+
+def torn(at: datetime) -> int:
+    """Since three weeks ago silent for an hour and a half twice a day, as never before."""
+    return UNKNOWN if at >= local(2026, 4, 22) and at.hour in (3, 15) else STANDBY
+
+
+def test_interruptions_tell_it_before_lost_hours_do() -> None:
+    found = finding(torn)
+    assert found.status is FindingStatus.FLAGGED
+    assert found.evidence["trend_certainty"] < TREND
+    assert found.evidence["more_often_certainty"] > MORE_OFTEN
+    assert found.evidence["interruptions"][-4:] == [0, 10, 14, 14]
+    recovered = finding(lambda at: torn(at) if at < local(2026, 5, 4) else STANDBY, previous=found)
+    assert recovered.status is FindingStatus.CLEAR
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.5, 5.0])
+def test_a_steady_rate_of_interruptions_is_hardly_ever_more_often(rate: float) -> None:
+    random = np.random.default_rng(9)
+    wrong = sum(more_often(random.poisson(rate, 12).astype(float)) >= MORE_OFTEN for _ in range(1_000))
+    assert wrong <= 5
+
+
+def test_without_interruptions_there_is_nothing_to_say() -> None:
+    assert more_often(np.zeros(12)) == more_often(np.zeros(0)) == 0.0
 
 
 def test_a_flag_stands_on_less() -> None:
@@ -103,6 +147,10 @@ def test_days_lost_at_random_hardly_ever_look_like_a_trend(share: float) -> None
     random, wrong = np.random.default_rng(8), 0
     chance = share * 7 / 9 * np.where(np.arange(84) % 7 >= 5, 2, 1)
     for _ in range(1_000):
-        lost = (random.random(84) < chance).reshape(12, 7).mean(axis=1)
+        days = random.random(84) < chance
+        lost = days.reshape(12, 7).mean(axis=1)
+        gaps = (days & ~np.append(False, days[:-1])).reshape(12, 7).sum(axis=1).astype(float)
+        rose = lost[-3:].mean() >= lost[:-3].mean() + MARGIN and worse_still(lost[:-3], lost[-3:])
         wrong += certainty(lost[:-3], lost[-3:]) >= 0.95 and trend(lost) >= TREND
+        wrong += bool(rose) and more_often(gaps) >= MORE_OFTEN
     assert wrong <= 5
