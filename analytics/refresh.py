@@ -61,7 +61,7 @@ def refresh(
         kin_of(member, seat.machine, network, history) for seat, history in zip(seats, histories, strict=True)
     )
     contexts = [
-        RuleContext(member, seat.machine, network, history, now, seat.feed_alive, seat.inferable)
+        RuleContext(member, seat.machine, network, history, now, seat.feed_alive, seat.inferable, untold=seat.untold)
         for seat, history in zip(seats, histories, strict=True)
     ]
     priors = _priors(contexts)
@@ -91,7 +91,9 @@ def judge_again(
     """
     timezone = member.timezone or network.timezone
     history = History.from_buckets(buckets, timezone, *span(member, network, now))
-    context = RuleContext(member, seat.machine, network, history, now, seat.feed_alive, seat.inferable, prior)
+    context = RuleContext(
+        member, seat.machine, network, history, now, seat.feed_alive, seat.inferable, prior, seat.untold
+    )
     return rules.judge(context, seat.findings)
 
 

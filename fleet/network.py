@@ -73,6 +73,7 @@ class Network(Model):
         broker: where members' devices connect, ``mqtts://mqtt.example.org``; told to them, used by no program.
         energy_eur_per_kwh: what members pay for a kilowatt-hour; where nothing is said, ``fleet.tariffs`` knows.
         grid_co2_g_per_kwh: carbon intensity of the electricity, with its source; likewise.
+        idle_eur_per_year: what a machine may cost while idle before its owner hears of it; ``fleet.tariffs`` likewise.
     """
 
     version: Annotated[int, Field(ge=1, le=VERSION)] = VERSION
@@ -87,6 +88,7 @@ class Network(Model):
     energy_eur_per_kwh: Annotated[float, Field(ge=0)] | None = None
     grid_co2_g_per_kwh: Annotated[float, Field(ge=0)] | None = None
     grid_co2_source: Text | None = None
+    idle_eur_per_year: Annotated[float, Field(gt=0)] | None = None
 
 
 class Day(StrEnum):
@@ -279,6 +281,7 @@ class Member(Model):
     Attributes:
         retention_days: how long raw readings are kept; 0 keeps them for ever (recordings).
         energy_eur_per_kwh: what it pays for a kilowatt-hour; the network's when absent.
+        idle_eur_per_year: from which cost of idling on it hears of a machine; likewise.
     """
 
     slug: Slug
@@ -290,6 +293,7 @@ class Member(Model):
     calendar: Calendar = Calendar()
     retention_days: Annotated[int, Field(ge=0)] = 90
     energy_eur_per_kwh: Annotated[float, Field(ge=0, le=10)] | None = None
+    idle_eur_per_year: Annotated[float, Field(gt=0)] | None = None
     machines: tuple[Machine, ...] = ()
     consents: tuple[Consent, ...] = ()
     answers: tuple[Answer, ...] = ()

@@ -4,6 +4,7 @@ A default is a national mean, told with its source: good for an order of magnitu
 Where none is reasonable there is no figure.
 """
 
+import math
 from typing import Final, Literal, NamedTuple
 
 from fleet.network import Member, Network
@@ -47,6 +48,11 @@ COUNTRIES: Final = {
     ),
 }
 """By ISO 3166 code of the network's public holidays."""
+IDLE_EUR_PER_YEAR: Final = 500.0
+"""An owner acts on a cost of idling that pays for its remedy in two years: EUR 1,000 for a time switch or a shut-down
+routine, fitted. An assumption, to be set by who knows better."""
+IDLE_KWH_PER_YEAR: Final = 2_900.0
+"""What that buys at the mean price in France: the level where no price is known."""
 
 
 def tariff(member: Member, network: Network) -> Tariff:
@@ -66,3 +72,18 @@ def _price(member: Member, network: Network, country: Country | None) -> tuple[f
     if network.energy_eur_per_kwh is not None:
         return network.energy_eur_per_kwh, "network"
     return (None, "none") if country is None else (country.eur_per_kwh, "default")
+
+
+def idle_level(member: Member, network: Network) -> tuple[float, float]:
+    """From which cost a year, and from which kilowatt-hours a year, idling is worth a word to its owner.
+
+    The second is infinite where electricity costs nothing.
+    """
+    euros = next(
+        (stated for stated in (member.idle_eur_per_year, network.idle_eur_per_year) if stated is not None),
+        IDLE_EUR_PER_YEAR,
+    )
+    price = tariff(member, network).eur_per_kwh
+    if price is None:
+        return euros, euros / IDLE_EUR_PER_YEAR * IDLE_KWH_PER_YEAR
+    return euros, euros / price if price > 0 else math.inf

@@ -6,6 +6,7 @@ from typing import Any, Final
 from fleet.records import Finding, FindingStatus, Outlook
 from gateway import evidence_energy as of_energy
 from gateway import evidence_signals as of_signals
+from gateway import untold
 from gateway.catalog import later
 from gateway.words import Words
 
@@ -88,6 +89,9 @@ def why(finding: Finding, words: Words, outlook: Outlook | None = None) -> str:
     """
     if finding.status is FindingStatus.INSUFFICIENT_EVIDENCE:
         reason = lacks(finding)
+        known = untold.told(str(finding.evidence.get("untold", "")), words) if reason == "state" else None
+        if known:
+            return str(known["text"])
         text = words.say(MISSING[reason]) if reason in MISSING else reason
         return text[:1].upper() + text[1:] + "."
     if finding.rule == UNDERUSE and finding.status is FindingStatus.CLEAR:

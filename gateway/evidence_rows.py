@@ -137,6 +137,7 @@ _TOLD: Final[dict[str, tuple[str, Callable[[Any, Words], str]]]] = {
     "kwh_per_week": (later("Énergie par semaine de plus qu'éteinte"), lambda value, words: words.unit(value, "kWh", 1)),
     "eur_per_year": (later("Coût sur un an"), lambda value, words: words.money(value)),
     "eur_per_kwh": (later("Prix du kWh retenu"), lambda value, words: words.money(value, 3)),
+    "least_eur_per_year": (later("Coût par an à partir duquel on signale"), lambda value, words: words.money(value)),
     "least_kwh": (
         later("Énergie par semaine à partir de laquelle on signale"),
         lambda value, words: words.unit(value, "kWh"),
@@ -156,6 +157,7 @@ _TOLD: Final[dict[str, tuple[str, Callable[[Any, Words], str]]]] = {
     "lost_before": (later("Temps perdu auparavant"), _share),
     "lost_recently": (later("Temps perdu sur les trois dernières semaines"), _share),
     "more_lost_certainty": (later("Probabilité que la liaison perde nettement plus"), _sure),
+    "more_often_certainty": (later("Probabilité que la liaison soit coupée plus souvent qu'auparavant"), _sure),
     "trend_certainty": (later("Probabilité que les pertes augmentent de semaine en semaine"), _sure),
     "set": (later("Signalé dès une probabilité de"), _share),
     "clear": (later("Levé sous une probabilité de"), _share),

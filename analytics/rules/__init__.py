@@ -38,6 +38,14 @@ def judge(context: RuleContext, previous: Mapping[str, Finding]) -> list[Finding
 
     ``previous`` holds the machine's findings in force by rule name (empty when there are none); ``since`` moves only
     when a status changes. A rule of ``previous`` that is not in the answer no longer applies: withdraw its finding.
+    What lacks ``state`` says in its evidence why (``untold``).
     """
     judged = (rule(context, previous.get(name)) for name, rule in RULES.items())
-    return [finding for finding in judged if finding is not None]
+    return [_explained(finding, context.untold) for finding in judged if finding is not None]
+
+
+def _explained(finding: Finding, untold: str) -> Finding:
+    """With the reason why no state is known, where that is what is missing."""
+    if not untold or "state" not in finding.evidence.get("failing", ()):
+        return finding
+    return finding.model_copy(update={"evidence": {**finding.evidence, "untold": untold}})

@@ -16,6 +16,7 @@ class RuleContext:
         history: its hours, 12 weeks or more when there are any; hours from ``now`` on are ignored.
         feed_alive: whether the feed is alive now, by session or by its learned period.
         inferable: whether the states rest on an accepted model: published, counted, calibrated, or a fit that passed.
+        untold: why its states are not known (``analytics.untold``), "" when they are.
         prior: from the member's own other machines (``analytics.level.prior_of``), or the built-in one.
     """
 
@@ -27,6 +28,7 @@ class RuleContext:
     feed_alive: bool
     inferable: bool
     prior: WeeklyPrior = BUILT_IN_PRIOR
+    untold: str = ""
 
     @property
     def timezone(self) -> str:

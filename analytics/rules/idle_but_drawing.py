@@ -1,15 +1,17 @@
 """Idle but drawing: a machine that for hours produces nothing, staffed or not, and draws well above its off level.
 
 What counts is what switching it off would save: energy above the off level, in hours of drawing without production of
-which two at least follow one another. It is flagged when that surely stays above :data:`LEAST_KWH` a week. The flag is
-its owner's alone.
+which two at least follow one another. It is flagged when that surely costs so much a year that an owner acts on it
+(``fleet.tariffs.idle_level``). The flag is its owner's alone.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
+from analytics.energy import a_year
 from analytics.history import monday
 from analytics.rules.context import RuleContext
 from analytics.rules.drawing import Drawing, Floats, Mask, above, money
@@ -17,11 +19,10 @@ from analytics.rules.evidence import AHEAD_WEEKS
 from analytics.rules.frame import SURE, Said, finding, rounded
 from analytics.spans import stretches
 from fleet.records import Finding
+from fleet.tariffs import idle_level
 
 NAME: Final = "idle-but-drawing"
-VERSION: Final = "1"
-LEAST_KWH: Final = 100.0
-"""A week: some 900 euros a year at 0.17 euros. What is less is told on the machine's page, and is no flag."""
+VERSION: Final = "2"
 LONG_HOURS: Final = 2
 LEAST_WEEKS: Final = 4
 COVERAGE: Final = 0.8
@@ -45,9 +46,14 @@ def judge(context: RuleContext, previous: Finding | None) -> Finding | None:
     failing = [name for name, holds in TO_TELL.items() if not holds(drawing)]
     idle = long_runs(drawing.excess_kwh > 0, LONG_HOURS)
     weeks, hours = (drawing.weekly(np.where(idle, column, 0.0)) for column in (drawing.excess_kwh, 1.0))
-    score = above(weeks, LEAST_KWH, AHEAD_WEEKS) if len(weeks) else None
+    score = above(weeks, least_kwh(context), AHEAD_WEEKS) if len(weeks) else None
     told = _told(drawing, weeks, hours, score)
     return finding(NAME, VERSION, Said(failing, score, _sentence(told), told), SURE, context, previous)
+
+
+def least_kwh(context: RuleContext) -> float:
+    """Kilowatt-hours a week from which idling is flagged. What is less is told on the machine's page."""
+    return idle_level(context.member, context.network)[1] / a_year(1.0)
 
 
 def long_runs(mask: Mask, least: int) -> Mask:
@@ -83,7 +89,8 @@ def _told(drawing: Drawing, weeks: Floats, hours: Floats, score: float | None) -
         "working_w": None if drawing.working_w is None else rounded(drawing.working_w),
         "hours_per_week": rounded(float(hours.mean())) if len(hours) else 0.0,
         **drawing.worth(kwh),
-        "least_kwh": LEAST_KWH,
+        "least_eur_per_year": idle_level(drawing.context.member, drawing.context.network)[0],
+        "least_kwh": rounded(least) if math.isfinite(least := least_kwh(drawing.context)) else None,
         "certainty": None if score is None else rounded(score),
         "ahead_weeks": AHEAD_WEEKS,
         "coverage": rounded(drawing.evidence.coverage),

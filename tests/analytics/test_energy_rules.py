@@ -128,7 +128,7 @@ def test_set_and_hold_levels_differ() -> None:
     def every_third_week(at: datetime) -> int:
         return switched_off(at) if at.isocalendar().week % 3 else (mornings(at) if mornings(at) == PRODUCING else OFF)
 
-    buckets = used(every_third_week, {**HOT, STANDBY: 5_000.0})
+    buckets = used(every_third_week, {**HOT, STANDBY: 4_500.0})
     fresh = drawing(buckets)
     assert 0.8 < fresh.evidence["certainty"] < 0.95
     assert (fresh.status, fresh.reason) == (FindingStatus.INSUFFICIENT_EVIDENCE, "certainty")
@@ -162,6 +162,17 @@ def test_the_owners_price_is_the_one_that_counts() -> None:
     evidence = drawing(used(switched_off), member=owner).evidence
     assert evidence["eur_per_year"] == pytest.approx(evidence["kwh_per_year"] * 0.1, rel=1e-6)
     assert evidence["eur_origin"] == "member"
+
+
+def test_what_an_owner_acts_on_is_set_in_euros_a_year() -> None:
+    evidence = drawing(used(switched_off)).evidence
+    assert evidence["least_eur_per_year"] == 500.0
+    assert evidence["least_kwh"] == pytest.approx(500 / 0.172 * 7 / 365.25, rel=1e-3)
+    cost = evidence["eur_per_year"]
+    dear = drawing(used(switched_off), member=member(machine(), idle_eur_per_year=2 * cost))
+    assert (dear.status, dear.evidence["least_eur_per_year"]) == (FindingStatus.CLEAR, 2 * cost)
+    free = drawing(used(switched_off), member=member(machine(), energy_eur_per_kwh=0.0))
+    assert (free.status, free.evidence["certainty"], free.evidence["least_kwh"]) == (FindingStatus.CLEAR, 0.0, None)
 
 
 def test_a_machine_left_on_at_night_is_flagged_whatever_it_draws_by_day() -> None:

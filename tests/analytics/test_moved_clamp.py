@@ -13,7 +13,7 @@ from analytics.rules import RuleContext
 from analytics.rules.moved_clamp import between, judge
 from fleet.network import Calibration, Machine
 from fleet.records import Finding, FindingStatus
-from fleet.states import PRODUCING
+from fleet.states import PRODUCING, STANDBY
 from tests.analytics.machines import NETWORK, Pattern, all_day, hours, local, machine, member, mornings
 
 NOW = local(2026, 5, 11, 7)
@@ -48,6 +48,22 @@ def test_a_moved_clamp_is_found_with_its_factor_and_week(factor: float, pattern:
     assert found.evidence["changed_in_week"] in ("2026-04-06", "2026-04-13")
     assert found.evidence["levels"] == 2
     assert Finding.model_validate_json(found.model_dump_json()) == found
+
+
+def test_a_clamp_moved_to_the_old_idling_level_is_told_from_a_stop_by_the_idling_that_moved_with_it() -> None:
+    moved = finding(all_day, IDLE / WORKING)
+    assert moved is not None
+    assert moved.status is FindingStatus.FLAGGED
+    assert moved.evidence["factor"] == pytest.approx(IDLE / WORKING, rel=0.06)
+    stopped = finding(lambda at: all_day(at) if at < MOVED else STANDBY)
+    assert stopped is not None
+    assert stopped.status is FindingStatus.CLEAR
+
+
+def test_without_idling_to_compare_such_a_clamp_cannot_be_told_from_a_stop() -> None:
+    hidden = finding(all_day, IDLE / WORKING, idle=0.5)
+    assert hidden is not None
+    assert hidden.status is not FindingStatus.FLAGGED
 
 
 def test_more_or_less_work_is_no_moved_clamp() -> None:

@@ -72,7 +72,7 @@ def _judge(
     inferable = model.by_power or history.basis in ("state", "counter")
     context = RuleContext(member, machine, registry.network, history, NOW, folded.alive, inferable)
     said = {rule.NAME: rule.judge(context, None) for rule in (idle_but_drawing, never_off_at_night)}
-    return Judged(plant.key, waste, truth_of(timeline, NOW), said)
+    return Judged(plant.key, waste, truth_of(timeline, NOW, idle_but_drawing.least_kwh(context)), said)
 
 
 def score(found: Sequence[Judged], rule: str) -> dict[str, Any]:

@@ -21,27 +21,28 @@ CONTESTED: Final = 1.5
 
 
 class Truth(NamedTuple):
-    """What comes: kilowatt-hours a week on standby above off, nights left on, nights."""
+    """What comes: kilowatt-hours a week on standby above off, those that are worth a flag, nights left on, nights."""
 
     idle_kwh: float
+    least_kwh: float
     on: int
     nights: int
 
 
 TRUE: Final[dict[str, Callable[[Truth], bool]]] = {
-    idle_but_drawing.NAME: lambda truth: truth.idle_kwh >= idle_but_drawing.LEAST_KWH,
+    idle_but_drawing.NAME: lambda truth: truth.idle_kwh >= truth.least_kwh,
     never_off_at_night.NAME: lambda truth: truth.on > never_off_at_night.OFTEN * truth.nights,
 }
 UNSURE: Final[dict[str, Callable[[Truth], bool]]] = {
-    idle_but_drawing.NAME: lambda truth: (
-        idle_but_drawing.LEAST_KWH / CONTESTED < truth.idle_kwh < idle_but_drawing.LEAST_KWH * CONTESTED
-    ),
+    idle_but_drawing.NAME: lambda truth: truth.least_kwh / CONTESTED < truth.idle_kwh < truth.least_kwh * CONTESTED,
     never_off_at_night.NAME: lambda truth: 0.5 < truth.on / max(1, truth.nights) < 0.95,
 }
 
 
-def truth_of(timeline: Timeline, now: datetime) -> Truth:
-    """What is true of the weeks to come."""
+def truth_of(timeline: Timeline, now: datetime, least_kwh: float) -> Truth:
+    """What is true of the weeks to come; ``least_kwh`` as of ``idle_but_drawing.least_kwh``."""
     start, end, later = (round(at.timestamp() * 1000) for at in (now, now + AHEAD, now + NIGHTS_AHEAD))
     long, night = (hours * HOUR_MS for hours in (idle_but_drawing.LONG_HOURS, never_off_at_night.LEAST_HOURS))
-    return Truth(idle_kwh(timeline, start, end, long), *nights_on(timeline, start, later, night, HOUR_MS // 2))
+    return Truth(
+        idle_kwh(timeline, start, end, long), least_kwh, *nights_on(timeline, start, later, night, HOUR_MS // 2)
+    )

@@ -17,7 +17,7 @@ from analytics.history import History, utc
 from analytics.ledger import Folded, fold
 from analytics.outlook import Live, shareable
 from analytics.refresh import Refreshed, Seat, refresh, span
-from analytics.rules import RuleContext
+from analytics.rules import RuleContext, idle_but_drawing
 from analytics.rules.evidence import Evidence
 from analytics.rules.overload import FULL, USED, Fullness, waits
 from fleet.batch import NO_INT, READING, MachineKey, Rows
@@ -163,7 +163,7 @@ class World(NamedTuple):
             else (outlook.utilisation, outlook.utilisation_most or outlook.utilisation,
                   _mean(past.weekly.share[past.ordinary])),
             overloaded=_overloaded(Fullness(coming)),
-            wasted=energy_truth.truth_of(timeline, NOW),
+            wasted=energy_truth.truth_of(timeline, NOW, idle_but_drawing.least_kwh(ahead)),
             promise=None if promised is None or outlook.shareable_in_weeks is None
             else (promised, _chance(outlook.shareable_in_weeks[1])),
             kept=[hours for hours in _shareable(ahead, coming) if not np.isnan(hours)],

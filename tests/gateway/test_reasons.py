@@ -57,6 +57,13 @@ def test_evidence_is_in_words(rule: str, language: str) -> None:
     assert all(value for _, value in told)
 
 
+def test_a_state_that_is_missing_is_explained_by_what_its_signals_lack() -> None:
+    missing = finding("overload", FindingStatus.INSUFFICIENT_EVIDENCE).model_copy(update={"reason": "state"})
+    slow = missing.model_copy(update={"evidence": {**missing.evidence, "untold": "counter-slow"}})
+    assert "qui monte moins d’une fois par heure" in why(slow, words("fr", "Europe/Paris"))
+    assert "étalonnez la machine" in why(missing, words("fr", "Europe/Paris"))
+
+
 def test_every_rule_of_analytics_has_its_words() -> None:
     assert set(EVIDENCE) <= set(RULES)
     for name in ("modes", "certainty", "history"):
