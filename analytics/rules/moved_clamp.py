@@ -2,13 +2,14 @@
 
 More or less work changes how often a machine draws its working power, another job changes that power alone; a clamp
 that was moved, turned or doubled changes every level by one factor. So the hours after the newest change of the weekly
-high level are compared with those before the first one: when they fall onto the old levels as they are, nothing moved;
-when they do after division by one factor, and hold two levels at least, the meter did. Hours are told by their highest
-power, which needs no model of states. A calibration that the owner made since then settles it.
+high level are compared with those of the first regime that holds two levels: when they fall onto the old levels as they
+are, nothing moved; when they do after division by one factor, and hold two levels at least, the meter did. Hours are
+told by their highest power, which needs no model of states. A calibration that the owner made since then settles it.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from analytics.rules.frame import Levels, Said, finding, rounded
 from fleet.records import Finding
 
 NAME: Final = "moved-clamp"
-VERSION: Final = "1"
+VERSION: Final = "2"
 LEAST_WEEKS: Final = 6
 LEAST_HOURS: Final = 24
 """Hours with power above nothing that either side needs, and that a week needs to have a high level."""
@@ -97,11 +98,14 @@ class Peaks:
         return int(self.weeks[starts[-1]]) if len(starts) > 1 else None
 
     def sides(self, week: int) -> tuple[Floats, Floats]:
-        """Hours of the first regime, and of the newest without the week in which it began."""
-        starts, clock = regimes(self.high), self.history.clock.week
-        ends = int(self.weeks[starts[1]]) - 1
-        known = ~np.isnan(self.logs)
-        return self.logs[known & (clock < max(ends, int(self.weeks[0]) + 1))], self.logs[known & (clock > week)]
+        """Hours of the first regime that holds two levels, and of the newest without the week in which it began."""
+        known, clock = ~np.isnan(self.logs), self.history.clock.week
+        before = []
+        for begin, end in pairwise(regimes(self.high)):
+            first, last = int(self.weeks[begin]), int(self.weeks[end]) - 1
+            before.append(self.logs[known & (clock >= first) & (clock < max(last, first + 1))])
+        told = (hours for hours in before if len(hours) >= LEAST_HOURS and _levels(_bins(hours)) > 1)
+        return next(told, before[0]), self.logs[known & (clock > week)]
 
 
 def judge(context: RuleContext, previous: Finding | None) -> Finding | None:
@@ -160,6 +164,13 @@ def _near(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Hours within the reach of each bin."""
     near: NDArray[np.int64] = np.convolve(counts, np.ones(2 * _REACH + 1, dtype=np.int64), "same")
     return near
+
+
+def _bins(logs: Floats) -> NDArray[np.int64]:
+    """Hours by bin of the logarithm of power, some empty ones on either side."""
+    low = float(logs.min()) - 2 * _REACH * _STEP
+    count = round((float(logs.max()) - low) / _STEP) + 2 * _REACH
+    return np.bincount(((logs - low) / _STEP).astype(np.int64), minlength=count)
 
 
 def _levels(counts: NDArray[np.int64]) -> int:

@@ -51,17 +51,27 @@ def test_a_moved_clamp_is_found_with_its_factor_and_week(factor: float, pattern:
 
 
 def test_a_clamp_moved_to_the_old_idling_level_is_told_from_a_stop_by_the_idling_that_moved_with_it() -> None:
-    moved = finding(all_day, IDLE / WORKING)
+    idle = WORKING / 6
+    moved = finding(all_day, 1 / 6, idle=idle)
     assert moved is not None
     assert moved.status is FindingStatus.FLAGGED
-    assert moved.evidence["factor"] == pytest.approx(IDLE / WORKING, rel=0.06)
-    stopped = finding(lambda at: all_day(at) if at < MOVED else STANDBY)
+    assert moved.evidence["factor"] == pytest.approx(1 / 6, rel=0.06)
+    stopped = finding(lambda at: all_day(at) if at < MOVED else STANDBY, idle=idle)
     assert stopped is not None
     assert stopped.status is FindingStatus.CLEAR
 
 
+def test_a_first_week_without_work_is_not_what_later_ones_are_compared_with() -> None:
+    def late(at: datetime) -> int:
+        return all_day(at) if at >= local(2026, 2, 16) else STANDBY
+
+    found = finding(late, 0.5)
+    assert found is not None
+    assert (found.status, found.evidence["factor"]) == (FindingStatus.FLAGGED, pytest.approx(0.5, rel=0.06))
+
+
 def test_without_idling_to_compare_such_a_clamp_cannot_be_told_from_a_stop() -> None:
-    hidden = finding(all_day, IDLE / WORKING, idle=0.5)
+    hidden = finding(all_day, IDLE / WORKING)  # idling is then below a hundredth of full power: as good as nothing
     assert hidden is not None
     assert hidden.status is not FindingStatus.FLAGGED
 

@@ -100,7 +100,7 @@ MADE: Final[dict[str, Callable[[Time], Rows]]] = {
 }
 SAYS: Final = {
     "structural-underuse": ("des heures ouvertes sur", "sous 40 % le mois prochain"),
-    "overload": ("100 %", "en dehors"),
+    "overload": ("100 % des heures ouvertes", "10 semaines ordinaires"),
     "idle-but-drawing": ("6 kW", "plus qu’éteinte"),
     "never-off-at-night": ("reste sous tension", "nuits et fins de semaine"),
     "moved-clamp": ("multipliés par 0,5", "étalonnez"),

@@ -156,7 +156,9 @@ async def test_what_may_be_set_up_makes_the_figure_a_span(gateway: Running, stor
     await derive(
         gateway, store, "neuve", named.model_copy(update={"utilisation": 0.672, "utilisation_most": 0.674}), hours
     )
-    html = await until_text(gateway, page, ">67\u202f%<")
+    html = await until_text(
+        gateway, page, '>67\u202f%<span role="tooltip">Production et réglage sur les heures ouvertes'
+    )
     assert "réglage non signalé" not in html
     await derive(gateway, store, "neuve", named.model_copy(update={"basis": "counter"}), hours)
     assert "le compteur ne le montre pas" in await until_text(gateway, page, "le compteur")
