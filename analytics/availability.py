@@ -10,9 +10,7 @@ not needs much. So all of :data:`PRIOR_WEEKS` are asked, each with the likelihoo
 How this was chosen: ``docs/analytics.md``, "How it was chosen".
 """
 
-from functools import reduce
-from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from analytics.beta_binomial import log_likelihood
 from analytics.history import WEEK_HOURS, LocalHours
 from analytics.tallies import Layout, by_hour_of_week, layout_of
-from fleet.records import HOUR_SECONDS
+from analytics.windows import Windows
 
 PRIOR_WEEKS: Final = (0.25, 2.0, 16.0)
 HALF_LIFE_WEEKS: Final = 6.0
@@ -46,54 +44,8 @@ _DAMPED: Final = 0.6
 _DAYS: Final = 72
 _DAY_OF: Final = np.where(np.arange(WEEK_HOURS) < 120, np.arange(WEEK_HOURS) % 24, np.arange(WEEK_HOURS) - 96)
 _IN_DAY: Final = (_DAY_OF[:, None] == np.arange(_DAYS)).astype(np.float64)
-OBSERVED_SHARE: Final = 0.99
-"""A window counts, to learn from or to score, when at least this share of it was observed, whatever its outcome."""
-
-HOUR_MS: Final = 1000 * HOUR_SECONDS
-AT_ONCE: Final = 16
-"""Machines whose year of hours stays in a second-level cache."""
 
 Floats = NDArray[np.float64]
-
-
-class Windows(NamedTuple):
-    """Outcomes of the windows that begin at each hour; arrays of shape (..., n - hours + 1).
-
-    Attributes:
-        free: no hour of the window holds a busy second.
-        known: enough of it was observed to tell.
-    """
-
-    free: NDArray[np.bool_]
-    known: NDArray[np.bool_]
-
-
-def windows(busy: NDArray[np.bool_], observed: NDArray[np.floating], hours: int) -> Windows:
-    """Outcomes of the windows along the last axis, a few machines at a time, so that all of it stays in the cache.
-
-    Args:
-        busy: whether an hour holds a busy second, shape (..., n).
-        observed: seconds observed of each hour, shape (..., n).
-        hours: length of the windows, at least 1.
-    """
-    shape = (*busy.shape[:-1], max(0, busy.shape[-1] - hours + 1))
-    lying = (prod(busy.shape[:-1]), busy.shape[-1])
-    flags, seconds = busy.reshape(lying), observed.reshape(lying)
-    parts = [slice(low, low + AT_ONCE) for low in range(0, len(flags), AT_ONCE)]
-    found = [outcomes(flags[part], HOUR_SECONDS - seconds[part], hours) for part in parts]
-    if not found:
-        return Windows(*(np.zeros(shape, dtype=np.bool_) for _ in range(2)))
-    return Windows(*(np.concatenate(columns).reshape(shape) for columns in zip(*found, strict=True)))
-
-
-def outcomes(busy: NDArray[np.bool_], missing: NDArray[np.floating], hours: int) -> Windows:
-    """:func:`windows` of shape (machines, n), by the seconds of each hour not observed, to the millisecond."""
-    if busy.shape[-1] < hours:
-        return Windows(*(np.zeros((len(busy), 0), dtype=np.bool_) for _ in range(2)))
-    gaps = missing * 1000.0
-    gap_ms = np.rint(gaps, out=gaps).astype(np.int32 if hours * HOUR_MS < 2**31 else np.int64)
-    longest_ms = round((1.0 - OBSERVED_SHARE) * HOUR_MS * hours)
-    return Windows(~_over_windows(np.logical_or, busy, hours), _over_windows(np.add, gap_ms, hours) <= longest_ms)
 
 
 class Cells(NamedTuple):
@@ -124,11 +76,14 @@ def decay(weeks: float) -> float:
 def tally(outcomes: Windows, clock: LocalHours, week: int) -> Cells:
     """Outcomes of shape (machines, starts) by hour of week, each by its weight at the start of local week ``week``."""
     layout = layout_of(clock)
-    weight = weights(layout, week)
-    return Cells(
-        by_hour_of_week(outcomes.free & outcomes.known, layout, weight),
-        by_hour_of_week(outcomes.known, layout, weight),
-    )
+    return summed(outcomes, layout, weights(layout, week))
+
+
+def summed(outcomes: Windows, layout: Layout, weight: Floats) -> Cells:
+    """The same, by the layout of the clock and the weight of each of its weeks."""
+    both = np.concatenate([outcomes.free & outcomes.known, outcomes.known])
+    sums = by_hour_of_week(both, layout, weight)
+    return Cells(sums[: len(outcomes.known)], sums[len(outcomes.known) :])
 
 
 def weights(layout: Layout, week: int) -> Floats:
@@ -151,10 +106,13 @@ def shape_of(cells: Cells, base: Floats | None = None) -> Floats:
     rows = cells.free.shape[:-2]
     ridge, level, fixed = _start(cells, base)
     day, own = np.zeros((*rows, 1, _DAYS)), np.zeros((*rows, 1, WEEK_HOURS))
+    of_machine, of_hour = cells.free.sum(-1, keepdims=True), cells.free.sum(-2, keepdims=True)
     for _ in range(_ROUNDS):
-        missed, bend = _slopes(cells, fixed + level + day[..., _DAY_OF] + own)
-        level = level + _DAMPED * _step(missed.sum(-1, keepdims=True), bend.sum(-1, keepdims=True), level, ridge)
-        missed, bend = missed.sum(-2, keepdims=True), bend.sum(-2, keepdims=True)
+        expected, certain = _expected(cells, level + (fixed + day[..., _DAY_OF] + own))
+        each = expected.sum(-1, keepdims=True)
+        level = level + _DAMPED * _step(of_machine - each, each - certain.sum(-1, keepdims=True), level, ridge)
+        together = expected.sum(-2, keepdims=True)
+        missed, bend = of_hour - together, together - certain.sum(-2, keepdims=True)
         day = day + _DAMPED * _step(missed @ _IN_DAY, bend @ _IN_DAY, day, SHAPE_RIDGE)
         own = own + _DAMPED * _step(missed, bend, own, SHAPE_RIDGE)
     return np.asarray((day[..., _DAY_OF] + own)[..., 0, :], dtype=np.float64)
@@ -164,9 +122,11 @@ def level_of(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
     """The level of each machine on the shape of the week and its base, in log odds, shape (..., machines)."""
     ridge, level, fixed = _start(cells, base)
     fixed = fixed + shape[..., None, :]
+    of_machine = cells.free.sum(-1, keepdims=True)
     for _ in range(_ROUNDS // 2):
-        missed, bend = _slopes(cells, fixed + level)
-        level = level + _step(missed.sum(-1, keepdims=True), bend.sum(-1, keepdims=True), level, ridge)
+        expected, certain = _expected(cells, fixed + level)
+        each = expected.sum(-1, keepdims=True)
+        level = level + _step(of_machine - each, each - certain.sum(-1, keepdims=True), level, ridge)
     return np.asarray(level[..., 0], dtype=np.float64)
 
 
@@ -223,7 +183,10 @@ def logit(share: float | Floats) -> Floats:
 
 def expit(odds: Floats) -> Floats:
     """The inverse of :func:`logit`."""
-    return np.asarray(1.0 / (1.0 + np.exp(-odds)), dtype=np.float64)
+    found = np.negative(odds)
+    np.exp(found, out=found)
+    found += 1.0
+    return np.divide(1.0, found, out=found)
 
 
 def _start(cells: Cells, base: Floats | None) -> tuple[float, Floats, Floats]:
@@ -234,27 +197,16 @@ def _start(cells: Cells, base: Floats | None) -> tuple[float, Floats, Floats]:
     return LEVEL_RIDGE, logit(share), np.zeros(1)
 
 
-def _slopes(cells: Cells, odds: Floats) -> tuple[Floats, Floats]:
-    """First derivative of each cell's log likelihood by its log odds, and minus the second."""
+def _expected(cells: Cells, odds: Floats) -> tuple[Floats, Floats]:
+    """Weight that should be free of each cell, and of it what is certain to be: what is less is its second derivative.
+
+    Sums over cells of the first, taken from what was free, are the derivatives of the log likelihood by log odds.
+    """
     chance = expit(odds)
     expected = cells.known * chance
-    return cells.free - expected, expected * (1.0 - chance)
+    return expected, np.multiply(expected, chance, out=chance)
 
 
 def _step(slope: Floats, bend: Floats, value: Floats, ridge: float) -> Floats:
     """Newton's step, at most 1: far off, a whole step may overshoot."""
     return np.asarray(np.clip((slope - ridge * value) / (bend + ridge), -1.0, 1.0), dtype=np.float64)
-
-
-def _over_windows(join: np.ufunc, hourly: NDArray[Any], hours: int) -> NDArray[Any]:
-    """Hours joined over each window, along the last axis: lengths double, by the binary digits of ``hours``."""
-    starts, covered, length = hourly.shape[-1] - hours + 1, 0, 1
-    pieces: list[NDArray[Any]] = []
-    while covered < hours:
-        if hours & length:
-            pieces.append(hourly[..., covered : covered + starts])
-            covered += length
-        if covered < hours:
-            hourly = join(hourly[..., :-length], hourly[..., length:])
-            length *= 2
-    return reduce(join, pieces)

@@ -10,16 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics import trade
-from analytics.availability import (
-    Cells,
-    Floats,
-    level_of,
-    posterior,
-    shape_of,
-    tally,
-    windows,
-)
+from analytics.availability import Cells, Floats, level_of, posterior, shape_of, tally
 from analytics.history import WEEK_HOURS, History
+from analytics.windows import windows
 from fleet.trades import Family
 
 Mask = NDArray[np.bool_]

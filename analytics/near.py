@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from analytics.availability import expit, logit, windows
+from analytics.availability import expit, logit
 from analytics.profiles import Floats, Hours, Ints, Profiles
 from analytics.signals import WIDTH, Present, Signals, States
+from analytics.windows import windows
 
 WEEKS: Final = 13
 """Newest weeks that are learned from."""

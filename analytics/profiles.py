@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.availability import HALF_LIFE_WEEKS, Cells, posterior, shape_of, windows
+from analytics.availability import HALF_LIFE_WEEKS, Cells, posterior, shape_of
 from analytics.history import WEEK_HOURS, LocalHours
+from analytics.windows import windows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

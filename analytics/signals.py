@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.availability import OBSERVED_SHARE, logit, windows
+from analytics.availability import logit
 from analytics.profiles import Floats, Ints, Profiles
+from analytics.windows import OBSERVED_SHARE, windows
 from fleet.records import HOUR_SECONDS
 
 SCALE: Final = {

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.availability import AT_ONCE, Cells, Windows, outcomes, posterior, shape_of, tally
+from analytics.availability import Cells, posterior, shape_of, summed, weights
 from analytics.history import WEEK_HOURS, LocalHours, local_hours, week_of
 from analytics.history import utc as instant
 from analytics.level import BUILT_IN_PRIOR
@@ -23,15 +23,14 @@ from analytics.rules.structural_underuse import LIFE_DAYS
 from analytics.tallies import Layout, layout_of
 from analytics.utilisation import WeeklyUse, filled
 from analytics.verdicts import Rule, verdicts
+from analytics.windows import AT_ONCE, outcomes, slices
 from fleet.batch import MachineKey
 
 Floats = NDArray[np.float64]
 Seconds = NDArray[np.floating]
 
-_AT_ONCE: Final = 64
-"""Machines whose figures of a year stay in the caches, in memory that is not given back meanwhile."""
-
-
+_ALIKE: Final = 250
+"""Machines whose chances are found at once: what Python does for each hundred costs as much as for each ten."""
 _BUILT_IN: Final = Priors(*(np.array([value]) for value in BUILT_IN_PRIOR[:3]))
 
 
@@ -96,52 +95,78 @@ class Swept(NamedTuple):
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def sweep(block: Block, asked: Question) -> Swept:
-    """All figures of a block of whole members."""
-    members = list(_edges(block.machines))
-    past = _past(block.clock, week_of(instant(asked.now), asked.timezone))
-    handfuls = range(0, len(block.machines), _AT_ONCE)
-    parts = [_part(block, low, low + _AT_ONCE, asked.window, past) for low in handfuls]
-    weekly = _stacked([part.weekly for part in parts])
-    alive = np.concatenate([part.alive for part in parts])
-    cells = Cells(*(np.concatenate(columns) for columns in zip(*(part.cells for part in parts), strict=True)))
-    judged = verdicts(weekly, alive, _priors(weekly, members), asked.rule)
-    ahead = local_hours(asked.now, AHEAD_HOURS, asked.timezone).hour_of_week
-    free = _chances(cells, members).astype(np.float32)[:, ahead]
-    return Swept(free, judged.level, judged.certainty, judged.coverage, judged.said)
+class View(NamedTuple):
+    """What is asked of hours that lie on one clock, and where they lie in its weeks.
 
+    Attributes:
+        layout: of all the hours.
+        weight: of the outcomes of each week.
+        since: the hours from this one on are looked at for a sign of life.
+        past: index of the first of the last complete weeks' hours, and of the first after them.
+        weeks: the layout of these.
+    """
 
-class _Past(NamedTuple):
-    """The week that runs, and the last complete weeks before it: their hours by index, and how they lie."""
-
-    week: int
-    low: int
-    high: int
+    asked: Question
     layout: Layout
+    weight: Floats
+    since: int
+    past: slice
+    weeks: Layout
 
 
-def _past(clock: LocalHours, week: int) -> _Past:
+def view_of(clock: LocalHours, asked: Question) -> View:
+    """The view of the hours of a clock; it ends at ``asked.now``."""
+    week = week_of(instant(asked.now), asked.timezone)
+    layout = layout_of(clock)
     low, high = np.searchsorted(clock.week, [week - WEEKS, week]).tolist()
-    return _Past(week, low, high, layout_of(clock.cut(low, high)))
+    since = max(0, len(clock) - LIFE_DAYS * 24)
+    return View(asked, layout, weights(layout, week), since, slice(low, high), layout_of(clock.cut(low, high)))
 
 
-class _Part(NamedTuple):
-    """Of some machines: their complete weeks, whether they produced of late, outcomes of windows by hour of week."""
+class Look(NamedTuple):
+    """What the hours of some machines come to.
 
+    Attributes:
+        weekly: their complete weeks, silence filled.
+        alive: whether they produced of late.
+        cells: outcomes of windows by hour of week.
+    """
+
+    machines: tuple[MachineKey, ...]
     weekly: WeeklyUse
     alive: NDArray[np.bool_]
     cells: Cells
 
 
-def _part(block: Block, low: int, high: int, window: int, past: _Past) -> _Part:
-    seconds = Columns(*(column[low:high] for column in block.seconds))
-    pieces = [
-        Columns(*(column[at : at + AT_ONCE] for column in seconds)) for at in range(0, len(seconds.unknown), AT_ONCE)
-    ]
-    free, known = zip(*(outcomes(_busy(piece), piece.unknown, window) for piece in pieces), strict=True)
-    cells = tally(Windows(np.concatenate(free), np.concatenate(known)), block.clock, past.week)
-    alive = np.any(seconds.producing[:, -LIFE_DAYS * 24 :] > 0, axis=1)
-    return _Part(_stacked([_weekly(piece, past) for piece in pieces]), alive, cells)
+def sweep(block: Block, asked: Question) -> Swept:
+    """All figures of a block of whole members."""
+    view = view_of(block.clock, asked)
+    return judge([look(block, view)], view)
+
+
+def look(block: Block, view: View) -> Look:
+    """Go through the hours of a block, once."""
+    handfuls = [Columns(*(column[place] for column in block.seconds)) for place in slices(len(block.machines), AT_ONCE)]
+    windows = (outcomes(_busy(seconds), seconds.unknown, view.asked.window) for seconds in handfuls)
+    cells = _joined([summed(some, view.layout, view.weight) for some in windows])
+    alive = np.any(block.seconds.producing[:, view.since :] > 0, axis=1)
+    return Look(block.machines, _stacked([_weekly(seconds, view) for seconds in handfuls]), alive, cells)
+
+
+def judge(looks: Sequence[Look], view: View) -> Swept:
+    """All figures of the machines of some blocks, each of whole members."""
+    asked = view.asked
+    members = list(_edges([machine for one in looks for machine in one.machines]))
+    weekly = _stacked([one.weekly for one in looks])
+    alive = np.concatenate([one.alive for one in looks])
+    judged = verdicts(weekly, alive, _priors(weekly, members), asked.rule)
+    ahead = local_hours(asked.now, AHEAD_HOURS, asked.timezone).hour_of_week
+    free = _chances(_joined([one.cells for one in looks]), members).astype(np.float32)[:, ahead]
+    return Swept(free, judged.level, judged.certainty, judged.coverage, judged.said)
+
+
+def _joined(parts: Sequence[Cells]) -> Cells:
+    return Cells(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _edges(machines: Sequence[MachineKey]) -> Iterator[tuple[int, int]]:
@@ -163,10 +188,10 @@ def _chances(cells: Cells, members: Sequence[tuple[int, int]]) -> Floats:
 
 
 def _alike(members: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
-    """Machines [low, high) of neighbouring members of one size, of together about :data:`_AT_ONCE` at least."""
+    """Machines [low, high) of neighbouring members of one size, of together about :data:`_ALIKE` at least."""
     begin, size = 0, 0
     for low, high in members:
-        if size and (high - low != size or low - begin >= _AT_ONCE):
+        if size and (high - low != size or low - begin >= _ALIKE):
             yield begin, low, size
             begin = low
         size = high - low
@@ -180,13 +205,10 @@ def _busy(seconds: Columns) -> NDArray[np.bool_]:
     return busy
 
 
-def _weekly(seconds: Columns, past: _Past) -> WeeklyUse:
+def _weekly(seconds: Columns, view: View) -> WeeklyUse:
     """Use of the last complete weeks, silence filled."""
-    producing, setup, unknown = (
-        column[:, past.low : past.high].astype(np.float64)
-        for column in (seconds.producing, seconds.setup, seconds.unknown)
-    )
-    return filled(producing + setup, unknown, past.layout)
+    producing, setup = (column[:, view.past].astype(np.float64) for column in (seconds.producing, seconds.setup))
+    return filled(producing + setup, seconds.unknown[:, view.past], view.weeks)
 
 
 def _stacked(parts: Sequence[WeeklyUse]) -> WeeklyUse:

@@ -44,17 +44,22 @@ def layout_of(clock: LocalHours) -> Layout:
     return Layout(int(clock.week[0]), int(place[-1]) // WEEK_HOURS + 1, runs)
 
 
-def on_weeks(values: Floats, layout: Layout) -> Floats:
+def on_weeks(values: NDArray[np.floating], layout: Layout) -> Floats:
     """Values of hours, shape (machines, n), by local week and hour of week: shape (machines, weeks, 168).
 
     Two hours that the clocks made alike are added, one that they left out is 0.
     """
+    shape = (len(values), layout.weeks, WEEK_HOURS)
     if layout.plain:
-        return values.reshape(len(values), layout.weeks, WEEK_HOURS)
+        return np.asarray(values, dtype=np.float64).reshape(shape)
     weeks = np.zeros((len(values), layout.weeks * WEEK_HOURS))
+    reached = 0
     for low, high, place in layout.runs:
-        weeks[:, place : place + high - low] += values[:, low:high]
-    return weeks.reshape(len(values), layout.weeks, WEEK_HOURS)
+        twice = min(max(0, reached - place), high - low)
+        weeks[:, place : place + twice] += values[:, low : low + twice]
+        weeks[:, place + twice : place + high - low] = values[:, low + twice : high]
+        reached = place + high - low
+    return weeks.reshape(shape)
 
 
 def by_hour_of_week(flags: Flags, layout: Layout, weight: Floats) -> Floats:
@@ -65,14 +70,12 @@ def by_hour_of_week(flags: Flags, layout: Layout, weight: Floats) -> Floats:
         weight: of each week of the layout, oldest first, shape (weeks,).
     """
     sums = np.zeros((len(flags), WEEK_HOURS))
-    if not flags.shape[1]:
-        return sums
     weeks, repeated = _weeks(flags, layout)
     part = np.empty_like(sums)
-    for first in range(0, weeks.shape[1], 8):
-        eight = weeks[:, first : first + 8]
-        table = (_BITS[:, -eight.shape[1] :] * weight[first : first + eight.shape[1]]).sum(axis=1)
-        sums += np.take(table, _as_bytes(eight), out=part, mode="clip")
+    for number, eight in enumerate(_as_bytes(weeks)):
+        counted = weight[8 * number : 8 * number + 8]
+        table = (_BITS[:, : len(counted)] * counted).sum(axis=1)
+        sums += np.take(table, eight, out=part, mode="clip")
     for hour, place in repeated:
         week, hour_of_week = divmod(place, WEEK_HOURS)
         sums[:, hour_of_week] += weight[week] * flags[:, hour]
@@ -80,11 +83,13 @@ def by_hour_of_week(flags: Flags, layout: Layout, weight: Floats) -> Floats:
 
 
 def _weeks(flags: Flags, layout: Layout) -> tuple[Bytes, list[tuple[int, int]]]:
-    """The flags by week and hour of week, shape (machines, weeks, 168); hours that the clocks repeated, with places.
+    """The flags by week and hour of week, shape (machines, eights, 8, 168), and hours that the clocks repeated.
 
-    An hour that the clocks left out is false; the second of two alike is in the list instead.
+    An hour that the clocks left out is false, as are weeks after the last; the second of two alike is in the list, with
+    its place, instead.
     """
-    weeks = np.zeros((len(flags), layout.weeks * WEEK_HOURS), dtype=np.uint8)
+    eights = -(-layout.weeks // 8)
+    weeks = np.zeros((len(flags), eights * 8 * WEEK_HOURS), dtype=np.uint8)
     repeated: list[tuple[int, int]] = []
     reached = 0
     for low, end, place in layout.runs:
@@ -95,7 +100,7 @@ def _weeks(flags: Flags, layout: Layout) -> tuple[Bytes, list[tuple[int, int]]]:
         repeated += [(low + index, place + index) for index in range(seen)]
         weeks[:, place + seen : place + high - low] = flags[:, low + seen : high]
         reached = place + high - low
-    return weeks.reshape(len(flags), layout.weeks, WEEK_HOURS), repeated
+    return weeks.reshape(len(flags), eights, 8, WEEK_HOURS), repeated
 
 
 def _stretches(place: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -105,9 +110,9 @@ def _stretches(place: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def _as_bytes(weeks: Bytes) -> Bytes:
-    """Up to eight weeks of flags as the digits of bytes, shape (machines, 168)."""
-    digits = weeks[:, 0].copy()
-    for week in range(1, weeks.shape[1]):
+    """Each eight weeks of flags as the digits of bytes, the oldest week's highest, shape (eights, machines, 168)."""
+    digits = weeks[:, :, 0].copy()
+    for week in range(1, 8):
         np.add(digits, digits, out=digits)
-        np.bitwise_or(digits, weeks[:, week], out=digits)
-    return digits
+        np.bitwise_or(digits, weeks[:, :, week], out=digits)
+    return digits.swapaxes(0, 1)

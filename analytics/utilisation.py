@@ -96,7 +96,7 @@ def stratified(history: History, mask: Mask | None = None) -> WeeklyUse:
     return WeeklyUse(found.week, found.used[0], found.observed[0], found.total[0])
 
 
-def filled(used: Floats, missing: Floats, layout: Layout, kept: Mask | None = None) -> WeeklyUse:
+def filled(used: Floats, missing: NDArray[np.floating], layout: Layout, kept: Mask | None = None) -> WeeklyUse:
     """The same of many machines at once: columns of shape (machines, weeks).
 
     Args:
@@ -108,13 +108,15 @@ def filled(used: Floats, missing: Floats, layout: Layout, kept: Mask | None = No
         used, missing = used * kept, missing * kept
     whole: Floats = np.full((1, used.shape[1]), float(HOUR_SECONDS)) * (1.0 if kept is None else kept)
     used, missing, total = (on_weeks(column, layout) for column in (used, missing, whole))
-    seen_at = total.sum(axis=1) - missing.sum(axis=1)
+    there, seen_at = total.sum(axis=2), total.sum(axis=1) - missing.sum(axis=1)
     rate = _ratio(used.sum(axis=1), seen_at, 0.0)
     told = used.sum(axis=2) + np.einsum("mwh,mh->mw", missing, rate)
-    seen = total.sum(axis=2) - missing.sum(axis=2)
-    ever_seen = np.einsum("mwh,mh->mw", np.broadcast_to(total, missing.shape), (seen_at > 0).astype(np.float64))
+    seen = there - missing.sum(axis=2)
+    ever_seen = np.broadcast_to(there, seen.shape)
+    if not (seen_at > 0).all():
+        ever_seen = np.einsum("mwh,mh->mw", np.broadcast_to(total, missing.shape), (seen_at > 0).astype(np.float64))
     week = np.arange(layout.first, layout.first + layout.weeks)
-    return WeeklyUse(week, _ratio(told, ever_seen, 0.0) * seen, seen, np.broadcast_to(total.sum(axis=2), seen.shape))
+    return WeeklyUse(week, _ratio(told, ever_seen, 0.0) * seen, seen, np.broadcast_to(there, seen.shape))
 
 
 def by_hour_of_week(history: History, mask: Mask | None = None) -> tuple[list[float | None], list[float]]:

@@ -20,8 +20,10 @@ from fleet.records import HOUR_SECONDS, HourBucket
 from fleet.states import UNKNOWN
 from store.columns import SECONDS, hour_columns
 
-GROUP_ROWS: Final = 2_000_000
-"""Rows of a row group, about: a year of hours of 230 machines; one is in memory while it is written or read."""
+GROUP_ROWS: Final = 200_000
+"""Rows of a row group, at least, where members are no larger: what is read of them, 7 MB, stays in the caches."""
+MOST_ROWS: Final = 4_000_000
+"""Rows at which a group ends in the midst of a member: it is in memory while it is written or read."""
 _NAME: Final = pa.dictionary(pa.int32(), pa.string())
 _KEYS: Final = [
     pa.field("member", _NAME, nullable=False),
@@ -46,7 +48,7 @@ WHOLE: Final = pa.schema([*_KEYS, *_STATES, *_BESIDE])
 
 
 class HoursWriter:
-    """Appends hours to a file, by machine, then hour; a row group ends with a member or at twice :data:`GROUP_ROWS`."""
+    """Appends hours to a file, by machine, then hour; a row group ends with a member or at :data:`MOST_ROWS`."""
 
     def __init__(self, writer: pq.ParquetWriter, schema: pa.Schema) -> None:
         self.rows = 0
@@ -75,7 +77,7 @@ class HoursWriter:
         self._waiting.append(table)
         self._waiting_rows += table.num_rows
         self.rows += table.num_rows
-        if self._waiting_rows >= 2 * GROUP_ROWS:
+        if self._waiting_rows >= MOST_ROWS:
             self._flush()
 
     def _flush(self) -> None:

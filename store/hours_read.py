@@ -4,7 +4,8 @@ Any file will do that has the columns ``member``, ``machine``, ``hour`` (a times
 ``seconds_<state>``; sorted ones are read once, others slowly. An hour that is not in the file is UNKNOWN.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,39 +17,12 @@ from numpy.typing import NDArray
 
 from fleet.batch import MachineKey
 from fleet.records import HOUR_SECONDS
-from fleet.states import FAULT, MAINTENANCE, PRODUCING, SETUP, UNKNOWN
-from store.columns import SECONDS
+from fleet.states import UNKNOWN
+from store.hours_plan import KEYS, NAMES, READ, STATES, HoursUnreadable, Part, opened, per_second, places_in
 
-STATES: Final = (PRODUCING, SETUP, FAULT, MAINTENANCE, UNKNOWN)
-"""What is read; the rest of an hour is free."""
-READ: Final = tuple(SECONDS[state] for state in STATES)
-"""Their columns."""
-KEYS: Final = ("member", "machine", "hour")
-_PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-
+_MOST_BITS: Final = np.float32(HOUR_SECONDS + 0.001).view(np.uint32)
 Ints = NDArray[np.int64]
 Singles = NDArray[np.float32]
-
-
-class HoursUnreadable(ValueError):
-    """A person must look at the file: what is wrong, and where."""
-
-
-class Part(NamedTuple):
-    """Members from ``low`` on, without those from ``high`` on (None: to the last), and the row groups they are in."""
-
-    low: str
-    high: str | None
-    groups: tuple[tuple[str, int], ...]
-
-
-class Plan(NamedTuple):
-    """What a file or folder holds: epoch seconds of its first hour and of the end of its last, rows, its parts."""
-
-    start: int
-    end: int
-    rows: int
-    parts: tuple[Part, ...]
 
 
 class Grid(NamedTuple):
@@ -56,17 +30,6 @@ class Grid(NamedTuple):
 
     machines: tuple[MachineKey, ...]
     seconds: tuple[Singles, ...]
-
-
-class _Group(NamedTuple):
-    """A row group, and what its statistics tell."""
-
-    place: tuple[str, int]
-    rows: int
-    low: str
-    high: str
-    start: int
-    end: int
 
 
 class _Rows(NamedTuple):
@@ -79,102 +42,69 @@ class _Rows(NamedTuple):
     seconds: tuple[Singles, ...]
 
 
-def plan(path: Path, rows_at_once: int) -> Plan:
-    """Parts of whole members, of about so many rows where members are no larger.
-
-    Args:
-        path: a file, or a folder of files ``*.parquet``.
-
-    Raises:
-        HoursUnreadable: it is no Parquet, or lacks a column or statistics.
-    """
-    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    groups = sorted((group for file in files for group in _groups(file)), key=lambda group: (group.low, group.place))
-    if not groups:
-        raise HoursUnreadable(f"{path}: holds no hours")
-    cuts, waiting = [groups[0].low], 0
-    for group in groups:
-        if waiting >= rows_at_once and group.low > cuts[-1]:
-            cuts.append(group.low)
-            waiting = 0
-        waiting += group.rows
-    parts = [
-        Part(low, high, tuple(g.place for g in groups if g.high >= low and (high is None or g.low < high)))
-        for low, high in zip(cuts, [*cuts[1:], None], strict=True)
-    ]
-    start, end = min(group.start for group in groups), max(group.end for group in groups)
-    return Plan(start, end + HOUR_SECONDS, sum(group.rows for group in groups), tuple(parts))
-
-
-def read(part: Part, start: int, count: int) -> Grid:
-    """The part's machines over ``count`` hours from ``start`` (epoch seconds).
+def read(parts: Iterable[Part], start: int, count: int) -> Iterator[Grid]:
+    """The machines of each part over ``count`` hours from ``start`` (epoch seconds), one part at a time.
 
     Raises:
         HoursUnreadable: a value is missing or impossible, or an hour stands twice.
     """
-    found = [_filtered(_rows(Path(file), group), part) for file, group in part.groups]
+    with ExitStack() as stack:
+        files: dict[str, pq.ParquetFile] = {}
+        for part in parts:
+            for file, _ in part.groups:
+                if file not in files:
+                    files[file] = stack.enter_context(opened(Path(file)))
+            yield _grid(
+                [_filtered(_rows(files[file], group, file), part) for file, group in part.groups], start, count, part
+            )
+
+
+def _grid(found: list[_Rows], start: int, count: int, part: Part) -> Grid:
     rows = found[0] if len(found) == 1 else _joined(found)
     _check(rows, part)
     return _as_it_is(rows, start, count) or _scattered(rows, start, count, part)
 
 
-def _opened(file: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(file, read_dictionary=["member", "machine"], memory_map=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise HoursUnreadable(f"{file}: cannot be read as Parquet: {error}") from None
-
-
-def _groups(file: Path) -> Iterator[_Group]:
-    with _opened(file) as opened:
-        schema, metadata = opened.schema_arrow, opened.metadata
-        missing = [name for name in (*KEYS, *READ) if name not in schema.names]
-        if missing:
-            raise HoursUnreadable(
-                f"{file}: has no column {', '.join(missing)}; `resilian export --hours` writes such files"
-            )
-        places = {metadata.schema.column(index).path: index for index in range(metadata.num_columns)}
-        scale = _per_second(schema.field("hour").type, file)
-        for number in range(opened.num_row_groups):
-            group = metadata.row_group(number)
-            names, hours = (group.column(places[name]).statistics for name in ("member", "hour"))
-            if names is None or hours is None or not (names.has_min_max and hours.has_min_max):
-                raise HoursUnreadable(f"{file}: row group {number} has no statistics of member and hour")
-            first, last = int(hours.min_raw) // scale, int(hours.max_raw) // scale
-            yield _Group((str(file), number), group.num_rows, names.min, names.max, first, last)
-
-
-def _per_second(kind: pa.DataType, file: Path) -> int:
-    if pa.types.is_timestamp(kind):
-        return _PER_SECOND[kind.unit]
-    if pa.types.is_integer(kind):
-        return 1
-    raise HoursUnreadable(f"{file}: column hour is {kind}: a timestamp, or epoch seconds")
-
-
-def _rows(file: Path, group: int) -> _Rows:
-    with _opened(file) as opened:
-        table = opened.read_row_group(group, columns=[*KEYS, *READ], use_threads=False)
+def _rows(source: pq.ParquetFile, group: int, file: str) -> _Rows:
+    alone = _alone(source.metadata, group)
+    table = source.read_row_group(group, [*(key for key in KEYS if key not in alone), *READ], use_threads=False)
     empty = [name for name in table.column_names if table.column(name).null_count]
     if empty:
         raise HoursUnreadable(f"{file}: column {empty[0]} has no value in some rows of row group {group}")
-    codes = [table.column(name).unify_dictionaries().combine_chunks() for name in ("member", "machine")]
-    indices, names = [code.indices.to_numpy() for code in codes], [code.dictionary.to_pylist() for code in codes]
-    edges = np.flatnonzero(_steps(indices[0]) | _steps(indices[1])) + 1
-    firsts = np.concatenate([[0], edges]) if table.num_rows else np.zeros(0, np.int64)
-    keys = [
-        MachineKey(names[0][a], names[1][b])
-        for a, b in zip(*(index[firsts].tolist() for index in indices), strict=True)
-    ]
-    hour = table.column("hour").combine_chunks()
-    seconds = tuple(_single(table.column(name).combine_chunks()) for name in READ)
-    lengths = np.diff(np.append(firsts, table.num_rows))
-    return _Rows(keys, lengths, hour.view(pa.int64()).to_numpy(), _per_second(hour.type, file), seconds)
+    keys, lengths = _machines(table, alone)
+    hour = _whole(table.column("hour"))
+    seconds = tuple(_single(_whole(table.column(name))) for name in READ)
+    return _Rows(keys, lengths, hour.view(pa.int64()).to_numpy(), per_second(hour.type, file), seconds)
 
 
-def _steps(codes: NDArray[np.integer]) -> NDArray[np.bool_]:
-    steps: NDArray[np.bool_] = codes[1:] != codes[:-1]
-    return steps
+def _alone(metadata: pq.FileMetaData, group: int) -> dict[str, str]:
+    """Names of which the row group has no other, by column, from its statistics: they need not be read row by row."""
+    places, alone = places_in(metadata), {}
+    for name in NAMES:
+        told = metadata.row_group(group).column(places[name]).statistics
+        if told is not None and told.has_min_max and told.min == told.max and told.null_count == 0:
+            alone[name] = str(told.min)
+    return alone
+
+
+def _machines(table: pa.Table, alone: Mapping[str, str]) -> tuple[list[MachineKey], Ints]:
+    """The machine of each run of rows, and how long the runs are."""
+    columns = {name: _whole(table.column(name).unify_dictionaries()) for name in NAMES if name not in alone}
+    codes = {name: column.indices.to_numpy() for name, column in columns.items()}
+    new = np.zeros(max(0, table.num_rows - 1), dtype=np.bool_)
+    for code in codes.values():
+        new |= code[1:] != code[:-1]
+    firsts = np.append(0, np.flatnonzero(new) + 1) if table.num_rows else np.zeros(0, np.int64)
+    told = []
+    for name in NAMES:
+        names = columns[name].dictionary.to_pylist() if name in columns else [alone[name]]
+        told.append([names[code] for code in (codes[name][firsts].tolist() if name in columns else [0] * len(firsts))])
+    return list(map(MachineKey, *told)), np.diff(np.append(firsts, table.num_rows))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """In one piece; as it lies, not copied, where it is in one."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _single(column: pa.Array) -> Singles:
@@ -209,8 +139,18 @@ def _joined(parts: Sequence[_Rows]) -> _Rows:
 
 def _check(rows: _Rows, part: Part) -> None:
     for name, column in zip(READ, rows.seconds, strict=True):
-        if len(column) and not (column.min() >= 0.0 and column.max() <= HOUR_SECONDS + 0.001):
+        if len(column) and not _are_seconds(column):
             raise HoursUnreadable(f"{part.groups[0][0]}: column {name} holds values that are not seconds of an hour")
+
+
+def _are_seconds(column: Singles) -> bool:
+    """Read as whole numbers, floats keep their order, but negative ones and NaN are above all: one look instead of two.
+
+    Only -0.0, which is a second like others, needs the second.
+    """
+    if column.view(np.uint32).max() <= _MOST_BITS:
+        return True
+    return bool(column.min() >= 0.0 and column.max() <= HOUR_SECONDS + 0.001)
 
 
 def _as_it_is(rows: _Rows, start: int, count: int) -> Grid | None:

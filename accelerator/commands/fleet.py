@@ -44,7 +44,7 @@ def fleet(
     """
     from analytics.sweep_file import tasks_of
     from analytics.verdicts import SAID, Rule
-    from store.hours_read import HoursUnreadable
+    from store.hours_plan import HoursUnreadable
 
     if not hours.exists():
         raise Missing(f"{hours}: no such file")

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.availability import Cells, decay, windows
+from analytics.availability import Cells, decay
 from analytics.evaluate import scores
 from analytics.evaluate.grid import Grid
 from analytics.history import WEEK_HOURS
 from analytics.profiles import Hours
+from analytics.windows import windows
 from fleet.records import HOUR_SECONDS
 
 Floats = NDArray[np.float64]

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics import near
-from analytics.availability import Windows, posterior, shape_of, tally, windows
+from analytics.availability import posterior, shape_of, tally
 from analytics.evaluate import scores
 from analytics.evaluate.folds import Fold, binned, summed_losses, windows_ended
 from analytics.evaluate.grid import Grid
 from analytics.history import LocalHours
 from analytics.profiles import Ints, Profiles
 from analytics.signals import Signals
+from analytics.windows import Windows, windows
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.availability import (
@@ -19,10 +19,10 @@ from analytics.availability import (
     prior_of,
     shape_of,
     tally,
-    windows,
 )
 from analytics.beta_binomial import log_gamma
 from analytics.history import LocalHours
+from analytics.windows import outcomes, windows
 
 
 @given(
@@ -36,6 +36,27 @@ def test_windows_are_free_when_no_hour_is_busy_and_known_when_observed(
     starts = range(max(0, len(day) - length + 1))
     assert found.free[0].tolist() == [not busy[s : s + length].any() for s in starts]
     assert found.known[0].tolist() == [observed[s : s + length].sum() >= 0.99 * 3600 * length - 1e-6 for s in starts]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 0.0005, 0.002, 0.3]),
+    st.sampled_from([1, 8, 24, 130]),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_a_window_is_known_to_the_millisecond_however_often_a_little_is_missing(
+    seed: int, share: float, length: int, kind: type[np.floating]
+) -> None:
+    rng = np.random.default_rng(seed)
+    longest_ms, shape = 36_000 * length, (3, 1000)
+    edge = min(3_600_000, longest_ms) + rng.integers(-2, 3, shape)
+    gap_ms = np.where(rng.random(shape) < 0.5, edge, rng.integers(0, 3_600_001, shape)).clip(0, 3_600_000)
+    gap_ms[rng.random(shape) >= share] = 0
+    gap_ms[rng.random(shape) < 0.001] = 3_600_000
+    found = outcomes(np.zeros(shape, dtype=np.bool_), (gap_ms / 1000.0).astype(kind), length)
+    lost = np.lib.stride_tricks.sliding_window_view(gap_ms, length, axis=1).sum(axis=-1)
+    np.testing.assert_array_equal(found.known, lost <= longest_ms)
 
 
 def test_cells_sum_weights_by_hour_of_week() -> None:

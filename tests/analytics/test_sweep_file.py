@@ -41,7 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tasks(path: Path, part_rows: int, monkeypatch: pytest.MonkeyPatch) -> list[Task]:
-    monkeypatch.setattr(sweep_file, "PART_ROWS", part_rows)
+    monkeypatch.setattr(sweep_file, "TASK_ROWS", part_rows)
     return tasks_of(path, TIMEZONE, 8, Rule(), WEEKS)
 
 

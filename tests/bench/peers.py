@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.availability import windows
 from analytics.evaluate import scores
 from analytics.evaluate.availability import MODELS, OURS
 from analytics.evaluate.files import read_intervals, timelines
 from analytics.evaluate.folds import Fold, folds, summed_losses
 from analytics.evaluate.grid import Grid
+from analytics.windows import windows
 
 Floats = NDArray[np.float64]
 WEEK = 168

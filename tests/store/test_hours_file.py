@@ -15,7 +15,8 @@ from fleet.states import UNKNOWN
 from store import Store
 from store.columns import SECONDS
 from store.hours_file import KEPT, hours_writer
-from store.hours_read import STATES, HoursUnreadable, plan, read
+from store.hours_plan import STATES, HoursUnreadable, plan
+from store.hours_read import read
 from tests.store.conftest import HOUR, A, B, C, bucket
 
 MACHINES = tuple(MachineKey(f"m{member}", f"x{index}") for member in range(4) for index in range(member + 1))
@@ -53,8 +54,7 @@ def rewritten(path: Path, query: str, *values: object, group_rows: int | None = 
 def all_of(path: Path, rows_at_once: int, start: int = HOUR, count: int = COUNT) -> dict[MachineKey, np.ndarray]:
     """Everything in the file, part by part: (states, hours) a machine."""
     found: dict[MachineKey, np.ndarray] = {}
-    for part in plan(path, rows_at_once).parts:
-        grid = read(part, start, count)
+    for grid in read(plan(path, rows_at_once).parts, start, count):
         assert len({key.member for key in grid.machines} & {key.member for key in found}) == 0
         assert list(grid.machines) == sorted(grid.machines)
         found |= {key: np.stack([one[place] for one in grid.seconds]) for place, key in enumerate(grid.machines)}
@@ -68,8 +68,12 @@ def same(found: dict[MachineKey, np.ndarray], made: dict[str, np.ndarray]) -> No
         np.testing.assert_array_equal(found[key], expected)
 
 
+@pytest.mark.parametrize("group_rows", [1, 10_000])
 @pytest.mark.parametrize("rows_at_once", [1, 100, 10_000])
-def test_what_is_written_is_read_in_any_parts(tmp_path: Path, rows_at_once: int) -> None:
+def test_what_is_written_is_read_in_any_parts(
+    tmp_path: Path, rows_at_once: int, group_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.hours_file.GROUP_ROWS", group_rows)
     made = written(tmp_path / "h.parquet")
     same(all_of(tmp_path / "h.parquet", rows_at_once), made)
     planned = plan(tmp_path / "h.parquet", rows_at_once)
@@ -86,6 +90,24 @@ def test_files_of_other_programs_are_read_alike(
     order = "hash(hour::VARCHAR || machine)" if shuffled else "member, machine, hour"
     query = "SELECT member, machine, epoch(hour)::BIGINT AS hour, COLUMNS('seconds_.*')::DOUBLE FROM FILE ORDER BY "
     same(all_of(rewritten(path, query + order, group_rows=2048), rows_at_once), made)
+
+
+@pytest.mark.parametrize("most_rows", [COUNT, 5 * COUNT])
+def test_a_member_that_is_too_large_for_one_row_group_is_whole(
+    tmp_path: Path, most_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.hours_file.MOST_ROWS", most_rows)
+    made = written(tmp_path / "h.parquet")
+    parts = plan(tmp_path / "h.parquet", 1).parts
+    assert max(len(part.groups) for part in parts) > 1
+    same(all_of(tmp_path / "h.parquet", 1), made)
+
+
+def test_a_file_that_was_made_again_is_read_anew(tmp_path: Path) -> None:
+    written(tmp_path / "h.parquet", 1)
+    all_of(tmp_path / "h.parquet", 1)
+    made = written(tmp_path / "h.parquet", 2)
+    same(all_of(tmp_path / "h.parquet", 1), made)
 
 
 def test_a_folder_of_files_is_one(tmp_path: Path) -> None:
