@@ -8,6 +8,7 @@ import numpy as np
 
 from fleet.batch import NO_INT, QUANTITIES, MachineKey, ReadingBatch
 from fleet.states import NO_STATE, STATES
+from ingest import packed
 from ingest.decoders.base import Fault, show
 from ingest.rejects import WHOLE_BYTES, Reject
 
@@ -43,7 +44,7 @@ def take_out(db: sqlite3.Connection, ids: Sequence[int], refused: Collection[int
     start = 0
     for batch_id in ids:
         data = db.execute("SELECT data FROM batch WHERE id = ?", (batch_id,)).fetchone()[0]
-        batch = ReadingBatch.from_bytes(data)
+        batch = packed.batch_of(data)
         kept = [row for row in range(len(batch)) if start + row not in refused]
         start += len(batch)
         if len(kept) < len(batch):

@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fleet.batch import BatchCorrupt, ReadingBatch
+from fleet.batch import BatchCorrupt
+from ingest import packed
 from ingest.inventory import Waiting
 
 GONE = "the file was damaged and holds it no more"
@@ -92,7 +93,7 @@ def retry(db: sqlite3.Connection) -> int:
     again = []
     for batch_id, data in db.execute("SELECT id, data FROM quarantine WHERE data != x''"):
         try:
-            ReadingBatch.from_bytes(data)
+            packed.batch_of(data)
         except (BatchCorrupt, ValueError, TypeError):
             continue
         again.append((batch_id,))

@@ -7,12 +7,13 @@ from typing import Final
 from ingest import apart
 from ingest.errors import SpoolFull, SpoolNewer
 
-VERSION: Final = 4
+VERSION: Final = 5
 _UPGRADES: Final = {
     # the earliest files lack the index
     1: "CREATE INDEX IF NOT EXISTS batch_waiting ON batch (id, made_ms) WHERE stored_ms IS NULL;",
     2: "ALTER TABLE loss ADD COLUMN since_ms INTEGER; ALTER TABLE loss ADD COLUMN messages INTEGER;",
     3: apart.TABLE,
+    4: "",  # batches may be packed, see ingest.packed
 }
 """Version -> what makes the next one of it. New columns stand last, and may be NULL: rows are rescued by position."""
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
@@ -22,7 +23,7 @@ _CHECKED_BYTES: Final = 256 * 2**20  # larger files are not read through at the 
 _TABLES: Final = """
 CREATE TABLE batch (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    data BLOB NOT NULL,          -- ReadingBatch.to_bytes()
+    data BLOB NOT NULL,          -- see ingest.packed
     bytes INTEGER NOT NULL,
     readings INTEGER NOT NULL,
     made_ms INTEGER NOT NULL,

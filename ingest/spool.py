@@ -8,21 +8,21 @@ had confirmed can be filled again.
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
-from fleet.batch import BatchCorrupt, ReadingBatch
-from ingest import apart, damage, handover, quarantine, schema
+from fleet.batch import READING, BatchCorrupt, ReadingBatch
+from ingest import apart, handover, packed, quarantine
 from ingest.errors import SpoolFull
 from ingest.gaps import memory as gaps
-from ingest.inventory import Inventory, Waiting
-from ingest.level import Level, Limits, is_short, measured, oldest_ms
+from ingest.inventory import Waiting
+from ingest.level import Level, Limits, is_short, oldest_ms
 from ingest.merge import take_out
 from ingest.rejects import Bounds, Reject, add_rejects, repair
 from ingest.seen import remember
 from ingest.sparkplug import memory
+from ingest.spool_file import SpoolFile
 from ingest.unclaimed import add_unclaimed
 from ingest.work import Work
 
@@ -30,6 +30,7 @@ __all__ = ["Level", "Limits", "Spool", "Work"]
 _T = TypeVar("_T")
 
 _DEFAULT: Final = Limits()
+_STORED: Final = "SELECT id, bytes FROM batch WHERE stored_ms <= ? ORDER BY stored_ms, id"
 _REPUSH: Final = (
     "UPDATE batch SET stored_ms = NULL WHERE id IN"
     " (SELECT id FROM batch WHERE stored_ms BETWEEN ? AND ? LIMIT 1000)"
@@ -52,15 +53,16 @@ class Spool:
         self.path = path
         self.limits = limits
         self._on_damage = on_damage
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._inventory = Inventory(path.with_name(f"{path.name}.inventory"))
-        self._db = self._opened()
-        self._looked_through()
+        self._file = SpoolFile(path, on_damage)
+
+    @property
+    def level(self) -> Level:
+        """How full it is; read from any thread."""
+        return self._file.level
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
-        self._inventory.close()
+        self._file.close()
 
     # --- in
 
@@ -70,14 +72,15 @@ class Spool:
         Raises:
             SpoolFull: the quota or the disk is full; nothing is kept, and the same call may succeed later.
         """
-        return self._guarded(lambda: self._commit(work, now_ms))
+        return self._file.guarded(lambda: self._commit(work, now_ms))
 
     def _commit(self, work: Work, now_ms: int) -> int | None:
-        parts = [(lane, batch.to_bytes(), len(batch)) for lane, batch in work.parts]
+        much = self.level.bytes > packed.BEYOND_BYTES
+        parts = [(lane, packed.bytes_of(batch, small=much), len(batch)) for lane, batch in work.parts]
         size = sum(len(data) for _, data, _ in parts)
         self._make_room(size, now_ms)
         ids: list[int] = []
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             for lane, data, readings in parts:
                 cursor = db.execute(
                     "INSERT INTO batch (data, bytes, readings, made_ms) VALUES (?, ?, ?, ?)",
@@ -86,16 +89,18 @@ class Spool:
                 ids.append(cursor.lastrowid or 0)
                 if lane:
                     apart.remember(db, ids[-1], lane, readings)
-            repair(db, self.bounds, work.repaired)
-            add_rejects(db, self.bounds, work.rejects)
-            add_unclaimed(db, self.bounds, work.unclaimed)
+            repair(db, self._file.bounds, work.repaired)
+            add_rejects(db, self._file.bounds, work.rejects)
+            add_unclaimed(db, self._file.bounds, work.unclaimed)
             remember(db, work.seen)
             memory.remember(db, work.nodes)
             gaps.remember(db, work.numbers)
             handover.remember(db, work.handovers)
         self.level.bytes += size
-        for batch_id, (lane, _, readings) in zip(ids, parts, strict=True):
-            self._inventory.add([Waiting(batch_id, readings, now_ms)])
+        self._file.inventory.add(
+            Waiting(batch_id, readings, now_ms) for batch_id, (_, _, readings) in zip(ids, parts, strict=True)
+        )
+        for lane, _, readings in parts:
             self.level.batches += 1
             self.level.readings += readings
             if lane:
@@ -110,10 +115,10 @@ class Spool:
         excess = self.level.bytes + self.level.stored_bytes + size - self.limits.quota_bytes
         if excess > 0:
             self._delete_stored(now_ms, excess)
-        need = is_short(self._db, self.path, size, self.limits)
+        need = is_short(self._file.db, self.path, size, self.limits)
         if need:
             self._delete_stored(now_ms, need)  # the store has it; its pages are written again
-            if is_short(self._db, self.path, size, self.limits):
+            if is_short(self._file.db, self.path, size, self.limits):
                 free = shutil.disk_usage(self.path.parent).free
                 raise SpoolFull(f"{free} bytes are free on the disk; {self.limits.min_free_bytes} must remain")
 
@@ -126,19 +131,19 @@ class Spool:
 
         Of the lane of a loud member, or of none. A batch that is not what was written is put aside and reported.
         """
-        return self._guarded(lambda: self._waiting(after, max_bytes, lane, upto))
+        return self._file.guarded(lambda: self._waiting(after, max_bytes, lane, upto))
 
     def _waiting(self, after: int, max_bytes: int, lane: str, upto: int) -> list[tuple[int, ReadingBatch]]:
         found: list[tuple[int, ReadingBatch]] = []
         size = 0
-        rows = self._db.execute(*((apart.LANE, (after, upto, lane)) if lane else (apart.OTHERS, (after, upto))))
+        rows = self._file.db.execute(*((apart.LANE, (after, upto, lane)) if lane else (apart.OTHERS, (after, upto))))
         damaged: list[tuple[int, int, str]] = []
         for batch_id, data, readings in rows:
             try:
-                found.append((batch_id, ReadingBatch.from_bytes(data)))
+                found.append((batch_id, packed.batch_of(data)))
             except (BatchCorrupt, ValueError, TypeError) as error:
                 damaged.append((batch_id, readings, str(error)))
-            size += len(data)
+            size += max(len(data), readings * READING.itemsize)  # packed or not, it takes that much memory
             if size >= max_bytes:
                 break
         rows.close()
@@ -147,10 +152,10 @@ class Spool:
         return found or (self._waiting(damaged[-1][0], max_bytes, lane, upto) if damaged else [])
 
     def _put_aside(self, batch_id: int, readings: int, reason: str) -> None:
-        with self._transaction() as db:
+        with self._file.transaction() as db:
             quarantine.put_aside(db, batch_id, reason)
             apart.forget(db, [batch_id])
-        self.level = measured(self._db)
+        self._file.measure()
         self._on_damage(f"batch {batch_id} of the spool with {readings} readings is put aside: {reason}")
 
     def mark_stored(
@@ -164,11 +169,11 @@ class Spool:
         Raises:
             SpoolFull: nothing is marked; again later.
         """
-        self._guarded(lambda: self._mark_stored(ids, now_ms, refused, rows))
+        self._file.guarded(lambda: self._mark_stored(ids, now_ms, refused, rows))
 
     def _mark_stored(self, ids: Sequence[int], now_ms: int, refused: Sequence[Reject], rows: Collection[int]) -> None:
-        with self._transaction() as db:
-            add_rejects(db, self.bounds, refused)
+        with self._file.transaction() as db:
+            add_rejects(db, self._file.bounds, refused)
             for batch_id in ids:
                 row = db.execute(
                     "UPDATE batch SET stored_ms = ? WHERE id = ? AND stored_ms IS NULL RETURNING bytes, readings",
@@ -183,17 +188,17 @@ class Spool:
                 self.level.apart -= apart.forget(db, ids)
             if rows:
                 take_out(db, ids, rows)
-        self._inventory.remove(ids)
-        if self._inventory.stale:
-            self._inventory.restart(quarantine.known(self._db))
-        self.level.oldest_ms = oldest_ms(self._db)
+        self._file.inventory.remove(ids)
+        if self._file.inventory.stale:
+            self._file.inventory.restart(quarantine.known(self._file.db))
+        self.level.oldest_ms = oldest_ms(self._file.db)
 
     def forget_stored(self, now_ms: int) -> None:
         """Delete a slice of the batches whose grace period is over."""
-        self._guarded(lambda: self._delete_stored(now_ms - self.limits.grace_ms, 64 * 2**20))
+        self._file.guarded(lambda: self._delete_stored(now_ms - self.limits.grace_ms, 64 * 2**20))
 
     def _delete_stored(self, until_ms: int, size: int) -> None:
-        rows = self._db.execute("SELECT id, bytes FROM batch WHERE stored_ms <= ? ORDER BY stored_ms, id", (until_ms,))
+        rows = self._file.db.execute(_STORED, (until_ms,))
         ids = []
         for batch_id, held in rows:
             ids.append((batch_id,))
@@ -203,20 +208,20 @@ class Spool:
                 break
         rows.close()
         if ids:
-            with self._transaction() as db:
+            with self._file.transaction() as db:
                 db.executemany("DELETE FROM batch WHERE id = ?", ids)
 
     def repush(self, since_ms: int, until_ms: int) -> int:
         """Let a slice of the batches stored in that span, ends included, wait again; how many, 0 when it is done."""
 
         def again() -> int:
-            with self._transaction() as db:
+            with self._file.transaction() as db:
                 rows = db.execute(_REPUSH, (since_ms, until_ms)).fetchall()
-            self._inventory.add(Waiting(*row[:3]) for row in rows)
-            self.level = measured(self._db)
+            self._file.inventory.add(Waiting(*row[:3]) for row in rows)
+            self._file.measure()
             return len(rows)
 
-        return self._guarded(again)
+        return self._file.guarded(again)
 
     def call(self, function: Callable[[sqlite3.Connection, Bounds], _T], *, changes_batches: bool = False) -> _T:
         """Run a function of :mod:`ingest.rejects` and the like in one transaction.
@@ -226,75 +231,11 @@ class Spool:
         """
 
         def run() -> _T:
-            with self._transaction() as db:
-                result = function(db, self.bounds)
+            with self._file.transaction() as db:
+                result = function(db, self._file.bounds)
             if changes_batches:
-                self._inventory.restart(quarantine.known(db))
-                self.level = measured(db)
+                self._file.inventory.restart(quarantine.known(db))
+                self._file.measure()
             return result
 
-        return self._guarded(run)
-
-    # --- what can go wrong with the file
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            self.bounds = Bounds(self._db)
-            self.level = measured(self._db)
-            raise
-
-    def _guarded(self, action: Callable[[], _T]) -> _T:
-        """Run ``action``; on a damaged file save what can be read into a new one, and run it again."""
-        try:
-            return action()
-        except sqlite3.DatabaseError as error:
-            reason = schema.damage_of(self.path, error)
-        self._db.close()
-        try:
-            self._db = self._rescued(reason)
-        except SpoolFull:
-            self._db = schema.reopen(self.path)
-            raise
-        self._looked_through()
-        return action()
-
-    def _opened(self) -> sqlite3.Connection:
-        """The file opened; a damaged one is replaced by a new one with what can be read of it."""
-        try:
-            if report := damage.mend_log(self.path):
-                self._on_damage(report)
-            return schema.open_file(self.path)
-        except OSError as error:
-            raise SpoolFull(f"{self.path}: {error.strerror}") from error
-        except sqlite3.DatabaseError as error:
-            return self._rescued(schema.damage_of(self.path, error))
-
-    def _rescued(self, reason: str) -> sqlite3.Connection:
-        try:
-            self._on_damage(damage.rescue(self.path, reason))
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise SpoolFull(f"{self.path} is damaged ({reason}) and there is no room to mend it: {error}") from error
-        return schema.open_file(self.path)
-
-    def _looked_through(self) -> None:
-        """Measure what is there, and name what waited and is there no more."""
-        known = self._inventory.waiting()
-        self.bounds = Bounds(self._db)
-        gone, altered = quarantine.compared(self._db, known)
-        if altered:
-            with self._transaction() as db:
-                quarantine.put_right(db, altered)
-        if gone:
-            with self._transaction() as db:
-                quarantine.add_gone(db, gone)
-            readings = sum(batch.readings for batch in gone)
-            self._on_damage(f"{len(gone)} batches of {self.path} with {readings} readings are gone with the damage")
-        self._inventory.restart(quarantine.known(self._db))
-        self.level = measured(self._db)
+        return self._file.guarded(run)

@@ -4,7 +4,8 @@ import contextlib
 import sqlite3
 from typing import Final
 
-from fleet.batch import BatchCorrupt, ReadingBatch
+from fleet.batch import BatchCorrupt
+from ingest import packed
 from ingest.gaps.numbers import Numbers
 
 _TABLE: Final = (
@@ -34,5 +35,5 @@ def load(db: sqlite3.Connection) -> Numbers:
     numbers = Numbers.of(row[1])
     for (data,) in db.execute("SELECT data FROM batch WHERE id > ? ORDER BY id", (row[0],)):
         with contextlib.suppress(BatchCorrupt, ValueError, TypeError):
-            numbers.follow(ReadingBatch.from_bytes(data))
+            numbers.follow(packed.batch_of(data))
     return numbers

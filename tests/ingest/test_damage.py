@@ -29,7 +29,7 @@ def killed(path: Path, batches: int, *, stored: int = 0, checkpoint: int = 0) ->
     for number in range(1, batches + 1):
         spool.commit(Work(batch(*[float(number)] * ROWS)), number)
         if number == checkpoint:
-            spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            spool._file.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     if stored:
         spool.mark_stored(range(1, stored + 1), batches)
     for part in alive.parent.glob("alive*"):

@@ -128,11 +128,11 @@ def test_a_full_disk_keeps_nothing_and_recovers(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", NO_LIMIT)
     spool.commit(Work(batch(1.0)), 1)
     pages = spool.call(lambda db, _: db.execute("PRAGMA page_count").fetchone()[0])
-    spool._db.execute(f"PRAGMA max_page_count = {pages}")
+    spool._file.db.execute(f"PRAGMA max_page_count = {pages}")
     large = batch(*[2.0] * 5_000)
     with pytest.raises(SpoolFull, match="full"):
         spool.commit(Work(large, [reject(1)]), 2)
-    spool._db.execute("PRAGMA max_page_count = 1000000")
+    spool._file.db.execute("PRAGMA max_page_count = 1000000")
     spool.commit(Work(large, [reject(1)]), 3)
     assert [len(one) for one in powers(spool)] == [1, 5_000]
     assert spool.call(lambda db, _: rejects.summary(db, "acme"))["total"] == 1
