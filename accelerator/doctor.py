@@ -27,7 +27,7 @@ from fleet.topics import reading_topic
 
 __all__ = ["Step", "as_rows", "conclusion", "examine", "judge_machine"]
 _COMMANDS: Final = re.compile(
-    r"\bresilian (?:(?:consent|device|finding|machine|member|rejects) [a-z-]+|ingest move\b|[a-z-]+)"
+    r"\bresilian (?:(?:consent|device|feed|finding|machine|member|rejects) [a-z-]+|ingest move\b|[a-z-]+)"
 )
 _STALE_MS: Final = 60_000
 """A program says every 15 seconds that it lives."""

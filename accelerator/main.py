@@ -19,7 +19,7 @@ FAMILIES: Final = {
     "data": ("report", "export", "verify-ledger"),
     "kept": ("rejects", "repush"),
     "check": ("settings", "doctor"),
-    "registry": ("member", "machine", "consent", "device", "finding"),
+    "registry": ("member", "machine", "feed", "consent", "device", "finding"),
     "evaluate": ("evaluate",),
     "bench": ("bench",),
 }

@@ -76,10 +76,12 @@ def change_member(folder: Path, slug: str, fields: Fields) -> Member:
     return _change(folder, slug, lambda document: merge(document, plain(fields)))
 
 
-def remove_member(folder: Path, slug: str) -> None:
-    """Delete the member's file. What the store keeps of it stays until its retention ends."""
+def remove_member(folder: Path, slug: str, at: datetime) -> Path:
+    """Take the member's file out of the members: where it is kept. What is stored stays until its retention ends."""
     with files.locked(folder):
-        files.remove(_existing(folder, slug))
+        kept = files.removed_path(folder, slug, at)
+        files.move(_existing(folder, slug), kept)
+        return kept
 
 
 def add_machine(folder: Path, slug: str, machine: Machine | Fields) -> Member:

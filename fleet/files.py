@@ -4,12 +4,14 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 NETWORK: Final = "network.toml"
 MEMBERS: Final = "members"
 PROFILES: Final = "profiles"
+REMOVED: Final = "removed"
 _LOCK: Final = ".lock"
 _MODE: Final = 0o640  # members' contacts and consents: for the operator and the programs' group alone
 
@@ -17,6 +19,11 @@ _MODE: Final = 0o640  # members' contacts and consents: for the operator and the
 def member_path(folder: Path, slug: str) -> Path:
     """Where a member's file stands."""
     return folder / MEMBERS / f"{slug}.toml"
+
+
+def removed_path(folder: Path, slug: str, at: datetime) -> Path:
+    """Where a member's file is kept that was taken out then; nothing reads it there."""
+    return folder / REMOVED / f"{slug}.{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}.toml"
 
 
 def member_files(folder: Path) -> list[Path]:
@@ -62,14 +69,16 @@ def replace_text(path: Path, text: str) -> None:
     _sync_folder(path.parent)
 
 
-def remove(path: Path) -> None:
-    """Delete a file, durably.
+def move(path: Path, target: Path) -> None:
+    """Give a file another place on the same disk, durably and in one step.
 
     Raises:
         OSError: it is not there, or no permission.
     """
-    path.unlink()
-    _sync_folder(path.parent)
+    target.parent.mkdir(mode=0o750, exist_ok=True)
+    path.replace(target)
+    for folder in (target.parent, path.parent):
+        _sync_folder(folder)
 
 
 def _like_existing(path: Path, descriptor: int) -> None:

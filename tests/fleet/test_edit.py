@@ -17,6 +17,7 @@ from fleet.network import Answer, Calibration, Consent, Feed, Level, Machine, Me
 
 CABINE = MachineKey("dupont", "cabine-1")
 FOUR = MachineKey("dupont", "four")
+GONE = datetime(2026, 11, 26, 17, 50, tzinfo=UTC)
 
 
 def text_of(folder: Path) -> str:
@@ -90,8 +91,11 @@ def test_members_come_whole_and_go(folder: Path) -> None:
     assert registry.load(folder).members["neuf"] == new
     with pytest.raises(edit.EditRefused, match="already"):
         edit.add_member(folder, new)
-    edit.remove_member(folder, "neuf")
+    kept = edit.remove_member(folder, "neuf", GONE)
     assert "neuf" not in registry.load(folder).members
+    assert kept == folder / "removed" / "neuf.20261126T175000.000000Z.toml"
+    kept.rename(folder / "members" / "neuf.toml")
+    assert registry.load(folder).members["neuf"] == new
 
 
 def test_none_withdraws_all_and_a_new_level_lifts_it(folder: Path) -> None:
@@ -119,7 +123,7 @@ def test_none_withdraws_all_and_a_new_level_lifts_it(folder: Path) -> None:
         (lambda f: edit.set_offer(f, MachineKey("dupont", "x"), None), "machine", "'x'", "no machine of this id"),
         (lambda f: edit.change_member(f, "absent", {}), "member", "'absent'", "no such member"),
         (lambda f: edit.change_member(f, "../network", {}), "member", "'../network'", "no such member"),
-        (lambda f: edit.remove_member(f, "absent"), "member", "'absent'", "no such member"),
+        (lambda f: edit.remove_member(f, "absent", GONE), "member", "'absent'", "no such member"),
         (lambda f: edit.add_member(f, {"slug": "../x", "name": "X"}), "slug", "'../x'", "a-z"),
         (lambda f: edit.add_member(f, {"slug": "x", "name": "X"}), "place", "", "required"),
         (lambda f: edit.set_consent(f, "dupont", grant("hours", recipient="members")),
