@@ -9,6 +9,7 @@ from typing import Any, Final
 from accelerator import jobs, owner
 from accelerator.doctor_broker import device_steps, walk
 from accelerator.doctor_collectors import claim_steps, flood_steps
+from accelerator.doctor_findings import finding_steps
 from accelerator.doctor_health import collectors, health_of
 from accelerator.doctor_logins import logins_step
 from accelerator.doctor_losses import losses_step
@@ -72,15 +73,20 @@ async def examine(
     steps += claim_steps(heard.retained, fleet.members) + flood_steps(heard.retained)
     try:
         newest = await jobs.execute("newest", settings, {"member": member})
+        findings = await jobs.execute("findings", settings, {"member": member})
     except Problem as problem:
         todo = "start the store, or correct RESILIAN_STORE and its token"
         return [*steps, Step("store", "wrong", str(problem), todo)]
     steps.append(Step("store", "ok", f"answers; {len(newest)} machines have readings"))
-    return steps + _machine_steps(fleet, (member, machine), newest, heard.retained)
+    return steps + _machine_steps(fleet, (member, machine), newest, heard.retained, findings)
 
 
 def _machine_steps(
-    fleet: Registry, wanted: tuple[str | None, str | None], newest: list[Mapping[str, Any]], retained: Mapping[str, Any]
+    fleet: Registry,
+    wanted: tuple[str | None, str | None],
+    newest: list[Mapping[str, Any]],
+    retained: Mapping[str, Any],
+    findings: list[Mapping[str, Any]],
 ) -> list[Step]:
     readings = {MachineKey(row["member"], row["machine"]): row for row in newest}
     found = []
@@ -89,6 +95,7 @@ def _machine_steps(
         if all(name in (None, own) for name, own in zip(wanted, key, strict=True)):
             local = now().astimezone(fleet.zone(key.member))
             found.append(judge_machine(key, one, readings.get(key), retained, local))
+            found += finding_steps(key, findings)
     return found
 
 

@@ -1,6 +1,7 @@
 """Each link of the path broken once, with real programs: the doctor's sentence names it."""
 
 import json
+import math
 import re
 import subprocess
 import time
@@ -22,7 +23,7 @@ TOPIC = "m/zorn/cabine-1/reading"
 ONE = '[[machines]]\nid = "{}"\nname = "{}"\nevery = 60\nrated_w = 45_000\n'
 MEMBER = 'slug = "zorn"\nname = "Zorn"\nplace = { commune = "Brumath" }\n' + "".join(
     ONE.format(name, name)
-    for name in ("cabine-1", "mute", "silent", "late", "ahead", "kilo", "nan", "rare", "gaps", "holes")
+    for name in ("cabine-1", "mute", "silent", "late", "ahead", "kilo", "nan", "rare", "gaps", "holes", "clamp")
 )
 
 
@@ -127,6 +128,7 @@ def test_the_doctor_names_what_a_device_does_wrong(world: World) -> None:
     world.history(
         "gaps", [*range(now - 72_000_000, now - 71_000_000, 60_000), *range(now - 1_200_000, now + 1, 60_000)]
     )
+    moved_in_the_past(world, now)
     assert "clock is 1 h behind" in world.tells("clock an hour slow", world.until("its clock is", "late"))
     ahead = world.tells("clock an hour fast", world.until("refused", "ahead"))
     assert re.search(r"refused: the device's clock is 1 h ahead \(field at = \d+\)\. Do this: set the device's", ahead)
@@ -143,9 +145,24 @@ def test_the_doctor_names_what_a_device_does_wrong(world: World) -> None:
     holes = world.tells("readings missing", world.until("are missing", "holes"))
     assert "3 readings are missing between" in holes
     assert "(seq 812-814). Do this: let the device send again what it kept" in holes
+    clamp = world.tells("a moved clamp", world.until("its clamp was moved", "clamp"))
+    assert re.search(r"every level of its power is 1\.[89]\d* times what it was before the week of \d{4}-", clamp)
+    assert "resilian machine calibrate zorn clamp; if nothing moved" in clamp
     gaps = world.tells("coverage", world.until("it was heard during", "gaps"))
     assert "of the last day. Do this: check its radio and power" in gaps
     walk_as_the_device(world)
+
+
+def moved_in_the_past(world: World, now: int) -> None:
+    """Ten weeks of a machine whose clamp reads 1.9 times as much from the sixth week on, in the order of time."""
+    hour, begin = 3_600_000, now - 10 * 7 * 86_400_000
+    for week in range(10):
+        body = []
+        for at in range(begin + week * 168 * hour, begin + (week + 1) * 168 * hour, hour // 2):
+            works = at // hour % 24 in range(6, 16)
+            watts = (20_000 if works else 2_000) * (1.9 if week >= 6 else 1.0) * (1 + 0.02 * math.sin(at))
+            body.append({"at": at, "power_w": round(watts, 1)})
+        world.device.publish("m/zorn/clamp/reading", json.dumps(body).encode())
 
 
 def walk_as_the_device(world: World) -> None:
