@@ -28,7 +28,7 @@ def _step(key: MachineKey, rule: str, evidence: Mapping[str, Any]) -> Step | Non
     name, words = "/".join(key), " ".join(key)
     if rule == MOVED:
         detail = (
-            f"every level of its power is {evidence['factor']:g} times what it was before the week of "
+            f"every level of its power is {evidence['factor']:.3g} times what it was before the week of "
             f"{evidence['changed_in_week']}: its clamp was moved, or its meter drifts"
         )
         todo = (
