@@ -177,7 +177,7 @@ class History:
         Raises:
             ValueError: two machines, or an hour twice.
         """
-        if len({bucket.key for bucket in buckets}) > 1:
+        if len({(bucket.member, bucket.machine) for bucket in buckets}) > 1:
             raise ValueError("the hours belong to more than one machine")
         hours = np.fromiter((bucket.hour for bucket in buckets), np.int64, len(buckets))
         if len(np.unique(hours)) != len(hours):
