@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from accelerator.doctor_machine import Step
 from fleet.batch import MachineKey
+from gateway.evidence_signals import interrupted
 
 MOVED: Final = "moved-clamp"
 DEGRADING: Final = "degrading-coverage"
@@ -39,5 +40,10 @@ def _step(key: MachineKey, rule: str, evidence: Mapping[str, Any]) -> Step | Non
     if rule == DEGRADING:
         lost = f"its feed lost {evidence['lost_recently']:.0%} of the last three weeks, {evidence['lost_before']:.0%}"
         todo = "check its radio, its cable and its power before it falls silent; a relay in the plant bridges outages"
-        return Step(name, "unknown", f"{lost} before", todo)
+        return Step(name, "unknown", f"{lost} before{_interrupted(evidence)}", todo)
     return None
+
+
+def _interrupted(evidence: Mapping[str, Any]) -> str:
+    more = interrupted(evidence)
+    return "" if more is None else f"; it is interrupted {more[0]:.1f} times a week, {more[1]:.1f} before"

@@ -1,6 +1,7 @@
 """What the rules of load, meter and feed found, in words: the sentence of a finding, for its owner alone."""
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any, Final
 
 from gateway.words import Words
@@ -8,6 +9,8 @@ from gateway.words import Words
 OVERLOAD: Final = "overload"
 MOVED_CLAMP: Final = "moved-clamp"
 DEGRADING: Final = "degrading-coverage"
+RECENT_WEEKS: Final = 3
+"""What the rule of feeds calls recent."""
 
 
 def overload(evidence: Mapping[str, Any], words: Words) -> str | None:
@@ -53,8 +56,26 @@ def degrading(evidence: Mapping[str, Any], words: Words) -> str | None:
     before, recent = evidence.get("lost_before"), evidence.get("lost_recently")
     if before is None or recent is None:
         return None
-    return words.say(
+    text = words.say(
         "La liaison a perdu %(recent)s du temps sur les trois dernières semaines, %(before)s auparavant.",
         recent=words.percent(recent),
         before=words.percent(before),
     )
+    more = interrupted(evidence)
+    if more is None:
+        return text
+    told = words.say(
+        "Elle est coupée %(recent)s fois par semaine, %(before)s fois auparavant.",
+        recent=words.number(more[0], 1),
+        before=words.number(more[1], 1),
+    )
+    return f"{text} {told}"
+
+
+def interrupted(evidence: Mapping[str, Any]) -> tuple[float, float] | None:
+    """How often a week the feed was interrupted lately, and before; None when that is not known, or no more often."""
+    gaps = evidence.get("interruptions")
+    if not isinstance(gaps, list) or len(gaps) <= RECENT_WEEKS:
+        return None
+    recent, before = fmean(gaps[-RECENT_WEEKS:]), fmean(gaps[:-RECENT_WEEKS])
+    return (recent, before) if recent > before else None

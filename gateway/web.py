@@ -121,6 +121,7 @@ def environment(language: str) -> Environment:
     made = Environment(
         loader=loader,
         autoescape=True,
+        auto_reload=False,  # a version installed beneath this process must not mix with it
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
         trim_blocks=True,

@@ -1,5 +1,6 @@
 """The doctor tells of a moved clamp and of a feed that degrades, by what the rules themselves say."""
 
+import re
 from typing import Any
 
 from accelerator.doctor import conclusion
@@ -40,7 +41,10 @@ def test_a_feed_that_degrades_is_told_before_it_is_silent() -> None:
     said = body(degrading.finding(degrading.worse))
     told = conclusion(finding_steps(key_of(said), [said]))
     assert "% of the last three weeks, " in told
+    assert re.search(r"; it is interrupted 7\.0 times a week, 0\.\d before\. Do this: check its radio", told)
     assert "before it falls silent" in told
+    older = {**said, "evidence": {**said["evidence"], "interruptions": None}}
+    assert "interrupted" not in conclusion(finding_steps(key_of(said), [older]))
 
 
 def test_what_is_clear_denied_of_another_machine_or_rule_is_not_told() -> None:

@@ -119,6 +119,15 @@ def test_a_flagged_feed_says_what_to_do_and_one_in_order_does_not() -> None:
     assert "Vérifiez" not in why(finding("degrading-coverage", FindingStatus.CLEAR), french)
 
 
+def test_a_feed_that_is_cut_more_often_says_how_often() -> None:
+    cut = finding("degrading-coverage")
+    cut = cut.model_copy(update={"evidence": {**cut.evidence, "interruptions": [0, 1, 1, 0, 4, 6, 6]}})
+    said = why(cut, words("fr", "Europe/Paris"))
+    assert "Elle est coupée 5,3 fois par semaine, 0,5 fois auparavant. Vérifiez le réseau" in said
+    fewer = cut.model_copy(update={"evidence": {**cut.evidence, "interruptions": [4, 4, 4, 4, 1, 1, 1]}})
+    assert "coupée" not in why(fewer, words("fr", "Europe/Paris"))
+
+
 def test_a_machine_that_is_used_enough_is_told_no_probability_of_staying_so() -> None:
     clear = why(finding("structural-underuse", FindingStatus.CLEAR), words("fr", "Europe/Paris"))
     assert clear == (
