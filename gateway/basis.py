@@ -15,7 +15,7 @@ def basis_in_words(outlook: Outlook | None, machine: Machine, words: Words) -> s
     basis = outlook.chance_basis if outlook else None
     if outlook is None or basis is None:
         return ""
-    trade = words.trade(machine.trade).lower()
+    trade = words.trade_inside(machine.trade)
     days, share = round(7 * basis.own_weeks), words.percent(round(basis.trade_share, 1))
     leans = basis.trade_share >= _MENTIONED
     if not days:

@@ -65,7 +65,7 @@ def power(doubted: PowerDoubt, words: Words, of: str) -> Trouble:
 
 def of_trade(trade: Trade, words: Words) -> str:
     """What a power is judged by when only the trade is known."""
-    return words.say("pour ce métier (%(trade)s)", trade=words.trade(trade).lower())
+    return words.say("pour ce métier (%(trade)s)", trade=words.trade_inside(trade))
 
 
 def own_power(machine: Machine, highest_w: float | None, words: Words) -> Trouble | None:

@@ -140,9 +140,10 @@ class Words:
     def span(self, start: datetime, end: datetime, form: str = "EEEE d MMMM") -> str:
         """A window in words: ``mardi 3 mars 13 h - 21 h``; the end names its day when it is another one."""
         first, last = self.local(start), self.local(end)
-        until = self.clock(end)
-        if first.date() != (last - timedelta(microseconds=1)).date():
-            until = f"{self.date(last.date(), 'EEEE')} {until}"
+        until = self.clock(end) if last.hour or last.minute else self.hour(24)
+        before = (last - timedelta(microseconds=1)).date()
+        if first.date() != before:
+            until = f"{self.date(before, 'EEEE')} {until}"
         return f"{self.date(first.date(), form)} {self.clock(start)} {DASH} {until}".replace("\u00a0", NARROW)
 
     def near_span(self, start: datetime, end: datetime) -> str:
@@ -199,6 +200,10 @@ class Words:
         name = TRADES[trade].name(self.language)
         name = french(name) if self.language == "fr" else name
         return name[0].upper() + name[1:]
+
+    def trade_inside(self, trade: Trade) -> str:
+        """The same inside a sentence: without a capital, but for German, whose nouns have one anywhere."""
+        return self.trade(trade) if self.language == "de" else self.trade(trade).lower()
 
     def mode(self, mode: Mode) -> str:
         """How a machine is lent."""

@@ -81,3 +81,16 @@ async def test_the_owner_sees_what_a_young_machines_chances_rest_on_and_nobody_e
             seen = await gateway.as_visitor(role).get(page)
             assert "relevés de cette machine" not in seen
             assert "laser-1" not in seen
+
+
+def test_a_trade_inside_a_sentence_has_its_capital_in_german_alone() -> None:
+    said = {language: words(language, "Europe/Paris").trade_inside(Trade.TURNING) for language in ("fr", "de", "en")}
+    assert said == {"fr": "tournage", "de": "Drehen", "en": "turning"}
+
+
+def test_a_window_to_midnight_ends_at_24_and_one_beyond_names_its_day() -> None:
+    noon, day = datetime(2026, 11, 27, 11, tzinfo=UTC), timedelta(hours=12)
+    french, english = words("fr", "Europe/Paris"), words("en", "Europe/Paris")
+    assert french.span(noon, noon + day).replace("\u202f", " ") == "vendredi 27 novembre 12 h – 24 h"
+    assert english.span(noon, noon + day).replace("\u202f", " ") == "Friday 27 November 12:00 – 24:00"
+    assert french.span(noon, noon + 1.5 * day).replace("\u202f", " ") == "vendredi 27 novembre 12 h – samedi 6 h"
