@@ -30,6 +30,7 @@ class Present:
         silent: the feed is late: what it said last is no longer shown as the present.
         basis: what the state rests on: ``state``, ``counter``, ``power``, ``none``.
         arriving: the feed is late by the device's own time alone: messages come, dated in the past.
+        untold: why its states are not known, as its outlook says it.
     """
 
     state: int
@@ -40,11 +41,13 @@ class Present:
     power_w: float | None = None
     utilisation: float | None = None
     arriving: bool = False
+    untold: str = ""
 
 
 _PAST: Final = later("inconnu (relevés datés du passé)")
 _UNTOLD: Final = later("inconnu (la machine ne le dit pas)")
 _NOT_INFERRED: Final = later("inconnu (pas encore déduit de la puissance)")
+_NOT_INFERABLE: Final = later("inconnu (son état ne se déduit pas)")
 _NOT_DERIVED: Final = later("inconnu (pas encore établi)")
 
 
@@ -56,6 +59,8 @@ def told(now: Present, words: Words) -> str:
         return words.state(now.state, now.basis)
     if now.basis == "state":
         return words.say(_UNTOLD)
+    if now.untold not in ("", "few"):
+        return words.say(_NOT_INFERABLE)
     return words.say(_NOT_INFERRED if now.power_w is not None else _NOT_DERIVED)
 
 
@@ -84,6 +89,7 @@ def present(
         basis=basis,
         power_w=heard.power_w if heard else None,
         utilisation=heard.utilisation if heard else None,
+        untold=outlook.untold if outlook else "",
     )
 
 

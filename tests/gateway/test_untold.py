@@ -50,5 +50,6 @@ async def test_the_owners_page_says_it_and_leads_to_the_marks(gateway: Running, 
         await store.write_documents([Document(member="alsalac", machine="neuve", kind="outlook", at=at, body=body)])
         await gateway.publish("net/v1/health/analytics", world.health("analytics", now))
         html = await until_text(gateway, "/machines/alsalac/neuve", text)
+        assert "inconnu (son état ne se déduit pas)" in html
         assert place in html.split(text)[1].split("</section>")[0]
     assert "Étalonner la machine" not in await gateway.get("/machines/alsalac/cabine-1")
