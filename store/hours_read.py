@@ -5,7 +5,7 @@ Any file will do that has the columns ``member``, ``machine``, ``hour`` (a times
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -48,18 +48,34 @@ def read(parts: Iterable[Part], start: int, count: int) -> Iterator[Grid]:
     Raises:
         HoursUnreadable: a value is missing or impossible, or an hour stands twice.
     """
-    with ExitStack() as stack:
-        files: dict[str, pq.ParquetFile] = {}
+    with closing(_Source()) as source:
         for part in parts:
-            for file, _ in part.groups:
-                if file not in files:
-                    files[file] = stack.enter_context(opened(Path(file)))
-            yield _grid(
-                [_filtered(_rows(files[file], group, file), part) for file, group in part.groups], start, count, part
-            )
+            yield _grid(source, part, start, count)
 
 
-def _grid(found: list[_Rows], start: int, count: int, part: Part) -> Grid:
+class _Source:
+    """The file that is read, open until another one is: a task may lie in thousands."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._file: pq.ParquetFile | None = None
+
+    def of(self, name: str) -> pq.ParquetFile:
+        """The file of that name."""
+        if self._file is None or name != self._name:
+            self.close()
+            self._name, self._file = name, opened(Path(name))
+        return self._file
+
+    def close(self) -> None:
+        """No file is open."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _grid(source: _Source, part: Part, start: int, count: int) -> Grid:
+    found = [_filtered(_rows(source.of(file), group, file), part) for file, group in part.groups]
     rows = found[0] if len(found) == 1 else _joined(found)
     _check(rows, part)
     return _as_it_is(rows, start, count) or _scattered(rows, start, count, part)
