@@ -58,6 +58,7 @@ class Forwarder:
         self._arrived = asyncio.Event()
         self._arrived.set()
         self._flushed = asyncio.Event()
+        self._marking: asyncio.Task[None] | None = None  # of what was written last, while the next write begins
 
     @property
     def state(self) -> StoreState:
@@ -107,17 +108,26 @@ class Forwarder:
         Raises:
             Exception: whatever a store raises that is no ``StoreError``: a bug.
         """
-        while True:
-            slices = self._slices
-            await self._forward(await self._next_group())
-            if self._slices == slices and self.lanes.rested:  # the others alone keep the store busy
-                await self._slice(self._cursor + 1 if self._behind else self._memory[0][0] if self._memory else None)
+        try:
+            while True:
+                slices = self._slices
+                await self._forward(await self._next_group())
+                if self._slices == slices and self.lanes.rested:  # the others alone keep the store busy
+                    await self._slice(
+                        self._cursor + 1 if self._behind else self._memory[0][0] if self._memory else None
+                    )
+        finally:
+            if self._marking is not None:
+                self._marking.cancel()
+                await asyncio.gather(self._marking, return_exceptions=True)
 
     async def _slice(self, before: int | None) -> bool:
         """Write what is due of a loud member and older than ``before``, a batch of the others; whether anything was.
 
         Its older readings, of the time before it was loud, are among the others': so they stay in order.
         """
+        if self.lanes.due is not None:
+            await self._marked()
         group = await self.lanes.take(before)
         if group:
             began = asyncio.get_running_loop().time()
@@ -145,7 +155,9 @@ class Forwarder:
             if await self._slice(group[0][0] if group else None):
                 continue
             if not group and not self.lanes.members:
-                self._flushed.set()
+                await self._marked()
+                if not self._arrived.is_set():
+                    self._flushed.set()
             try:
                 async with asyncio.timeout_at(self._wake(deadline)):
                     await self._arrived.wait()
@@ -165,6 +177,7 @@ class Forwarder:
     async def _take(self, rows: int) -> list[tuple[int, ReadingBatch]]:
         """Batches in order, about ``rows`` of them; empty when nothing waits (and then ``_arrived`` is clear)."""
         if self._behind:
+            await self._marked()
             cursor = self._cursor
             found = await self._thread.submit(lambda spool: spool.waiting(cursor, _DISK_BYTES))
             if cursor != self._cursor:  # told to begin again meanwhile
@@ -199,10 +212,17 @@ class Forwarder:
         self.stored += len(kept)
         if len(kept):
             self._on_stored(kept)
-        await self._mark(ids, rejects, refused)
+        await self._marked()
+        self._marking = asyncio.create_task(self._mark(ids, rejects, refused))
         if rejects:
             _log.warning("the store refused readings", readings=len(refused), reason=rejects[0].faults[0].rule)
             self._on_refused(rejects)
+
+    async def _marked(self) -> None:
+        """Return when the spool knows of everything that was written; what is read from it then still waits."""
+        if self._marking is not None:
+            await self._marking
+            self._marking = None
 
     async def _mark(self, ids: list[int], rejects: list[Reject], rows: Collection[int] = ()) -> None:
         await self._thread.persist(lambda spool: spool.mark_stored(ids, now_ms(), rejects, rows))

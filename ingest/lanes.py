@@ -10,7 +10,7 @@ from ingest.thread import SpoolThread
 
 _FIRST_BYTES: Final = 2**16
 _BYTES: Final = (2**15, 8 * 2**20)
-_REST: Final = 9
+_REST: Final = 3
 SLICE_S: Final = 0.1
 """How long the others may have to wait for the write of a slice."""
 
@@ -39,7 +39,7 @@ class Lanes:
 
     @property
     def rested(self) -> bool:
-        """Whether the others, who keep the store busy, had nine times as long as the last slice."""
+        """Whether the others, who keep the store busy, had three times as long as the last slice."""
         return asyncio.get_running_loop().time() >= self._rests_until
 
     async def load(self) -> None:

@@ -21,6 +21,7 @@ from ingest.thread import SpoolThread
 from store import Store
 from tests.ingest.conftest import Mosquitto
 from tests.ingest.ear import running
+from tests.ingest.test_forwarder import Flaky
 
 ACME = """
 slug = "acme"
@@ -173,6 +174,29 @@ async def test_one_that_is_away_keeps_what_came_before_the_move(
     assert before.total() < others.sent
     async with collecting(config, store, others), collecting(north, store, others):
         await others.until(lambda health: health["ingest"].get("elsewhere") == {"acme": "ingest-north"})
+        await all_stored(store, others)
+    assert await stored(store) == Counter(range(others.sent))
+
+
+async def test_while_the_store_is_away_one_that_was_moved_fills_a_spool_of_its_own(
+    config: IngestConfig, store: Store, others: Others
+) -> None:
+    """Moved in time, a member whose spool is full waits at the broker alone; the others are taken as before."""
+    away, stop = Flaky(store), asyncio.Event()
+    away.open_gate.clear()
+    small = replace(named(config, "north"), limits=replace(config.limits, quota_bytes=60_000))
+    async with collecting(config, away, others), collecting(small, away, others):
+        device = asyncio.create_task(others.publish(stop))
+        await others.until(lambda health: health["ingest"]["spool_bytes"] > 0)
+        await others.move("ingest-north")
+        await others.until(lambda health: health["ingest-north"]["full"])
+        before = others.health["ingest"]["spool_readings"]
+        others.session.publish("m/zeta/booth/reading", b'{"power_w": 1}')
+        await others.until(lambda health: health["ingest"]["spool_readings"] == before + 1)
+        assert others.health["ingest"]["full"] is None
+        stop.set()
+        await device
+        away.open_gate.set()
         await all_stored(store, others)
     assert await stored(store) == Counter(range(others.sent))
 
