@@ -7,16 +7,17 @@ unacknowledged ones again, so a program that acknowledges what it has on disk lo
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from bus import reasons
 from bus.address import BrokerAddress
-from bus.backoff import LONGEST_S, WELCOME_LONGEST_S, Backoff
 from bus.inbox import Burst, Inbox
-from bus.link import Link
+from bus.line import Line
 from bus.outbox import Done, OutboxFull, PacketTooLarge
 from bus.packets import Delivery, Handlers, Hello, Welcome, Will
+from bus.presence import Memory, Presence
 from bus.publisher import Publisher, PublishRefused, SessionClosed
+from bus.requests import Requests
 from bus.standing import SessionState, Standing
 from bus.subscriptions import Subscriptions
 from bus.wire import Wire, puback_bytes
@@ -25,6 +26,7 @@ __all__ = [
     "BrokerAddress",
     "Burst",
     "Delivery",
+    "Memory",
     "OutboxFull",
     "PacketTooLarge",
     "PublishRefused",
@@ -35,10 +37,6 @@ __all__ = [
 ]
 
 WEEK_S: Final = 7 * 86_400
-_STABLE_S: Final = 10.0
-"""A connection that lived so long starts the backoff anew; a shorter one (another client of our name) does not."""
-_OFTEN: Final = 2
-"""So many short connections before this one: then not chance closes them."""
 
 
 class Session:
@@ -48,12 +46,14 @@ class Session:
         address: the broker.
         client_id: unique at the broker and the same after each restart of the program.
         subscriptions: topic filters, subscribed with QoS 1 on every connect; ``topics`` changes them.
+        retained_once: of which filters retained messages shall come once a session, and not on every connection.
         on_burst: gets every burst, synchronously; an exception from any callback ends :meth:`run` with it.
         on_state: called with (connected, session_present, reason) on each change of these.
-        on_session_lost: called with a sentence when the broker came back without the session that it had; never when
-            ``session_expiry_s`` is 0, which asks it to keep none.
+        on_session_lost: called with a sentence when the broker came back without the session that it had, or with
+            another in its place; never when ``session_expiry_s`` is 0, which asks it to keep none.
         will: published by the broker when the connection breaks, and by :meth:`run` when it ends in good order.
         expect_session: an earlier life of the program had a session already, so a new one is a loss.
+        memory: what the program remembers of its session beyond that; None: nothing.
         session_expiry_s: how long the broker keeps session and queue without us.
         receive_max: how many unacknowledged messages the broker may send (Mosquitto: ``max_inflight_messages``, too).
         keep_alive_s: a dead connection is found within 1.5 times this.
@@ -69,11 +69,13 @@ class Session:
         *,
         client_id: str,
         subscriptions: Sequence[str] = (),
+        retained_once: Callable[[str], bool] = lambda _: False,
         on_burst: Callable[[Burst], None] | None = None,
         on_state: Callable[[bool, bool, str], None] | None = None,
         on_session_lost: Callable[[str], None] | None = None,
         will: Will | None = None,
         expect_session: bool = False,
+        memory: Memory | None = None,
         session_expiry_s: int = WEEK_S,
         receive_max: int = 10_000,
         keep_alive_s: int = 20,
@@ -85,36 +87,31 @@ class Session:
     ) -> None:
         self.address = address
         self.client_id = client_id
-        self.topics = Subscriptions(subscriptions)
+        self._requests = Requests()
+        self.topics = Subscriptions(subscriptions, self._requests, self._on_subscribed, retained_once)
         self.on_burst = on_burst
         self.on_state = on_state
         self.on_session_lost = on_session_lost
-        self.had_session = expect_session
+        self._presence = Presence(self._requests, expect_session, memory, self._on_session_lost)
         self._standing = Standing()
         self._will = will
         self._hello = Hello(
             client_id, address.user, address.password, will, keep_alive_s, session_expiry_s, receive_max
         )
-        self._connect_timeout_s = connect_timeout_s
-        self._close_timeout_s = close_timeout_s
         self._publisher = Publisher(publish_window, max_queued, max_queued_bytes)
-        self._handlers = Handlers(
+        handlers = Handlers(
             welcome=self._on_welcome,
-            subscribed=self._on_subscribed,
+            answered=self._requests.answered,
             deliveries=self._on_deliveries,
             acknowledged=self._publisher.acknowledged,
             writable=self._publisher.pump,
             lost=self._on_lost,
         )
-        self._epoch = 0
-        self._link: Link
+        self._line = Line(address, self._hello, handlers, connect_timeout_s, close_timeout_s)
         self._wire: Wire | None = None  # from the broker's welcome to the loss
         self._present = False
-        self._closing = False
         self._inbox = Inbox()
-        self._backoff = Backoff()
         self._paused = False
-        self._bug: Exception | None = None
 
     @property
     def state(self) -> SessionState:
@@ -125,6 +122,11 @@ class Session:
     def connected(self) -> bool:
         """Whether the session is connected and subscribed."""
         return self.state.connected
+
+    @property
+    def epoch(self) -> int:
+        """Number of the connection of the moment, or of the last one; from 1."""
+        return self._line.epoch
 
     @property
     def backlog(self) -> int:
@@ -196,47 +198,23 @@ class Session:
         Raises:
             Exception: whatever a callback raised. Never for a broker that is away.
         """
-        stopping = asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                lived_s = await self._connection(stopping)
-                if self._bug is not None:
-                    raise self._bug
-                if lived_s >= _STABLE_S:
-                    self._backoff.succeeded()
-                longest_s = WELCOME_LONGEST_S if self._link.welcomed.done() else LONGEST_S
-                await asyncio.wait({stopping}, timeout=self._backoff.failed(longest_s))
+            await self._line.run(stop, lambda reason: self._set_state(connected=False, reason=reason), self._last_words)
         finally:
-            stopping.cancel()
             if self._wire is not None:
                 self._wire.abort(ConnectionAbortedError("the program ends"))
             self._publisher.close()
             self._standing.end()
 
-    async def _connection(self, stopping: "asyncio.Task[Any]") -> float:
-        """One connection from dialling to its loss or to stop; how many seconds it lived."""
-        self._epoch += 1
-        link = self._link = Link(self._epoch, self._handlers)
-        dial = asyncio.create_task(link.dial(self.address, self._hello, self._connect_timeout_s))
-        try:
-            await asyncio.wait({dial, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            dial.cancel()
-        if not dial.done():
-            return 0.0
-        if (error := dial.result()) is not None:
-            self._set_state(connected=False, reason=reasons.failure(error, self.address))
-        elif await link.last(stopping):
-            self._closing = True
-            self.resume()  # the PUBACKs of what is flushed must be read
-            if self._will is not None:
-                with suppress(OutboxFull):
-                    self.publish(self._will.topic, self._will.payload, retain=self._will.retain)
-            await link.hang_up(self.flush(), self._close_timeout_s)
-        return link.lived_s
+    async def _last_words(self) -> None:
+        self.resume()  # the PUBACKs of what is flushed must be read
+        if self._will is not None:
+            with suppress(OutboxFull):
+                self.publish(self._will.topic, self._will.payload, retain=self._will.retain)
+        await self.flush()
 
     def _on_welcome(self, welcome: Welcome) -> None:
-        wire = self._link.wire
+        wire = self._line.link.wire
         if welcome.code:
             said = reasons.refusal(welcome.code, self.address, self.client_id, welcome.said)
             wire.abort(ConnectionRefusedError(said))
@@ -245,25 +223,31 @@ class Session:
         self._inbox.opened(wire.epoch)
         self._present = welcome.session_present
         wire.keep_alive(welcome.keep_alive_s or self._hello.keep_alive_s)
-        if self.had_session and self._hello.session_expiry_s and not welcome.session_present:
-            self._standing.lost_session()
-            self._call(self.on_session_lost, reasons.located(reasons.SESSION_LOST, self.address))
-        self.had_session = True
-        self.topics.attach(wire)
+        self._requests.attach(wire)
+        # Asked about first: a broker that has answered about the topics has then answered which session it has, too.
+        self._call(self._presence.welcomed, welcome.session_present)
+        self.topics.attach()
+        self._presence.asked()
         self._publisher.attach(wire, welcome)
         if self._paused:
             wire.pause()
         if not self.topics.patterns or self._paused:  # the SUBACK of a paused connection comes when it is resumed
             self._set_state(connected=True, reason="")
-        self._link.welcomed.set_result(None)
+        self._line.link.welcomed.set_result(None)
 
-    def _on_subscribed(self, codes: Sequence[int]) -> None:
-        reason = reasons.refused_subscriptions(self.topics.answered(codes), codes, self.address, self.client_id)
+    def _on_subscribed(self, patterns: Sequence[str], codes: Sequence[int]) -> None:
+        reason = reasons.refused_subscriptions(patterns, codes, self.address, self.client_id)
         if reason or not self.connected:
             self._set_state(connected=True, reason=reason)
+        self._presence.answered()
+
+    def _on_session_lost(self, reason: str) -> None:
+        if self._hello.session_expiry_s:
+            self._standing.lost_session()
+            self._call(self.on_session_lost, reasons.located(reason, self.address))
 
     def _on_deliveries(self, deliveries: list[Delivery]) -> None:
-        if self._closing or self._wire is None:
+        if self._line.closing or self._wire is None:
             return  # the broker keeps them for our next connection
         burst = self._inbox.receive(deliveries)
         if self.on_burst is None:
@@ -272,18 +256,13 @@ class Session:
             self._call(self.on_burst, burst)
 
     def _on_lost(self, epoch: int, code: int | None, error: BaseException | None) -> None:
-        if epoch != self._epoch:
+        if epoch != self._line.epoch:
             return
         self._wire = None
         self._inbox.opened(0)
         self._publisher.detach()
-        self.topics.detach()
-        if isinstance(error, Exception) and not isinstance(error, OSError):
-            self._bug = self._bug or error
-        welcomed, often = self._link.welcomed.done(), self._backoff.failures >= _OFTEN
-        reason = reasons.loss(code, error, self.address, self.client_id, welcomed=welcomed, often=often)
-        self._set_state(connected=False, reason="the session was closed" if self._closing else reason)
-        self._link.lost.set_result(None)
+        self._requests.detach()
+        self._set_state(connected=False, reason=self._line.lost(code, error))
 
     def _set_state(self, *, connected: bool, reason: str) -> None:
         if self._standing.change(connected=connected, session_present=self._present, reason=reason):
@@ -296,5 +275,4 @@ class Session:
         try:
             callback(*arguments)
         except Exception as error:  # noqa: BLE001  # not swallowed: run() raises it
-            self._bug = self._bug or error
-            self._link.wire.abort(error)
+            self._line.fail(error)

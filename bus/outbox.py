@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-MAX_PACKET_ID: Final = 65_534
-"""The last one, 65,535, is left to SUBSCRIBE."""
+MAX_PACKET_ID: Final = 65_279
+"""Those after it are left to SUBSCRIBE and UNSUBSCRIBE, see :mod:`bus.requests`."""
 
 Done = Callable[[int | None], None]
 """Called once a message: with the broker's reason code, or None when the session ended before the answer."""

@@ -65,7 +65,7 @@ class Handlers:
 
     Attributes:
         welcome: the CONNACK came.
-        subscribed: the SUBACK came; one reason code a topic filter.
+        answered: a SUBACK or UNSUBACK came: its packet id, and one reason code a topic filter.
         deliveries: every PUBLISH of one socket read.
         acknowledged: every PUBACK of one socket read, as (packet id, reason code).
         writable: the transport takes more again.
@@ -73,7 +73,7 @@ class Handlers:
     """
 
     welcome: Callable[[Welcome], None]
-    subscribed: Callable[[Sequence[int]], None]
+    answered: Callable[[int, Sequence[int]], None]
     deliveries: Callable[[list[Delivery]], None]
     acknowledged: Callable[[list[tuple[int, int]]], None]
     writable: Callable[[], None]

@@ -34,6 +34,8 @@ REFUSALS: Final = {
     151: "a quota of the broker is exceeded",
     152: "the broker's operator ended the connection",
     153: "the broker calls the payload invalid",
+    154: "the broker retains no messages",
+    155: "the broker takes no messages that it has to acknowledge (QoS 1)",
     156: "the broker tells us to use another server",
     157: "the broker has moved to another server",
     158: "the broker has no shared subscriptions",
@@ -43,6 +45,8 @@ REFUSALS: Final = {
 """By MQTT 5 reason code (MQTT 5.0, section 2.4), for CONNACK, DISCONNECT, SUBACK and PUBACK."""
 
 SESSION_LOST: Final = "the broker came back without our session: messages that it held for us may be lost"
+OTHER_SESSION: Final = "the broker has another session for us than it had: messages that it held for us may be lost"
+_AT_MOST_ONCE: Final = "the broker grants QoS 0 alone, and may lose what it sends, and all that comes while we are away"
 _NO_WORD: Final = "the broker hung up without an answer: wrong user name or password, wrong port, or no MQTT 5"
 
 _ERRNOS: Final = {
@@ -88,11 +92,11 @@ def loss(
 
 
 def refused_subscriptions(patterns: Sequence[str], codes: Sequence[int], address: BrokerAddress, client_id: str) -> str:
-    """Which topic filters a SUBACK refuses, and why; "" when none."""
+    """Which topic filters a SUBACK refuses, or grants without the promise to deliver, and why; "" when none."""
     refused = [
-        f"subscription {pattern!r}: {refusal(code, address, client_id)}"
+        f"subscription {pattern!r}: {refusal(code, address, client_id) if code else _AT_MOST_ONCE}"
         for pattern, code in zip(patterns, codes, strict=False)
-        if code >= REFUSED
+        if code >= REFUSED or code == 0
     ]
     return located("; ".join(refused), address) if refused else ""
 

@@ -7,7 +7,7 @@ nor a future. Sessions, reconnection and queues are :mod:`bus.client`'s.
 import asyncio
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, cast
 
 import mqtt5
@@ -22,6 +22,8 @@ _DISCONNECT: Final = mqtt5.DisconnectPacket().write()
 _CONNACK: Final = 0x20
 """First byte of the first packet of every broker; some that are none begin like a packet and never end it."""
 _PINGREQ: Final = mqtt5.PingReqPacket().write()
+_ALWAYS: Final = mqtt5.RetainHandling.SEND_ALWAYS
+_IF_NEW: Final = mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS
 _MAX_HEADER: Final = 5
 _PANIC: Final = "PanicException"
 """A failure inside the library; it derives from BaseException and has no name to import."""
@@ -57,13 +59,20 @@ def publish_size(topic: str, payload: bytes) -> int:
     return _MAX_HEADER + 2 + len(topic.encode()) + 2 + 1 + len(payload)
 
 
-def subscribe_bytes(packet_id: int, patterns: Sequence[str]) -> bytes:
-    """A SUBSCRIBE packet: QoS 1; retained messages come with every SUBSCRIBE, and they alone have ``retain`` set.
+def subscribe_bytes(packet_id: int, patterns: Sequence[str], once: Collection[str] = ()) -> bytes:
+    """A SUBSCRIBE packet: QoS 1; what is retained comes with it, for patterns in ``once`` if the session lacks them.
 
-    Not as published: a message that comes live could then not be told from one of unknown age.
+    Only what comes so has ``retain`` set, not what was published so: a message that comes live could then not be told
+    from one of unknown age.
     """
     filters = [
-        mqtt5.TopicFilter(pattern, max_qos=mqtt5.QoS.AT_LEAST_ONCE, retain_as_published=False) for pattern in patterns
+        mqtt5.TopicFilter(
+            pattern,
+            max_qos=mqtt5.QoS.AT_LEAST_ONCE,
+            retain_as_published=False,
+            retain_handling=_IF_NEW if pattern in once else _ALWAYS,
+        )
+        for pattern in patterns
     ]
     return mqtt5.SubscribePacket(packet_id, filters).write()
 
@@ -244,13 +253,13 @@ class Wire(asyncio.Protocol):
                     keep_alive_s=packet.server_keep_alive,
                 )
             )
-        elif isinstance(packet, mqtt5.SubAckPacket):
-            self._handlers.subscribed([int(code) for code in packet.reason_codes])
+        elif isinstance(packet, mqtt5.SubAckPacket | mqtt5.UnsubAckPacket):
+            self._handlers.answered(packet.packet_id, [int(code) for code in packet.reason_codes])
         elif isinstance(packet, mqtt5.DisconnectPacket):
             self._code = int(packet.reason_code)
             if self._transport is not None:
                 self._transport.close()
-        elif not isinstance(packet, mqtt5.PingRespPacket | mqtt5.UnsubAckPacket):
+        elif not isinstance(packet, mqtt5.PingRespPacket):
             raise MalformedPacket(f"the broker sent us a {type(packet).__name__}")
 
     def _tick(self) -> None:

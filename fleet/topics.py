@@ -15,9 +15,12 @@ FINDING: Final = "net/v1/findings/{member}/{machine}/{rule}"
 HEALTH: Final = "net/v1/health/{program}"
 COMMAND: Final = "net/v1/command/{program}"
 SESSION: Final = "net/v1/session/{program}"
+MARK: Final = "net/v1/mark/{mark}/{place}"
+"""Nobody publishes there: a collector's session is known by having subscribed to it, see :mod:`bus.mark`."""
 HANDOVER: Final = "net/v1/handover"
 DEVICES: Final = ("m/+/#", "spBv1.0/+/#")
 """What a collector of all members subscribes to."""
+_DEVICE_ROOTS: Final = frozenset(pattern.split("/", 1)[0] for pattern in DEVICES)
 COLLECTOR: Final = "ingest"
 """The program of the collector that has no name; see :func:`collector_program`."""
 
@@ -30,6 +33,11 @@ def collector_program(name: str | None) -> str:
 def is_collector(program: str) -> bool:
     """Whether a program is a collector, with or without a name."""
     return program == COLLECTOR or program.startswith(f"{COLLECTOR}-")
+
+
+def of_devices(pattern: str) -> bool:
+    """Whether a topic filter is for what devices send."""
+    return pattern.split("/", 1)[0] in _DEVICE_ROOTS
 
 
 def reading_topic(member: str, machine: str) -> str:

@@ -34,3 +34,21 @@ async def proxy(broker: Mosquitto | Embedded) -> AsyncIterator[Proxy]:
     await one.start()
     yield one
     await one.stop()
+
+
+@pytest.fixture
+async def mosquitto_here(tmp_path: Path) -> AsyncIterator[Mosquitto]:
+    """A Mosquitto that forgets everything when it is killed."""
+    one = Mosquitto(tmp_path)
+    await one.start()
+    yield one
+    await one.kill()
+
+
+@pytest.fixture
+async def mosquitto_proxy(mosquitto_here: Mosquitto) -> AsyncIterator[Proxy]:
+    """A proxy in front of it."""
+    one = Proxy(mosquitto_here.address)
+    await one.start()
+    yield one
+    await one.stop()

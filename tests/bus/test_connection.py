@@ -176,11 +176,25 @@ async def test_a_refused_subscription_is_told() -> None:
     def suback(packet_id: bytes) -> bytes:
         return b"\x90\x04" + packet_id + b"\x00\x87"
 
-    async with listening(b"\x20\x03\x00\x00\x00" + suback(b"\xff\xff")) as address:
+    async with listening(b"\x20\x03\x00\x00\x00" + suback(b"\xff\x00")) as address:
         session = Session(address, client_id="program", subscriptions=["secret/#"])
         async with running(session):
             assert "subscription 'secret/#'" in session.state.reason
             assert "authorise" in session.state.reason
+
+
+@pytest.mark.mosquitto
+async def test_a_broker_that_does_not_promise_to_deliver_is_named(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path, "max_qos 0")
+    await broker.start()
+    try:
+        session = Session(broker.address, client_id="program", subscriptions=["m/#"])
+        async with running(session):
+            assert "'m/#': the broker grants QoS 0 alone" in session.state.reason
+            session.publish("m/a", b"")
+            await until(lambda: "QoS 1" in session.state.reason)
+    finally:
+        await broker.kill()
 
 
 async def test_a_broker_that_is_away_at_first_is_found_when_it_comes(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_packet_ids_wrap_without_meeting_those_in_flight() -> None:
         assert one is not None
         seen.add(one[0].packet_id)
         outbox.settle(one[0].packet_id)
-    assert seen == set(range(2, 65_535))
+    assert seen == set(range(2, 65_280)), "the last ones are for subscriptions"
 
 
 @pytest.mark.parametrize(("count", "size"), [(4, 1), (2, 60)])
