@@ -17,8 +17,8 @@ from ingest.lanes import Lanes
 from ingest.merge import merge, refusals
 from ingest.rejects import Reject
 from ingest.thread import SpoolThread
+from ingest.twins import ReadingSink
 from ingest.writer import Pace, StoreState, Writer
-from store import Store
 
 _log = structlog.get_logger(__name__)
 _DISK_BYTES: Final = 8 * 2**20
@@ -36,7 +36,7 @@ class Forwarder:
     def __init__(
         self,
         thread: SpoolThread,
-        store: Store,
+        store: ReadingSink,
         *,
         on_stored: Callable[[ReadingBatch], None],
         on_refused: Callable[[list[Reject]], None],

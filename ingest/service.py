@@ -35,6 +35,7 @@ from ingest.sparkplug.application import Application
 from ingest.sparkplug.host import Host
 from ingest.thread import SpoolThread
 from ingest.touched import Touched
+from ingest.twins import Twins
 from ingest.work import Work
 from store import Store
 
@@ -93,7 +94,7 @@ class _Service:
         self._announcer = Announcer(thread, self._retain, members.takes)
         self._losses = losses.Losses(config.program, thread, store, self._publish)
         self._forwarder = Forwarder(
-            thread, store, on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
+            thread, Twins(store), on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
             on_lost=self._report.errors.append, pace=config.pace,
         )  # fmt: skip
         self._stopping = False

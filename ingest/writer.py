@@ -10,7 +10,8 @@ import structlog
 
 from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
-from store import Store, StoreLost, StoreRefused, StoreRejected, StoreUnavailable
+from ingest.twins import ReadingSink
+from store import StoreLost, StoreRefused, StoreRejected, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 _FEWEST_ROWS: Final = 500
@@ -60,7 +61,9 @@ class Writer:
         state: how the store answers.
     """
 
-    def __init__(self, store: Store, pace: Pace, on_state: Callable[[], None], on_lost: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: ReadingSink, pace: Pace, on_state: Callable[[], None], on_lost: Callable[[str], None]
+    ) -> None:
         self.state = StoreState(since=now_ms())
         self._store, self._pace = store, pace
         self._on_state, self._on_lost = on_state, on_lost

@@ -1,0 +1,201 @@
+"""Different readings of one machine and one millisecond that have the same key by chance: none takes another's place.
+
+A commit sets its own readings apart (:mod:`ingest.keys`); those of different commits are set apart here, before they
+are written: the later one takes the next key of its millisecond that no other reading has, in the store or among what
+is written with it. The same reading again finds itself there and changes nothing, so a redelivery, a resend or a
+repush makes no second one.
+
+Only a millisecond of which the store may have something already is looked up there. That is the machine's newest one,
+or one before; of a machine's newer readings nothing can be stored. There is one writer of a machine's readings, or two
+in the moment in which its member is handed over.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from fleet.batch import NO_INT, QUANTITIES, MachineKey, ReadingBatch, Rows
+from fleet.clock import now_ms
+from store import Store, StoreRejected
+
+_log = structlog.get_logger(__name__)
+_PER_MS: Final = 1_000_000  # key times are nanoseconds
+_CONTENT: Final = [*QUANTITIES, "seq", "boot"]
+_GAP_MS: Final = 10_000
+_SPAN_MS: Final = 60_000
+"""Readings of a store are looked at together when they are so near, in spans so long at most: memory is bounded."""
+_UNREADABLE: Final = "another program wrote what cannot be read among our readings; what comes is not compared with it"
+_AHEAD_MS: Final = 86_400_000
+"""No reading is newer than a few minutes ahead of us, see :mod:`ingest.decoders.times`."""
+
+
+class Stretch(NamedTuple):
+    """What the store has of some machines in some time is to be looked at: ``rows`` of a batch lie in it."""
+
+    first_ms: int
+    last_ms: int
+    rows: NDArray[np.intp]
+
+
+class ReadingSink(Protocol):
+    """What takes readings, as :class:`store.base.Store` does."""
+
+    async def write_readings(self, batch: ReadingBatch) -> None: ...
+
+
+class Twins:
+    """Writes readings to ``store`` so that none takes the place of another; one for all that is written to it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._newest: dict[MachineKey, int] = {}
+
+    async def write_readings(self, batch: ReadingBatch) -> None:
+        """Write them all, some of them under other keys of their millisecond.
+
+        Raises:
+            StoreUnavailable, StoreRejected, StoreRefused: as the store itself, which is read, too.
+        """
+        newest = await self._newest_of(batch.machines)
+        rows = batch.rows
+        ms = rows["at_ns"] // _PER_MS
+        near = (ms <= newest[rows["machine"]]) | _in(ms, _shared(rows["at_ns"]) // _PER_MS)
+        found: dict[int, int] = {}
+        for stretch in stretches(ms, np.flatnonzero(near)):
+            found |= await self._moves(batch, stretch)
+        np.maximum.at(newest, rows["machine"], ms)
+        try:
+            await self._store.write_readings(_moved(batch, found) if found else batch)
+        except StoreRejected:
+            self._newest.update(zip(batch.machines, newest.tolist(), strict=True))
+            raise
+        self._newest.update(zip(batch.machines, newest.tolist(), strict=True))
+
+    async def _newest_of(self, machines: tuple[MachineKey, ...]) -> NDArray[np.int64]:
+        """Device time of the newest reading that the store may have of each, epoch ms."""
+        new = [key for key in machines if key not in self._newest]
+        if new:
+            found = await asyncio.gather(*map(self._last_ms, new))
+            self._newest.update(zip(new, found, strict=True))
+        return np.array([self._newest[key] for key in machines], dtype=np.int64)
+
+    async def _last_ms(self, key: MachineKey) -> int:
+        end_ms = now_ms() + _AHEAD_MS
+        try:
+            found = await self._store.last_reading(key, end_ms)
+        except ValueError as error:
+            _log.warning(_UNREADABLE, machine=key, reason=str(error))
+            return end_ms
+        return int(found.rows["at_ns"][0]) // _PER_MS if len(found) else NO_INT
+
+    async def _moves(self, batch: ReadingBatch, stretch: Stretch) -> dict[int, int]:
+        present = np.unique(batch.rows["machine"][stretch.rows]).tolist()
+        machines = [batch.machines[index] for index in present]
+        try:
+            stored = await self._store.read_readings(machines, stretch.first_ms, stretch.last_ms + 1)
+        except ValueError as error:
+            _log.warning(_UNREADABLE, machines=machines, reason=str(error))
+            stored = ReadingBatch(tuple(machines), batch.rows[:0])
+        stored.rows["machine"] = np.array(present, dtype=np.uint32)[stored.rows["machine"]]
+        return moves(batch, stretch.rows, stored)
+
+
+def _moved(batch: ReadingBatch, places: Mapping[int, int]) -> ReadingBatch:
+    _log.info("readings have the key of another one of their millisecond; they take the next", readings=len(places))
+    rows = batch.rows.copy()
+    rows["at_ns"][list(places)] = list(places.values())
+    return ReadingBatch(batch.machines, rows, batch.metrics)
+
+
+def stretches(ms: NDArray[np.int64], near: NDArray[np.intp]) -> list[Stretch]:
+    """The given rows by time, in stretches that are short and whole.
+
+    Args:
+        ms: device times of all rows, epoch ms; shape (n,).
+    """
+    found = []
+    order = near[np.argsort(ms[near], kind="stable")]
+    times = ms[order]
+    start = 0
+    while start < len(order):
+        end = int(np.searchsorted(times, times[start] + _SPAN_MS, side="left"))
+        gaps = np.flatnonzero(np.diff(times[start:end]) > _GAP_MS)
+        end = start + int(gaps[0]) + 1 if len(gaps) else end
+        found.append(Stretch(int(times[start]), int(times[end - 1]), np.sort(order[start:end])))
+        start = end
+    return found
+
+
+def moves(batch: ReadingBatch, near: NDArray[np.intp], stored: ReadingBatch) -> dict[int, int]:
+    """Row -> its new key time, nanoseconds, for those of the rows ``near`` that must give way.
+
+    A row keeps its key, or takes the next one of its millisecond (a ring) that is free or has the same reading, among
+    what is stored and the rows before it.
+
+    Args:
+        near: rows in order, of some milliseconds all that the batch has of their machine.
+        stored: what the store has of these milliseconds; ``machine`` indexes the batch's machines.
+    """
+    crowded = _crowded(batch, near, stored)
+    if not len(crowded):
+        return {}
+    taken: dict[tuple[int, int], Any] = {}
+    for row in np.flatnonzero(_in(stored.rows["at_ns"] // _PER_MS, crowded)).tolist():
+        taken[_key(stored.rows, row)] = _content(stored, row)
+    found = {}
+    for row in near[_in(batch.rows["at_ns"][near] // _PER_MS, crowded)].tolist():
+        machine, place = _key(batch.rows, row)
+        content, at_ns = _content(batch, row), place
+        while taken.setdefault((machine, place), content) != content:
+            place = place - place % _PER_MS + (place + 1) % _PER_MS
+        if place != at_ns:
+            found[row] = place
+    return found
+
+
+def _crowded(batch: ReadingBatch, near: NDArray[np.intp], stored: ReadingBatch) -> NDArray[np.int64]:
+    """The milliseconds in which a key may be that of two different readings, each once; of whatever machine."""
+    keys, order = batch.rows["at_ns"][near], np.argsort(stored.rows["at_ns"], kind="stable")
+    there = stored.rows["at_ns"][order]
+    place = np.searchsorted(there, keys)
+    met = np.flatnonzero(there[np.minimum(place, len(there) - 1)] == keys) if len(there) else place[:0]
+    ours, theirs = near[met], order[place[met]]
+    same = _alike(batch.rows[ours], stored.rows[theirs])
+    if batch.metrics or stored.metrics:
+        pairs = zip(ours.tolist(), theirs.tolist(), strict=True)
+        texts = [batch.metrics.get(row, "") == stored.metrics.get(other, "") for row, other in pairs]
+        same &= np.array(texts, dtype=bool)
+    return np.unique(np.concatenate([keys[met[~same]], _shared(keys)]) // _PER_MS)
+
+
+def _alike(rows: Rows, others: Rows) -> NDArray[np.bool_]:
+    """Whether each row is of the machine of the other, with the same content; metrics apart."""
+    alike: NDArray[np.bool_] = rows["machine"] == others["machine"]
+    for name in _CONTENT:
+        alike &= (rows[name] == others[name]) | ((rows[name] != rows[name]) & (others[name] != others[name]))
+    return alike
+
+
+def _shared(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Key times that more than one row has, of whatever machine; mostly none, and then it costs one sort."""
+    ordered = np.sort(keys)
+    shared: NDArray[np.int64] = ordered[1:][ordered[1:] == ordered[:-1]]
+    return shared
+
+
+def _in(values: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.isin(values, some) if len(some) else np.zeros(len(values), dtype=bool)
+
+
+def _key(rows: Rows, row: int) -> tuple[int, int]:
+    return int(rows["machine"][row]), int(rows["at_ns"][row])
+
+
+def _content(batch: ReadingBatch, row: int) -> list[Any]:
+    """What makes a reading the same as another; NaN, which is not equal to itself, as None."""
+    values = [value if value == value else None for value in batch.rows[_CONTENT][row].item()]
+    return [*values, batch.metrics.get(row, "")]

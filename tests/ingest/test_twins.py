@@ -1,0 +1,175 @@
+"""Different readings never share a key in a store, whatever came in which commit; the same one is there once."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fleet.batch import MachineKey, ReadingBatch, empty_rows, key_ns
+from fleet.topics import reading_topic
+from ingest.config import IngestConfig
+from ingest.merge import merge
+from ingest.spool import Limits, Spool
+from ingest.twins import Twins, stretches
+from store import Store, connect
+from tests.faults import upgrade_cases
+from tests.ingest.conftest import collecting, connected, until
+from tests.ingest.ear import Ear
+from tests.servers import InfluxServer
+
+AT_MS = 1_795_000_000_000
+BOOTH = MachineKey("acme", "booth")
+
+
+class Told(NamedTuple):
+    """A reading: of which machine and millisecond, with which content; several contents have one key."""
+
+    machine: int
+    ms: int
+    content: int
+
+    @property
+    def slot(self) -> int:
+        return (999_999, 0, 1, 1, 0, 999_999)[self.content]
+
+
+def batch(told: Sequence[Told], machines: tuple[MachineKey, ...]) -> ReadingBatch:
+    """As a commit makes one, but with contents that share keys."""
+    rows = empty_rows(len(told))
+    rows["machine"] = [one.machine for one in told]
+    rows["at_ns"] = [(AT_MS + 1_000 * one.ms) * 1_000_000 + one.slot for one in told]
+    rows["seq"] = [one.content // 2 for one in told]
+    rows["power_w"] = [np.nan if one.content == 5 else 0.1 * (one.content // 2) for one in told]
+    metrics = {row: f'{{"a":{one.content}}}' for row, one in enumerate(told) if one.content % 2}
+    return ReadingBatch(machines, rows, metrics)
+
+
+def contents(found: ReadingBatch) -> list[Told]:
+    """What is stored, as what was told."""
+    kept = []
+    for row in range(len(found)):
+        values = found.rows[row]
+        content = 2 * int(values["seq"]) + (row in found.metrics)
+        kept.append(Told(int(values["machine"]), (int(values["at_ns"]) // 1_000_000 - AT_MS) // 1_000, content))
+    return sorted(kept)
+
+
+READINGS = st.builds(Told, st.integers(0, 1), st.integers(0, 2), st.integers(0, 5))
+DELIVERIES = st.lists(st.tuples(st.lists(READINGS, min_size=1, max_size=8), st.booleans()), min_size=1, max_size=8)
+"""Writes one after the other; before some of them the collector is started again."""
+_example = count()
+
+
+async def written(store: Store, deliveries: Sequence[tuple[list[Told], bool]]) -> list[Told]:
+    """What the store has after these writes, of machines of their own."""
+    number = next(_example)
+    machines = tuple(MachineKey("acme", f"machine-{number}-{index}") for index in range(2))
+    twins = Twins(store)
+    for told, restarted in deliveries:
+        twins = Twins(store) if restarted else twins
+        half = len(told) // 2 or 1
+        parts = [batch(part, machines) for part in (told[:half], told[half:]) if part]
+        await twins.write_readings(merge(parts))
+    return contents(await store.read_readings(machines, AT_MS - 1, AT_MS + 10_000))
+
+
+@given(DELIVERIES)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_reading_is_in_the_embedded_store_once(deliveries: list[tuple[list[Told], bool]]) -> None:
+    async def found() -> list[Told]:
+        async with opened("duckdb:///:memory:") as store:
+            return await written(store, deliveries)
+
+    assert asyncio.run(found()) == sorted({one for told, _ in deliveries for one in told})
+
+
+@pytest.mark.influxd
+def test_every_reading_is_in_influxdb_once(influxd: InfluxServer) -> None:
+    place = influxd.organisation()
+
+    @given(DELIVERIES)
+    @settings(max_examples=25)
+    def every(deliveries: list[tuple[list[Told], bool]]) -> None:
+        async def found() -> list[Told]:
+            async with opened(place.url, place.token) as store:
+                return await written(store, deliveries)
+
+        assert asyncio.run(found()) == sorted({one for told, _ in deliveries for one in told})
+
+    every()
+
+
+@asynccontextmanager
+async def opened(url: str, token: str | None = None) -> AsyncIterator[Store]:
+    store = connect(url, token=token)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def twin_numbers(topic: str) -> tuple[int, int]:
+    """Numbers of two readings of one millisecond on this topic that have the same key."""
+    rows = empty_rows(20_000)
+    rows["seq"], rows["power_w"] = np.arange(20_000), 1.0
+    crc = np.full(len(rows), zlib.crc32(topic.encode()), dtype=np.uint32)
+    keys = key_ns(rows, np.full(len(rows), AT_MS, dtype=np.int64), crc, {})
+    order = np.argsort(keys, kind="stable")
+    first = int(np.flatnonzero(np.diff(keys[order]) == 0)[0])
+    return int(order[first]), int(order[first + 1])
+
+
+async def test_twins_of_different_commits_are_stored_and_a_redelivery_makes_no_third(
+    config: IngestConfig, store: Store, ear: Ear
+) -> None:
+    topic = reading_topic(*BOOTH)
+    messages = [(topic, {"at": AT_MS, "power_w": 1.0, "seq": number}) for number in twin_numbers(topic)]
+    async with collecting(config, store):
+        await connected(ear)
+        for number, message in enumerate(messages, 1):
+            await ear.send(message)
+            await until(lambda number=number: ear.health.get("stored") == number, "the reading to be stored")  # type: ignore[misc]  # a lambda's default hides its type
+        await ear.send(*reversed(messages))
+        await until(lambda: ear.health.get("stored") == 4, "the same readings again")
+    async with collecting(config, store):
+        await until(lambda: ear.health.get("stored") == 0 and bool(ear.health["broker"]["connected"]), "the next life")
+        await ear.send(*messages)
+        await until(lambda: ear.health.get("stored") == 2, "the same readings again, after a restart")
+    rows = (await store.read_readings([BOOTH], AT_MS, AT_MS + 1)).rows
+    assert sorted(rows["seq"].tolist()) == sorted(twin_numbers(topic))
+    assert rows["at_ns"][1] == rows["at_ns"][0] + 1
+
+
+async def test_what_an_earlier_program_stored_is_not_stored_twice(tmp_path: Path) -> None:
+    upgrade_cases.unpack_store(tmp_path / "store.duckdb")
+    upgrade_cases.unpack_spool(tmp_path / "spool.sqlite")
+    with closing(Spool(tmp_path / "spool.sqlite", Limits(min_free_bytes=0))) as spool:
+        spool.repush(0, 2**62)
+        batches = [found for _, found in spool.waiting(0, 2**30)]
+    async with opened(f"duckdb://{tmp_path}/store.duckdb") as store:
+        assert (await store.count_readings())[upgrade_cases.KEY] == upgrade_cases.STORED
+        for _ in range(2):
+            await Twins(store).write_readings(merge(batches))
+            assert (await store.count_readings())[upgrade_cases.KEY] == len(upgrade_cases.READINGS)
+
+
+@given(st.lists(st.integers(0, 300_000), min_size=1, max_size=60))
+def test_stretches_hold_every_row_once_and_are_short(times: list[int]) -> None:
+    ms = np.array(times, dtype=np.int64)
+    found = stretches(ms, np.arange(len(ms)))
+    assert sorted(np.concatenate([stretch.rows for stretch in found]).tolist()) == list(range(len(ms)))
+    for stretch in found:
+        inside = ms[stretch.rows]
+        assert (int(inside.min()), int(inside.max())) == stretch[:2]
+        assert stretch.last_ms - stretch.first_ms < 60_000
+        assert (np.diff(np.sort(inside)) <= 10_000).all()
+        assert ((ms >= stretch.first_ms) & (ms <= stretch.last_ms)).sum() == len(inside)
