@@ -6,30 +6,26 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from bus.client import Delivery
 from fleet.batch import Reading
-from fleet.registry import Registry, Route
+from fleet.registry import Registry
 from fleet.topics import member_of
 from ingest.columns import Columns, Stamps, Target
-from ingest.decoders import Context, Decode, DecodeError, decoder, formats
+from ingest.decoders import Context, DecodeError, decoder
 from ingest.decoders.base import SHOWN, Fault
 from ingest.gaps.numbers import Numbers, Refused
-from ingest.guess import Hint
-from ingest.own import own_decoders, refusing
 from ingest.rejects import Reject
+from ingest.routing import MAX_TOPIC, REMEMBERED, Routing
 from ingest.seen import Redeliveries, fingerprint
 from ingest.sparkplug.host import FORMAT, ROOT, STATE_ROOT, Heard, Host
 from ingest.unclaimed import Unclaimed
 from ingest.work import Work
 
-MAX_TOPIC: Final = 512
-"""Characters; a longer topic is refused, for a broker takes 65,535 and every one would be kept."""
 _TOO_LONG: Final = f"at most {MAX_TOPIC} characters"
 _FOREIGN: Final = "a topic below m/<member>/ or spBv1.0/<member>/ of a member"
-_REMEMBERED: Final = 65_536  # topics; devices choose them, so memory must be bounded
 
 
 class Gathering:
@@ -44,7 +40,7 @@ class Gathering:
         numbers: which numbers of readings came.
         on_claim: told of a payload that names another member or machine than its topic: (topic, what, name).
         on_other: told of a message that is no device's: (topic, payload).
-        takes: whether the messages of a member are ours to keep; :meth:`use` again when that changes.
+        routing: which machine has which topic, and whose messages are ours to keep.
     """
 
     def __init__(
@@ -57,23 +53,13 @@ class Gathering:
         self.counts: Counter[str] = Counter()
         self.on_claim: Callable[[str, str, str], None] = lambda *_: None
         self.on_other: Callable[[str, bytes], None] = lambda *_: None
-        self.takes: Callable[[str], bool] = lambda _: True
         self.redeliveries = redeliveries
         self.sparkplug = sparkplug or Host()
         self.numbers = numbers or Numbers()
+        self.routing = Routing(registry, self.numbers, self.sparkplug)
         self._retained: dict[str, bytes] = {}
         self._stamps = Stamps()
-        self.use(registry)
         self._reset()
-
-    def use(self, registry: Registry) -> None:
-        """Route by this registry from now on."""
-        self._routes = registry.routes()
-        self.sparkplug.use(self._routes)
-        self._members = frozenset(registry.members)
-        self._own = own_decoders(registry.profiles)
-        self._hints = {member: Hint(registry.zone(member), self._own) for member in registry.members}
-        self._targets: dict[str, tuple[Target, ...]] = {}
 
     def _reset(self) -> None:
         self._columns = Columns(self._stamps)
@@ -103,15 +89,15 @@ class Gathering:
         self.messages += len(deliveries)
         self.counts["received"] += len(deliveries)
         contexts: dict[str, Context] = {}
-        columns = self._columns
+        columns, known = self._columns, self.routing.known
         add_reading, add_machine = columns.readings.append, columns.machine.append
         add_crc = columns.crc.append
         for delivery in deliveries:
             topic, payload = delivery.topic, delivery.payload
             self.bytes += len(payload)
-            targets = self._targets.get(topic)
+            targets = known.get(topic)
             if targets is None:
-                targets = self._resolve(topic)
+                targets = self.routing.resolve(topic)
             if len(targets) != 1 or not payload:
                 self._unusual(delivery, targets, contexts, arrived_ms)
                 continue
@@ -194,7 +180,7 @@ class Gathering:
             self.on_other(delivery.topic, bytes(delivery.payload))
             return
         member = member_of(delivery.topic)
-        if member is not None and not self.takes(member):
+        if member is not None and not self.routing.takes(member):
             self.counts.update({"elsewhere": 1, "received": -1})
             return
         edge = delivery.topic.startswith(ROOT)
@@ -202,14 +188,14 @@ class Gathering:
             self.counts["stale" if delivery.retain else "quiet"] += 1
             return
         if len(delivery.topic) > MAX_TOPIC:
-            self._refuse_topic(delivery, member if member in self._members else None, _TOO_LONG, arrived_ms)
+            self._refuse_topic(delivery, member if member in self.routing.members else None, _TOO_LONG, arrived_ms)
         elif self._is_repeat(delivery):
             return
-        elif member in self._members:
+        elif member in self.routing.members:
             if edge and self._edge(delivery, member or "", arrived_ms):
                 return
             self.counts["unclaimed"] += 1
-            hint = self._hints[member]
+            hint = self.routing.hints[member]
             self._unclaimed.append(Unclaimed(member, delivery.topic, arrived_ms, bytes(delivery.payload), hint))
         else:
             self._refuse_topic(delivery, None, _FOREIGN, arrived_ms)
@@ -240,32 +226,11 @@ class Gathering:
         repeated = self.redeliveries.is_repeat(delivery.packet_id, digest)
         if delivery.retain and not repeated:  # sent with every subscription
             repeated = self._retained.get(delivery.topic) == digest
-            if len(self._retained) >= _REMEMBERED:
+            if len(self._retained) >= REMEMBERED:
                 self._retained.clear()
             self._retained[delivery.topic] = digest
         self.counts["repeated"] += repeated
         return repeated
-
-    # --- routes
-
-    def _resolve(self, topic: str) -> tuple[Target, ...]:
-        """The machines of a topic; only topics that have one are remembered, for a device may invent any number."""
-        routes = self._routes.lookup(topic) if len(topic) <= MAX_TOPIC else ()
-        edge = topic.startswith(ROOT) and all(route.format == FORMAT for route in routes)
-        if not routes or edge or not self.takes(member_of(topic) or ""):
-            return ()  # Sparkplug takes the way of what is unusual, and that of the others stays as short as it is
-        crc = zlib.crc32(topic.encode())
-        targets = tuple(
-            Target(route, self.numbers.index(route.key), crc, _decode_of(route, self._own)) for route in routes
-        )
-        if len(self._targets) >= _REMEMBERED:
-            self._targets.clear()
-        self._targets[topic] = targets
-        return targets
-
-    def is_claimed(self, topic: str) -> bool:
-        """Whether a machine has this topic now."""
-        return bool(self._routes.lookup(topic)) or (topic.startswith(ROOT) and self.sparkplug.is_claimed(topic))
 
     def _heed(self, notes: dict[str, Any], topic: str, target: Target) -> None:
         """The topic wins over names in the payload: the broker has authenticated it."""
@@ -287,10 +252,3 @@ def _wrong(error: Exception) -> DecodeError:
     if isinstance(error, DecodeError):
         return error
     return DecodeError("decoder", "", f"{type(error).__name__}: {error}", "a decoder that can read this; report it")
-
-
-def _decode_of(route: Route, own: Mapping[str, Decode]) -> Decode:
-    try:
-        return own.get(route.format) or decoder(route.format)
-    except KeyError:
-        return refusing(route.format, f"one of {', '.join(sorted({*formats(), *own}))}")

@@ -7,7 +7,7 @@ import asyncio
 import json
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ from fleet.clock import now_ms
 from fleet.records import Document
 from fleet.topics import SESSION
 from ingest import seen
+from ingest.background import Background
 from ingest.thread import SpoolThread
 from store import Store, StoreError
 
@@ -27,6 +28,8 @@ TOLD: Final = 5
 WORD_S: Final = 14.0
 """Mosquitto tells its counts every 10 s, so what it threw away had its place in the queue at most so long before."""
 _RETRY_S: Final = 5.0
+_UNMARKED: Final = 1
+"""In place of a mark: there was a session, and it has none; all that earlier versions wrote."""
 
 
 class Loss(NamedTuple):
@@ -69,6 +72,30 @@ class Safe:
         return self._samples[0][1] if self._samples else None
 
 
+class Before(NamedTuple):
+    """What earlier runs of the program left.
+
+    Attributes:
+        had_session: the broker kept a session for them.
+        mark: of that session, see :mod:`bus.mark`; 0 when it has none.
+        doubted: the last one ended before it knew whether the broker had kept it.
+        safe_ms: when the newest readings were put on disk of which it is known that no lost session came before them,
+            epoch ms; None without any.
+        long_safe_ms: the same of what was there :data:`WORD_S` before that: of the time since then they may not have
+            heard whether the broker threw something away.
+        dropped: the broker's count of messages that it threw away, as they last heard it.
+        losses: the newest, oldest first.
+    """
+
+    had_session: bool
+    mark: int
+    doubted: bool
+    safe_ms: int | None
+    long_safe_ms: int | None
+    dropped: int | None
+    losses: tuple[Loss, ...]
+
+
 class Losses:
     """Keeps the newest losses; the document ``session`` of the store follows.
 
@@ -77,55 +104,81 @@ class Losses:
         safe: to be told every few seconds, and at the start, what is safe.
     """
 
-    def __init__(self, program: str, thread: SpoolThread, store: Store, publish: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self, program: str, thread: SpoolThread, store: Store, publish: Callable[[str, bytes], None], before: Before
+    ) -> None:
         self._program, self._thread, self._store, self._publish = program, thread, store, publish
-        self.newest: deque[Loss] = deque(maxlen=TOLD)
+        self.newest: deque[Loss] = deque(before.losses, maxlen=TOLD)
         self.safe = Safe()
-        self._lost: tuple[str, int | None] | None = None
-        self._new: list[Loss] = []
-        self._dropped: int | None = None
-        self._changed = asyncio.Event()
+        self._doubted = before.doubted
+        self._since_ms = before.safe_ms
+        self._reason = ""
+        self._jobs = Background()
+        self._unwritten = asyncio.Event()
+        if before.losses:
+            self._unwritten.set()  # the last run may have ended before the store had them
 
-    def session(self, reason: str, since_ms: int | None) -> None:
-        """The broker came back without our session; until :meth:`subscribed` it goes on losing what comes."""
+    def doubt(self, safe_ms: int | None) -> None:
+        """There is a connection, and it is not known yet whether the broker kept our session; what is safe now."""
+        if not self._doubted:
+            self._doubted, self._since_ms = True, safe_ms
+            self._jobs.start(self._thread.query(partial(_doubt, safe_ms=safe_ms)), "remember what is safe")
+
+    def session(self, reason: str) -> None:
+        """The broker lost our session; until :meth:`marked` it goes on losing what comes."""
+        since_ms = self._since_ms
         _log.error("the broker lost our session; what it had queued for us may be lost", reason=reason, since=since_ms)
-        self._lost = self._lost or (reason, since_ms)
+        self._reason = self._reason or reason
 
-    def subscribed(self) -> None:
-        """The broker holds for us what comes from now on."""
-        if self._lost is not None:
-            (reason, since_ms), self._lost = self._lost, None
-            self._add(Loss(now_ms(), reason, since_ms, None))
+    def marked(self, mark: int, epoch: int) -> None:
+        """The broker holds for us what comes from now on, in a session with this mark.
+
+        Args:
+            epoch: of the first connection whose packet ids belong to that session, if the one before is lost.
+        """
+        reason, self._reason, self._doubted = self._reason, "", False
+        new = [Loss(now_ms(), reason, self._since_ms, None)] if reason else []
+        self._record(new, partial(_mark, mark=mark, new_from=epoch if reason else None))
 
     def overflow(self, messages: int, dropped: int | None) -> None:
         """The broker threw so many messages away; ``dropped`` is its count, to be known by our next life, too."""
-        self._dropped = dropped
-        self._changed.set()
-        if messages:
-            reason = "the broker threw messages away: a queue was full"
-            self._add(Loss(now_ms(), reason, self.safe.since_ms, messages))
+        reason = "the broker threw messages away: a queue was full"
+        new = [Loss(now_ms(), reason, self.safe.since_ms, messages)] if messages else []
+        self._record(new, partial(_dropped, count=dropped))
 
     def told(self) -> list[dict[str, Any]]:
         """The newest losses, as health messages tell them."""
         return [loss.body(self._program) for loss in self.newest]
 
-    def _add(self, loss: Loss) -> None:
-        self.newest.append(loss)
-        self._new.append(loss)
-        self._changed.set()
-        body = {**loss.body(self._program), "lost": True}
-        self._publish(SESSION.format(program=self._program), json.dumps(body).encode())
+    def _record(self, new: list[Loss], more: Callable[[sqlite3.Connection], None]) -> None:
+        """Keep new losses, and more in the same transaction; it is asked for before anything that comes later."""
+
+        def record(db: sqlite3.Connection) -> None:
+            more(db)
+            _add(db, new)
+
+        self._jobs.start(self._told_when(self._thread.query(record), new), "record what the broker lost")
+
+    async def _told_when(self, recorded: Awaitable[None], new: list[Loss]) -> None:
+        """A loss is told when it is recorded, and so told once whenever we are killed."""
+        await recorded
+        self.newest.extend(new)
+        for loss in new:
+            body = {**loss.body(self._program), "lost": True}
+            self._publish(SESSION.format(program=self._program), json.dumps(body).encode())
+            self._unwritten.set()
 
     async def run(self) -> None:
-        """Make losses durable, in the spool, then in the store, until cancelled."""
+        """Write losses to the store, until cancelled."""
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            new, self._new = self._new, []
-            losses = await self._thread.query(partial(_record, new=tuple(new), dropped=self._dropped))
-            if new:
-                body = json.dumps([loss.body(self._program) for loss in losses])
-                await self._write(Document(member="", machine=self._program, kind="session", at=now_ms(), body=body))
+            await self._unwritten.wait()
+            self._unwritten.clear()
+            body = json.dumps([loss.body(self._program) for loss in await self._thread.query(_all)])
+            await self._write(Document(member="", machine=self._program, kind="session", at=now_ms(), body=body))
+
+    async def close(self, patience_s: float) -> None:
+        """Let what is being recorded come to its end."""
+        await self._jobs.close(patience_s)
 
     async def _write(self, document: Document) -> None:
         while True:
@@ -137,31 +190,21 @@ class Losses:
                 return
 
 
-class Before(NamedTuple):
-    """What earlier runs of the program left.
-
-    Attributes:
-        had_session: the broker kept a session for them.
-        safe_ms: when their newest readings were put on disk, epoch ms; None without any.
-        long_safe_ms: the same of what was there :data:`WORD_S` before that: of the time since then they may not have
-            heard whether the broker threw something away.
-        dropped: the broker's count of messages that it threw away, as they last heard it.
-        losses: the newest, oldest first.
-    """
-
-    had_session: bool
-    safe_ms: int | None
-    long_safe_ms: int | None
-    dropped: int | None
-    losses: tuple[Loss, ...]
-
-
 def before(db: sqlite3.Connection) -> Before:
     """Read what earlier runs left in the spool."""
-    known = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('session', 'dropped')").fetchall())
-    newest = _made_ms(db, 2**62)
+    known = dict(db.execute("SELECT name, value FROM meta").fetchall())
+    newest, session, doubt = _made_ms(db, 2**62), known.get("session", 0), known.get("doubt")
     long_safe = None if newest is None else _made_ms(db, newest - round(1000 * WORD_S))
-    return Before("session" in known, newest, long_safe, known.get("dropped"), tuple(_all(db)[-TOLD:]))
+    safe = newest if doubt is None else doubt if doubt >= 0 else None
+    return Before(
+        had_session=session > 0,
+        mark=session if session > _UNMARKED else 0,
+        doubted=doubt is not None,
+        safe_ms=safe,
+        long_safe_ms=long_safe,
+        dropped=known.get("dropped"),
+        losses=tuple(_all(db)[-TOLD:]),
+    )
 
 
 def _made_ms(db: sqlite3.Connection, until_ms: int) -> int | None:
@@ -178,19 +221,26 @@ def _made_ms(db: sqlite3.Connection, until_ms: int) -> int | None:
     return found
 
 
-def remember_session(db: sqlite3.Connection) -> None:
-    """The broker has a session of this data folder from now on."""
-    db.execute("INSERT OR IGNORE INTO meta VALUES ('session', 1)")
+def _doubt(db: sqlite3.Connection, safe_ms: int | None) -> None:
+    """Before anything that comes on the new connection: what comes is newer than what the broker may have lost."""
+    db.execute("INSERT OR IGNORE INTO meta VALUES ('doubt', ?)", (-1 if safe_ms is None else safe_ms,))
 
 
-def _record(db: sqlite3.Connection, new: tuple[Loss, ...], dropped: int | None) -> list[Loss]:
-    if dropped is not None:
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('dropped', ?)", (dropped,))
+def _mark(db: sqlite3.Connection, mark: int, new_from: int | None) -> None:
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('session', ?)", (max(mark, _UNMARKED),))
+    db.execute("DELETE FROM meta WHERE name = 'doubt'")
+    if new_from is not None:
+        seen.forget(db, new_from)  # the packet ids of a new session are new
+
+
+def _dropped(db: sqlite3.Connection, count: int | None) -> None:
+    if count is not None:
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('dropped', ?)", (count,))
+
+
+def _add(db: sqlite3.Connection, new: list[Loss]) -> None:
     db.executemany("INSERT INTO loss (at_ms, reason, since_ms, messages) VALUES (?, ?, ?, ?)", new)
     db.execute("DELETE FROM loss WHERE id <= (SELECT max(id) FROM loss) - ?", (_KEPT,))
-    if any(loss.messages is None for loss in new):
-        seen.forget(db)  # the packet ids of a new session are new
-    return _all(db)
 
 
 def _all(db: sqlite3.Connection) -> list[Loss]:

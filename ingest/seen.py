@@ -39,9 +39,9 @@ def load(db: sqlite3.Connection) -> dict[int, Seen]:
     return {packet_id: Seen(digest, epoch) for packet_id, digest, epoch in db.execute("SELECT * FROM seen")}
 
 
-def forget(db: sqlite3.Connection) -> None:
-    """The broker has no session of ours any more: its packet ids begin anew."""
-    db.execute("DELETE FROM seen")
+def forget(db: sqlite3.Connection, epoch: int) -> None:
+    """The broker has no session of ours any more: its packet ids begin anew with this connection, if not before."""
+    db.execute("DELETE FROM seen WHERE epoch < ?", (epoch,))
 
 
 def next_epochs(db: sqlite3.Connection) -> int:
@@ -79,7 +79,10 @@ class Redeliveries:
         self._entries[packet_id] = self.fresh[packet_id] = Seen(digest, epoch)
         return False
 
-    def forget(self) -> None:
-        """The session is new."""
-        self._entries.clear()
-        self.fresh.clear()
+    def forget(self, epoch: int) -> int:
+        """The session is new with this connection, if not before; its epoch as :func:`forget` takes it."""
+        epoch += self._base
+        for entries in (self._entries, self.fresh):
+            for packet_id in [packet_id for packet_id, entry in entries.items() if entry.epoch < epoch]:
+                del entries[packet_id]
+        return epoch

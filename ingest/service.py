@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import structlog
 
-from bus.client import OutboxFull, PacketTooLarge, Session, SessionClosed
+from bus.client import Memory, OutboxFull, PacketTooLarge, Session, SessionClosed
 from bus.health import HealthReport, health_message, health_will
 from fleet.batch import ReadingBatch
 from fleet.clock import now_ms
 from fleet.registry import Registry, Watcher
-from fleet.topics import COMMAND
+from fleet.topics import COMMAND, of_devices
 from ingest import handover, losses, seen, unclaimed
 from ingest.announce import Announcer
 from ingest.background import Background
@@ -68,7 +68,7 @@ async def run(config: IngestConfig, store: Store, *, stop: asyncio.Event) -> Non
         host, numbers = Host(await thread.read(memory.load)), await thread.read(gaps.load)
         gathering = Gathering(watcher.current, seen.Redeliveries(entries, base), host, numbers)
         members = Members(config.program, everyone=not config.name, known=await thread.read(handover.load))
-        await _Service(config, store, thread, watcher, gathering, report, members).run(stop, before)
+        await _Service(config, store, thread, watcher, gathering, report, members, before).run(stop)
     finally:
         await thread.close()
 
@@ -83,8 +83,10 @@ class _Service:
         gathering: Gathering,
         report: Report,
         members: Members,
+        before: losses.Before,
     ) -> None:
         self.config = config
+        self._before = before
         self._members = members
         self._report = report
         self._thread, self._watcher, self._gathering = thread, watcher, gathering
@@ -92,12 +94,13 @@ class _Service:
         self._collector = Collector(gathering, thread, self._on_batch, self._on_kept, self._complete)
         self._touched = Touched(self._publish)
         self._announcer = Announcer(thread, self._retain, members.takes)
-        self._losses = losses.Losses(config.program, thread, store, self._publish)
+        self._losses = losses.Losses(config.program, thread, store, self._publish, before)
         self._forwarder = Forwarder(
             thread, Twins(store), on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
             on_lost=self._report.errors.append, pace=config.pace,
         )  # fmt: skip
         self._stopping = False
+        self._new_from = 0
         self._handing = Handing(members, config.members, thread, self._publish, self._handed_over)
         self._commands = Commands(
             thread, self._collector, self._forwarder, watcher, self._announcer, self._handing
@@ -107,19 +110,20 @@ class _Service:
         self._sparkplug = Application(
             gathering.sparkplug, config.broker, config.session_id, None, self._publish, report.errors.append
         )
-        gathering.on_other, gathering.takes = self._on_other, members.takes
+        gathering.on_other, gathering.routing.takes = self._on_other, members.takes
 
     # --- life
 
-    async def run(self, stop: asyncio.Event, before: losses.Before) -> None:
-        config = self.config
+    async def run(self, stop: asyncio.Event) -> None:
+        config, before = self.config, self._before
         self._collector.safe_ms, self._report.broker_dropped = before.safe_ms, before.dropped
-        self._losses.newest.extend(before.losses)
         self._losses.safe.beat(asyncio.get_running_loop().time(), before.long_safe_ms)
         self._session = Session(
             config.broker, client_id=config.session_id, subscriptions=config.subscriptions(self._members),
+            retained_once=of_devices,
             on_burst=self._collector.on_burst, on_state=self._on_state, on_session_lost=self._on_session_lost,
             will=health_will(config.program), expect_session=before.had_session,
+            memory=Memory(before.mark, self._doubt_session, self._on_session_marked),
         )  # fmt: skip
         self._collector.session = self._handing.session = self._session
         self._health = HealthReport(config.program, self._session, self._compose)
@@ -144,6 +148,7 @@ class _Service:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._jobs.close(_LAST_WORDS_S)
+            await self._losses.close(_LAST_WORDS_S)
             await self._sparkplug.close()
             await self._announcer.close(0)
 
@@ -176,7 +181,7 @@ class _Service:
         await self._announcer.everything()
         await self._claim(self._watcher.current)
         async for registry in self._watcher.changes(stop):
-            self._gathering.use(registry)
+            self._gathering.routing.use(registry)
             self._sparkplug.follow(registry)
             _log.info("the registry changed", digest=registry.digest, problems=len(registry.problems))
             self._changed()
@@ -185,7 +190,7 @@ class _Service:
     async def _claim(self, registry: Registry) -> None:
         """What was sent on topics that a machine has now becomes readings."""
         found = await self._thread.query(unclaimed.topics)
-        claimed = [(member, topic) for member, topic in found if self._gathering.is_claimed(topic)]
+        claimed = [(member, topic) for member, topic in found if self._gathering.routing.is_claimed(topic)]
         if claimed:
             repaired = await retry(self._thread, self._collector, registry, "unclaimed")
             await self._thread.query(partial(unclaimed.forget_devices, topics=[topic for _, topic in claimed]))
@@ -231,20 +236,24 @@ class _Service:
         self._announcer.changed("reject", {reject.member for reject in rejects})
 
     def _on_state(self, connected: bool, session_present: bool, reason: str) -> None:
-        if connected and not session_present:
-            self._jobs.start(self._thread.query(losses.remember_session), "remember the session")
+        del session_present
         if reason and not self._stopping:
             _log.warning("the broker", connected=connected, reason=reason)
         if connected:
-            self._losses.subscribed()
             self._sparkplug.connected()
             self._handing.connected()
         self._changed()
 
+    def _doubt_session(self) -> None:
+        self._losses.doubt(self._collector.safe_ms)
+
     def _on_session_lost(self, reason: str) -> None:
-        self._gathering.redeliveries.forget()
+        self._new_from = self._gathering.redeliveries.forget(self._session.epoch)
         self._gathering.sparkplug.doubt(now_ms(), "the broker lost our session")
-        self._losses.session(reason, self._collector.safe_ms)
+        self._losses.session(reason)
+
+    def _on_session_marked(self, mark: int) -> None:
+        self._losses.marked(mark, self._new_from)
 
     def _on_other(self, topic: str, payload: bytes) -> None:
         if topic == DROPPED:
@@ -260,7 +269,7 @@ class _Service:
         if gone is not None:
             self._gathering.numbers.forget(gone)
             self._gathering.sparkplug.forget(gone)
-        self._gathering.use(self._watcher.current)
+        self._gathering.routing.use(self._watcher.current)
         self._changed()
 
     # --- what is said

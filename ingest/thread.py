@@ -3,10 +3,10 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ingest.errors import SpoolFull
 from ingest.level import Level, room
@@ -59,17 +59,24 @@ class SpoolThread:
             raise RuntimeError("the spool is not open")
         return asyncio.get_running_loop().run_in_executor(self._executor, function, spool)
 
-    async def persist(self, function: Callable[[Spool], _T]) -> _T:
-        """Run ``function(spool)``, again while the disk is full: for what has to be written sooner or later."""
+    def persist(self, function: Callable[[Spool], _T]) -> Coroutine[Any, Any, _T]:
+        """Run ``function(spool)``, again while the disk is full: for what has to be written sooner or later.
+
+        Asked for when this is called, not when the result is awaited.
+        """
+        return self._persisted(self.submit(function), function)
+
+    async def _persisted(self, asked: "asyncio.Future[_T]", function: Callable[[Spool], _T]) -> _T:
         while True:
             try:
-                return await self.submit(function)
+                return await asked
             except SpoolFull:
                 await asyncio.sleep(_RETRY_S)  # the collector says so
+                asked = self.submit(function)
 
-    async def query(self, function: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Run ``function(connection)`` in one transaction of the thread; again while the disk is full."""
-        return await self.persist(lambda spool: spool.call(lambda db, _: function(db)))
+    def query(self, function: Callable[[sqlite3.Connection], _T]) -> Coroutine[Any, Any, _T]:
+        """Run ``function(connection)`` in one transaction of the thread, as :meth:`persist` runs what it is given."""
+        return self.persist(lambda spool: spool.call(lambda db, _: function(db)))
 
     async def read(self, function: Callable[[sqlite3.Connection], _T]) -> _T:
         """As :meth:`query`, but once: for a start, which has to say what is wrong.

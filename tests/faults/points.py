@@ -1,13 +1,18 @@
 """Exact points of a collector's work at which it kills itself (SIGKILL): nothing of Python runs after that."""
 
+import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from bus.mark import Mark
+from bus.presence import Presence
 from fleet.batch import ReadingBatch
+from ingest import losses
 from ingest.forwarder import Forwarder
+from ingest.losses import Loss, Losses
 from ingest.spool import Spool
 
 Passed = Callable[[], None]
@@ -88,9 +93,73 @@ def _inside_batch(passed: Passed) -> None:
     replace(InfluxHttp, "_post_lines", posting)
 
 
+def _welcomed(passed: Passed) -> None:
+    """The CONNACK is read, and nothing else: neither asked nor subscribed."""
+    welcomed = Presence.welcomed
+
+    def welcoming(self: Presence, session_present: bool) -> None:
+        passed()
+        welcomed(self, session_present)
+
+    replace(Presence, "welcomed", welcoming)
+
+
+def _asked(passed: Passed) -> None:
+    """The broker has taken one filter from the mark of a kept session, which has not got it back."""
+    heard = Mark._heard
+
+    def hearing(self: Mark, *arguments: Any) -> None:
+        passed()
+        heard(self, *arguments)
+
+    replace(Mark, "_heard", hearing)
+
+
+def _subscribed(passed: Passed) -> None:
+    """The devices are subscribed; which session it is may not be known yet."""
+    answered = Presence.answered
+
+    def answering(self: Presence) -> None:
+        passed()
+        answered(self)
+
+    replace(Presence, "answered", answering)
+
+
+def _around_record(before: Passed, after: Passed) -> None:
+    mark, told_when = losses._mark, Losses._told_when
+
+    def marking(*arguments: Any, **more: Any) -> None:
+        before()
+        mark(*arguments, **more)
+
+    async def telling(self: Losses, recorded: Awaitable[None], new: list[Loss]) -> None:
+        await recorded
+        after()
+        await told_when(self, asyncio.sleep(0), new)
+
+    replace(losses, "_mark", marking)
+    replace(Losses, "_told_when", telling)
+
+
+def _before_record(passed: Passed) -> None:
+    """It is known which session it is, and about to be written, with the loss of the one before if there was one."""
+    _around_record(passed, lambda: None)
+
+
+def _after_record(passed: Passed) -> None:
+    """It is written and not told."""
+    _around_record(lambda: None, passed)
+
+
 POINTS: Final[Mapping[str, Callable[[Passed], None]]] = {
     "before-commit": _before_commit,
     "after-commit": _after_commit,
     "before-store": _before_store,
     "inside-batch": _inside_batch,
+    "welcomed": _welcomed,
+    "asked": _asked,
+    "subscribed": _subscribed,
+    "before-record": _before_record,
+    "after-record": _after_record,
 }

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bus.link
-import bus.subscriptions
+import bus.requests
 import ingest.columns
+import ingest.service
 from accelerator import logs
-from bus.client import Burst, Session
+from bus.client import Burst, Memory, Session
 from bus.packets import Hello
 from bus.wire import Wire, connect_bytes, subscribe_bytes
 from fleet.batch import ReadingBatch, Rows, key_ns
@@ -104,12 +105,17 @@ def _subscribed_once() -> None:
     """The devices are subscribed on the first connection alone."""
     times = 0
 
-    def subscribing(packet_id: int, patterns: Sequence[str]) -> bytes:
+    def subscribing(packet_id: int, patterns: Sequence[str], *once: Any) -> bytes:
         nonlocal times
-        times += 1
-        return subscribe_bytes(packet_id, patterns if times == 1 else ["net/v1/command/nobody"] * len(patterns))
+        times += patterns[0].startswith("net/v1/health/")
+        return subscribe_bytes(packet_id, patterns if times == 1 else ["net/v1/command/nobody"] * len(patterns), *once)
 
-    replace(bus.subscriptions, "subscribe_bytes", subscribing)
+    replace(bus.requests, "subscribe_bytes", subscribing)
+
+
+def _brokers_word() -> None:
+    """A session that the broker calls present is taken for the one that was there before."""
+    replace(ingest.service, "Memory", lambda mark, doubt, marked: Memory(0, doubt, marked))
 
 
 def _clean_start() -> None:
@@ -236,6 +242,7 @@ SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "forgotten-spool": _forgotten_spool,
     "marked-before-written": _marked_before_written,
     "subscribed-once": _subscribed_once,
+    "brokers-word": _brokers_word,
     "clean-start": _clean_start,
     "no-keep-alive": _no_keep_alive,
     "silent-overflow": _silent_overflow,

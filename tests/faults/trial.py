@@ -38,7 +38,7 @@ async def trial(
             if world.collector.pid is None:
                 await world.collector.start()
             await world.publisher.sends(rate // 2)
-            await world.stored_so_far()
+            await world.drained()
         except TimeoutError as error:
             place = waiting_at(error)
             late.append(f"what {place} waits for in round {done + 1} did not come within {patience_s:g} s")

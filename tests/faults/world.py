@@ -97,6 +97,13 @@ class World:
         await self.publisher.quiet()
         await self.watch.stored(MACHINES[0], at)
 
+    async def drained(self) -> None:
+        """As :meth:`stored_so_far`, and nothing waits in the spool: a loud member's readings come after the others'."""
+        await self.stored_so_far()
+        await self.watch.until(
+            lambda: self.watch.health["pid"] == self.collector.pid and not self.watch.health["spool_readings"]
+        )
+
     async def judged(self) -> dict[str, Any]:
         """End the collector in good order and ask the oracle.
 

@@ -9,7 +9,7 @@ import pytest
 
 from fleet.batch import MachineKey, Reading, ReadingBatch
 from fleet.registry import Registry, load
-from ingest import hot
+from ingest import routing
 from ingest.decoders import Context, decoder
 from ingest.hot import Gathering
 from ingest.seen import Redeliveries, Seen
@@ -149,8 +149,18 @@ def test_a_new_session_forgets(registry: Registry) -> None:
     message = Message(BOOTH, b'{"power_w":1}', 1)
     gathering = Gathering(registry, Redeliveries({}, 0))
     taken(gathering, message)
-    gathering.redeliveries.forget()
+    assert gathering.redeliveries.forget(2) == 2
     assert len(the_batch(taken(gathering, message, epoch=2))) == 1
+
+
+def test_what_came_in_the_new_session_is_remembered(registry: Registry) -> None:
+    old, new = Message(BOOTH, b'{"power_w":1}', 1), Message(BOOTH, b'{"power_w":2}', 2)
+    gathering = Gathering(registry, Redeliveries({}, 1 << 32))
+    taken(gathering, old)
+    taken(gathering, new, epoch=2)
+    assert gathering.redeliveries.forget(2) == (1 << 32) + 2
+    assert taken(gathering, new, epoch=3).batch is None
+    assert len(the_batch(taken(gathering, old, epoch=3))) == 1
 
 
 def test_retained_messages_of_unknown_age(gathering: Gathering) -> None:
@@ -191,7 +201,7 @@ def test_a_decoder_that_breaks_refuses_one_message(gathering: Gathering, monkeyp
     def broken(topic: str, payload: bytes, context: Context) -> list[Reading]:
         raise ZeroDivisionError("never")
 
-    monkeypatch.setattr(hot, "decoder", lambda name: broken if name == "tasmota" else hot_decoder(name))
+    monkeypatch.setattr(routing, "decoder", lambda name: broken if name == "tasmota" else hot_decoder(name))
     work = taken(gathering, Message("m/acme/saw-plug/tele/SENSOR", b"{}"), Message(BOOTH, b'{"count":1}'))
     assert work.rejects[0].faults[0].reason == "decoder"
     assert len(the_batch(work)) == 1
@@ -210,23 +220,23 @@ def test_an_unknown_format_is_said(fleet: Path) -> None:
 
 
 def test_topics_are_remembered_within_bounds(gathering: Gathering, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hot, "_REMEMBERED", 10)
+    monkeypatch.setattr(routing, "REMEMBERED", 10)
     for number in range(35):
         taken(gathering, Message(f"m/acme/{number}/x", b"1"))
-    assert len(gathering._targets) <= 10
+    assert len(gathering.routing.known) <= 10
 
 
 def test_a_change_of_the_registry_counts_at_once(gathering: Gathering, fleet: Path) -> None:
     assert taken(gathering, Message("m/acme/new/reading", b'{"count":1}')).unclaimed
     path = fleet / "members" / "acme.toml"
     path.write_text(path.read_text() + '\n[[machines]]\nid = "new"\nname = "Neuf"\n')
-    gathering.use(load(fleet))
+    gathering.routing.use(load(fleet))
     assert len(the_batch(taken(gathering, Message("m/acme/new/reading", b'{"count":1}')))) == 1
     assert np.all(the_batch(taken(gathering, Message(BOOTH, b'{"count":1}'))).rows["machine"] == 0)
 
 
 def test_a_long_topic_is_refused_and_neither_it_nor_an_unknown_one_is_remembered(gathering: Gathering) -> None:
-    long = f"m/{next(iter(gathering._members))}/x/{'t' * 60_000}"
+    long = f"m/{next(iter(gathering.routing.members))}/x/{'t' * 60_000}"
     work = taken(gathering, Message(long, b"1"), Message("m/nobody/x/reading", b"1"))
     assert [len(reject.topic) for reject in work.rejects] == [512, 18]
-    assert gathering._targets == {}
+    assert gathering.routing.known == {}

@@ -1,14 +1,24 @@
 """What the broker lost is told, with the time since when something may be missing, over restarts."""
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
+from bus.client import Session
 from fleet.batch import MachineKey, ReadingBatch, empty_rows
+from fleet.clock import now_ms
+from ingest import losses
+from ingest.config import IngestConfig
 from ingest.losses import WORD_S, Before, Safe, before
 from ingest.report import Report
+from ingest.service import SPOOL_FILE
 from ingest.spool import Limits, Spool
 from ingest.work import Work
+from store import Store
+from tests.ingest.conftest import Mosquitto, collecting, connected, until
+from tests.ingest.ear import Ear
 
 
 @pytest.mark.parametrize(
@@ -33,7 +43,7 @@ def test_what_the_broker_threw_away(known: int | None, heard: list[bytes], more:
 
 def test_a_fresh_spool_knows_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", Limits(min_free_bytes=0))
-    assert spool.call(lambda db, _: before(db)) == Before(False, None, None, None, ())
+    assert spool.call(lambda db, _: before(db)) == Before(False, 0, False, None, None, None, ())
     spool.close()
 
 
@@ -61,3 +71,68 @@ def test_what_earlier_runs_put_on_disk_is_safe(tmp_path: Path, gone: tuple[int, 
     spool.call(lambda db, _: db.execute("DELETE FROM batch WHERE id < 30"))
     assert spool.call(lambda db, _: before(db)).long_safe_ms is None
     spool.close()
+
+
+def told(spool: Spool) -> tuple[bool, int, bool, int | None]:
+    """What the next life knows of its session."""
+    found = spool.call(lambda db, _: before(db))
+    return found.had_session, found.mark, found.doubted, found.safe_ms
+
+
+def test_what_was_safe_before_a_connection_stays_known_until_its_session_is(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", Limits(min_free_bytes=0))
+    batch = ReadingBatch((MachineKey("zeta", "booth"),), empty_rows(1))
+    spool.call(lambda db, _: losses._doubt(db, None))
+    spool.commit(Work(batch), 1_000)
+    assert told(spool) == (False, 0, True, None), "nothing was safe before what came on that connection"
+    spool.call(lambda db, _: losses._mark(db, 77, None))
+    assert told(spool) == (True, 77, False, 1_000)
+    spool.call(lambda db, _: losses._doubt(db, 1_000))
+    spool.commit(Work(batch), 2_000)
+    spool.call(lambda db, _: losses._doubt(db, 2_000))
+    assert told(spool) == (True, 77, True, 1_000), "two connections whose session was not known"
+    spool.call(lambda db, _: losses._mark(db, 0, None))
+    assert told(spool) == (True, 0, False, 2_000), "a broker that refuses the mark"
+    spool.call(lambda db, _: db.execute("UPDATE meta SET value = 1 WHERE name = 'session'"))
+    assert told(spool)[:2] == (True, 0), "as earlier versions wrote it"
+    spool.close()
+
+
+async def test_a_loss_that_nobody_lived_to_tell_is_told_once(
+    config: IngestConfig, store: Store, ear: Ear, broker: Mosquitto
+) -> None:
+    async with collecting(config, store):
+        await connected(ear)
+        await ear.send(("m/acme/booth/reading", {"at": 1_795_000_000_000, "power_w": 1}))
+        await until(lambda: ear.health.get("stored") == 1, "a reading before it")
+    safe = now_ms()
+    broker.kill()
+    await until(lambda: not ear.session.connected, "the broker to be away")
+    broker.start()
+    killed = Session(config.broker, client_id=config.session_id)
+    life = asyncio.create_task(killed.run(asyncio.Event()))
+    await killed.wait_connected()
+    life.cancel()
+    await ear.session.wait_connected()
+    for _ in range(2):
+        async with collecting(config, store):
+            await until(lambda: bool(ear.health.get("losses")) and ear.health["alive"], "the loss to be said")
+            await ear.send(("m/acme/booth/reading", {"at": now_ms(), "power_w": 2}))
+            await until(lambda: ear.health.get("stored") == 1, "what comes afterwards")
+        await until(lambda: ear.health.get("alive") is False, "the end of this life")
+    [document] = await store.read_documents("session")
+    [loss] = json.loads(document.body)
+    assert "another session" in loss["reason"]
+    assert loss["since"] <= safe <= loss["at"]
+    assert len(ear.heard["net/v1/session/ingest"]) == 1
+
+
+async def test_what_the_spool_knows_of_losses_reaches_a_store_that_was_away(config: IngestConfig, store: Store) -> None:
+    config.data_dir.mkdir()
+    spool = Spool(config.data_dir / SPOOL_FILE, Limits(min_free_bytes=0))
+    spool.call(lambda db, _: losses._add(db, [losses.Loss(2_000, "it was away", 1_000, None)]))
+    spool.close()
+    async with collecting(config, store), asyncio.timeout(30):
+        while not (documents := await store.read_documents("session")):  # noqa: ASYNC110 - written by the collector
+            await asyncio.sleep(0.01)
+    assert [loss["reason"] for loss in json.loads(documents[0].body)] == ["it was away"]

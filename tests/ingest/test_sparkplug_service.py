@@ -157,8 +157,8 @@ async def test_the_hosts_state_of_both_versions(config: IngestConfig, store: Sto
         await until(lambda: plant.heard.get(HOST2, [])[-1:] == [b"ONLINE"], "the state of 2.2")
         born = json.loads(plant.heard[HOST3][-1])
         assert abs(born["timestamp"] - now()) < 60_000
-        await plant.session.publish_all([(HOST3, b'{"online": false, "timestamp": 1}')], retain=True)
         said = len(plant.heard[HOST3])
+        await plant.session.publish_all([(HOST3, b'{"online": false, "timestamp": 1}')], retain=True)
         await until(lambda: len(plant.heard[HOST3]) > said and plant.state() is True, "the host to contradict")
     await until(lambda: plant.state() is False, "the host's leave")
     assert json.loads(plant.heard[HOST3][-1]) == {"online": False, "timestamp": born["timestamp"]}
