@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.gateway.running import Running
+from fleet import edit
+from fleet.records import Document, FindingStatus
+from store.base import Store
+from tests.gateway import world
+from tests.gateway.running import Running, until_text
 from tests.gateway.test_browser import PAGES
 from tests.gateway.test_connect import BOOTH, PAGE, device, heard, plug
+from tests.gateway.test_reasons import finding
 
 pytestmark = pytest.mark.browser
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
@@ -23,7 +28,30 @@ async def violations(page: Page) -> list[str]:
     return [f"{one['id']}: {node['html'][:200]}" for one in found["violations"] for node in one["nodes"]]
 
 
-async def test_no_page_violates_a_rule(gateway: Running, chromium: Browser) -> None:
+async def untold(gateway: Running, store: Store) -> None:
+    """A machine whose state cannot be inferred, and of which one rule cannot conclude anything and another flags."""
+    edit.add_machine(gateway.fleet.folder, "alsalac", {"id": "neuve", "name": "Fraiseuse", "trade": "machining"})
+    changes = {"member": "alsalac", "machine": "neuve", "basis": "none", "state": "UNKNOWN", "untold": "close"}
+    outlook = world.outlook(gateway.now).model_copy(update=changes)
+    found = [
+        finding(rule, status, "neuve").model_copy(update={"reason": reason})
+        for rule, status, reason in (
+            ("degrading-coverage", FindingStatus.FLAGGED, ""),
+            ("overload", FindingStatus.INSUFFICIENT_EVIDENCE, "state"),
+            ("structural-underuse", FindingStatus.INSUFFICIENT_EVIDENCE, "life"),
+        )
+    ]
+    bodies = [("outlook", outlook.model_dump_json())]
+    bodies += [(f"finding/{one.rule}", one.model_dump_json()) for one in found]
+    await store.write_documents(
+        Document(member="alsalac", machine="neuve", kind=kind, at=1, body=body) for kind, body in bodies
+    )
+    await gateway.publish("net/v1/health/analytics", world.health("analytics", gateway.now))
+    await until_text(gateway, "/machines/alsalac/neuve", "On ne peut pas conclure pour 2 règles.")
+
+
+async def test_no_page_violates_a_rule(gateway: Running, store: Store, chromium: Browser) -> None:
+    await untold(gateway, store)
     await heard(gateway, device(BOOTH, plug("NaN")), device("m/alsalac/x/y", b"<b>?</b>"))
     page = await chromium.new_page(locale="fr-FR")
     found: dict[str, list[str]] = {}
@@ -32,6 +60,13 @@ async def test_no_page_violates_a_rule(gateway: Running, chromium: Browser) -> N
         for width in (1440, 360):
             await page.set_viewport_size({"width": width, "height": 900})
             found[f"{path} at {width}"] = await violations(page)
+    await page.goto(gateway.url + "/machines/alsalac/neuve")
+    await page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    for width in (1440, 360):
+        await page.set_viewport_size({"width": width, "height": 900})
+        found[f"a machine whose state is not inferred, all open, at {width}"] = await violations(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    await page.goto(gateway.url + PAGE)
     await page.locator(".device summary").first.click()
     found["a card that is open"] = await violations(page)
     await page.get_by_role("button", name="Rattacher à cette machine").first.click()
