@@ -42,18 +42,19 @@ def strip(
     power: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     basis: str = "state",
     compact: bool = False,
+    alive_s: float = 0.0,
 ) -> Markup:
     """The drawing from ``start`` to ``end`` (epoch seconds), where ``end`` is now.
 
     ``power`` is times (epoch seconds) and watts, drawn below the band; ``basis`` is what the states rest
-    on; ``compact`` leaves out axis and letters.
+    on; ``compact`` leaves out axis and letters; ``alive_s`` is how long a reading counts: nothing is drawn beyond.
     """
     curve = power is not None and len(power[0]) > 1 and not compact
     height = _BAND + (_CURVE if curve else 0)
     parts = [f'<rect x="0" y="0" width="100%" height="{_BAND}" fill="url(#pat-unknown)"/>']
     parts += [_band(run, start, end, words, basis, letters=not compact) for run in runs]
     if curve and power is not None:
-        parts.append(_power(power, start, end, words))
+        parts.append(_power(envelope(*power, start, end, alive_s), start, end, words))
     parts.append(f'<rect class="frame" x="0.5" y="0.5" width="99.8%" height="{_BAND - 1}"/>')
     if not compact:
         parts.append(_axis(start, end, height, words))
@@ -91,8 +92,8 @@ def _band(run: Run, start: float, end: float, words: Words, basis: str, *, lette
     )
 
 
-def _power(power: tuple[NDArray[np.float64], NDArray[np.float64]], start: float, end: float, words: Words) -> str:
-    times, watts = envelope(*power, start, end)
+def _power(curve: tuple[NDArray[np.float64], NDArray[np.float64]], start: float, end: float, words: Words) -> str:
+    times, watts = curve
     if not len(times):
         return ""
     top = max(float(np.nanmax(watts)), 1.0)
@@ -114,9 +115,14 @@ def _power(power: tuple[NDArray[np.float64], NDArray[np.float64]], start: float,
 
 
 def envelope(
-    times: NDArray[np.float64], watts: NDArray[np.float64], start: float, end: float, columns: int = 480
+    times: NDArray[np.float64],
+    watts: NDArray[np.float64],
+    start: float,
+    end: float,
+    alive_s: float = 0.0,
+    columns: int = 480,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means in ``columns`` equal slices of time, NaN where a gap is longer than six usual distances."""
+    """Means in ``columns`` equal slices of time, NaN in gaps longer than six usual distances and than ``alive_s``."""
     kept = (times >= start) & (times < end) & np.isfinite(watts)
     times, watts = times[kept], watts[kept]
     if len(times) < 2:
@@ -127,7 +133,7 @@ def envelope(
     mean_t = np.add.reduceat(times, first) / counts
     mean_w = np.add.reduceat(watts, first) / counts
     usual = float(np.median(np.diff(times)))
-    widest = max(6 * usual, 3 * (end - start) / columns)
+    widest = max(6 * usual, 3 * (end - start) / columns, alive_s)
     gaps = np.flatnonzero(np.diff(mean_t) > widest) + 1
     return np.insert(mean_t, gaps, mean_t[gaps]), np.insert(mean_w, gaps, np.nan)
 

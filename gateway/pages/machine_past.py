@@ -67,7 +67,10 @@ def draw(past: Past, span: str, own: OwnMachine, words: Words) -> Markup | None:
     runs = [run._replace(start=max(run.start, start)) for run in past.runs if run.end > start]
     title = words.say("États de %(name)s", name=own.machine.name)
     power = past.power if span == "24h" else None
-    return strip(runs, start, past.now, words=words, title=title, power=power, basis=basis_of(own))
+    return strip(
+        runs, start, past.now, words=words, title=title, power=power, basis=basis_of(own),
+        alive_s=patience(own.machine).total_seconds(),
+    )  # fmt: skip
 
 
 def _known(buckets: list[HourBucket], end: int, own: OwnMachine) -> list[Run]:

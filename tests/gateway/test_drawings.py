@@ -5,6 +5,7 @@ from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
@@ -17,7 +18,7 @@ from gateway.calendar_words import calendar_lines
 from gateway.draw.bar import from_windows, window_bar
 from gateway.draw.grid import week_grid
 from gateway.draw.runs import Run, runs_of
-from gateway.draw.strip import strip
+from gateway.draw.strip import envelope, strip
 from gateway.present import Present, bridged, told
 from gateway.publish import Window, chance_class, halves, is_due, publish, publishing_day
 from gateway.words import words
@@ -260,3 +261,13 @@ def test_an_unknown_state_says_why(silent: bool, basis: str, power_w: float | No
     assert told(Present(states.PRODUCING, at, at, False, basis, power_w), FR) == "en production"
     late = Present(states.UNKNOWN, at, at, True, basis, arriving=True)
     assert told(late, FR) == "inconnu (relevés datés du passé)"
+
+
+def test_a_machine_that_sends_more_often_than_before_keeps_its_curve_and_its_gaps() -> None:
+    slow = np.concatenate([np.arange(0.0, 30_000, 600), np.arange(45_000.0, 84_000, 600)])
+    fast = np.arange(84_000.0, 86_400, 2)
+    times = np.concatenate([slow, fast])
+    _, watts = envelope(times, np.full(len(times), 900.0), 0, 86_400, alive_s=900.0)
+    assert np.isnan(watts).sum() == 1  # the outage of four hours alone
+    _, torn = envelope(times, np.full(len(times), 900.0), 0, 86_400)
+    assert np.isnan(torn).sum() > 50
