@@ -9,6 +9,7 @@ from gateway.words import Words
 OVERLOAD: Final = "overload"
 MOVED_CLAMP: Final = "moved-clamp"
 DEGRADING: Final = "degrading-coverage"
+_OFTEN: Final = 2.0  # times a week, below which it is not worth a sentence
 RECENT_WEEKS: Final = 3
 """What the rule of feeds calls recent."""
 
@@ -73,9 +74,9 @@ def degrading(evidence: Mapping[str, Any], words: Words) -> str | None:
 
 
 def interrupted(evidence: Mapping[str, Any]) -> tuple[float, float] | None:
-    """How often a week the feed was interrupted lately, and before; None when that is not known, or no more often."""
+    """How often a week the feed was interrupted lately, and before; None when that is not known, rare, or no more."""
     gaps = evidence.get("interruptions")
     if not isinstance(gaps, list) or len(gaps) <= RECENT_WEEKS:
         return None
     recent, before = fmean(gaps[-RECENT_WEEKS:]), fmean(gaps[:-RECENT_WEEKS])
-    return (recent, before) if recent > before else None
+    return (recent, before) if recent > before and recent >= _OFTEN else None
