@@ -8,7 +8,7 @@ it weeks earlier. A feed that has been silent for days is another matter, and on
 week has recovered.
 """
 
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from analytics.level import student_below
 from analytics.rules.context import RuleContext
 from analytics.rules.evidence import Evidence
 from analytics.rules.frame import SURE, Said, finding, flagged, rounded
+from analytics.utilisation import WeeklyUse
 from fleet.records import HOUR_SECONDS, Finding
 from fleet.states import UNKNOWN
 
@@ -41,6 +42,14 @@ _RARE: Final = 0.25  # interruptions a week below which their scatter is not tol
 _STILL: Final = 0.01  # scatter of a week's loss, at least: what never varied tells no more than that
 
 
+class Judged(NamedTuple):
+    """What the weeks of a feed say: three probabilities, None where nothing can be told."""
+
+    more_lost: float | None = None
+    trend: float | None = None
+    more_often: float | None = None
+
+
 def judge(context: RuleContext, previous: Finding | None) -> Finding | None:
     """The finding now, for any machine with a feed."""
     history = _heard(Evidence(context).history)
@@ -48,36 +57,56 @@ def judge(context: RuleContext, previous: Finding | None) -> Finding | None:
     lost, gaps = 1.0 - weeks.coverage, interruptions(history)
     failing = [] if len(lost) >= LEAST_WEEKS else ["history"]
     failing += [] if context.feed_alive or _heard_lately(context) else ["feed"]
+    judged = Judged() if failing else _judged(lost, gaps)
+    if judged.more_lost is not None and judged.more_lost > SURE.clear and not _proven(judged, flagged(previous)):
+        failing = ["certainty"]
+    said = Said(failing, judged.more_lost, _sentence(lost, gaps), _told(weeks, gaps, judged))
+    return finding(NAME, VERSION, said, SURE, context, previous)
+
+
+def _judged(lost: NDArray[np.float64], gaps: NDArray[np.float64]) -> Judged:
     before, recent = lost[:-RECENT_WEEKS], lost[-RECENT_WEEKS:]
-    score = rising = often = None
-    if not failing:
-        score, rising, often = certainty(before, recent), trend(lost), more_often(gaps)
-        if recent.mean() >= before.mean() + MARGIN and worse_still(before, recent):
-            score = max(score, often)
-        held = flagged(previous)
-        proven = rising >= (TREND_HOLD if held else TREND) or often >= (TREND_HOLD if held else MORE_OFTEN)
-        failing = ["certainty"] if score > SURE.clear and not proven else []
-    known = len(before) > 0
-    evidence = {
+    score, often = certainty(before, recent), more_often(gaps)
+    if recent.mean() >= before.mean() + MARGIN and worse_still(before, recent):
+        score = max(score, often)
+    return Judged(score, trend(lost), often)
+
+
+def _proven(judged: Judged, standing: bool) -> bool:
+    """Whether it is a trend; a flag in force needs less."""
+    rising, often = judged.trend or 0.0, judged.more_often or 0.0
+    return rising >= (TREND_HOLD if standing else TREND) or often >= (TREND_HOLD if standing else MORE_OFTEN)
+
+
+def _sentence(lost: NDArray[np.float64], gaps: NDArray[np.float64]) -> str:
+    if len(lost) <= RECENT_WEEKS:
+        return ""
+    return (
+        f"{lost[-RECENT_WEEKS:].mean():.0%} of the last {RECENT_WEEKS} weeks lost, "
+        f"{lost[:-RECENT_WEEKS].mean():.0%} before; interrupted {gaps[-RECENT_WEEKS:].mean():.1f} times a week, "
+        f"{gaps[:-RECENT_WEEKS].mean():.1f} before"
+    )
+
+
+def _told(weeks: WeeklyUse, gaps: NDArray[np.float64], judged: Judged) -> dict[str, Any]:
+    lost = 1.0 - weeks.coverage
+    known = len(lost) > RECENT_WEEKS
+    chances = {
+        "more_lost_certainty": judged.more_lost,
+        "trend_certainty": judged.trend,
+        "more_often_certainty": judged.more_often,
+    }
+    return {
         "weeks": [
             {"monday": monday(int(week)).isoformat(), "utilisation": None, "coverage": rounded(share)}
             for week, share in zip(weeks.week, weeks.coverage, strict=True)
         ],
         "interruptions": [int(number) for number in gaps],
-        "lost_before": rounded(float(before.mean())) if known else None,
-        "lost_recently": rounded(float(recent.mean())) if known else None,
+        "lost_before": rounded(float(lost[:-RECENT_WEEKS].mean())) if known else None,
+        "lost_recently": rounded(float(lost[-RECENT_WEEKS:].mean())) if known else None,
         "margin": MARGIN,
-        "more_lost_certainty": None if score is None else rounded(score),
-        "trend_certainty": None if rising is None else rounded(rising),
-        "more_often_certainty": None if often is None else rounded(often),
+        **{name: None if chance is None else rounded(chance) for name, chance in chances.items()},
     }
-    sentence = ""
-    if known:
-        sentence = (
-            f"{recent.mean():.0%} of the last {RECENT_WEEKS} weeks lost, {before.mean():.0%} before; interrupted "
-            f"{gaps[-RECENT_WEEKS:].mean():.1f} times a week, {gaps[:-RECENT_WEEKS].mean():.1f} before"
-        )
-    return finding(NAME, VERSION, Said(failing, score, sentence, evidence), SURE, context, previous)
 
 
 def certainty(before: NDArray[np.float64], recent: NDArray[np.float64]) -> float:

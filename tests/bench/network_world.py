@@ -144,8 +144,8 @@ class World(NamedTuple):
         key = MachineKey(member.slug, machine.id)
         begin, _ = span(member, self.registry.network, NOW)
         begin = max(begin, int((NOW - timedelta(weeks=self.weeks)).timestamp()))
-        past = Evidence(self._truth(member, machine, timeline, utc(begin), NOW))
-        ahead = self._truth(member, machine, timeline, NOW - timedelta(hours=8), NOW + timedelta(weeks=TRUTH_WEEKS))
+        past = Evidence(self.truth(member, machine, timeline, utc(begin), NOW))
+        ahead = self.truth(member, machine, timeline, NOW - timedelta(hours=8), NOW + timedelta(weeks=TRUTH_WEEKS))
         coming = Evidence(ahead)
         outlook, findings = told.outlook, told.findings
         evidence = {finding.rule: finding.evidence for finding in findings}
@@ -162,7 +162,7 @@ class World(NamedTuple):
             used=None if outlook.utilisation is None
             else (outlook.utilisation, outlook.utilisation_most or outlook.utilisation,
                   _mean(past.weekly.share[past.ordinary])),
-            overloaded=_overloaded(Fullness(coming)),
+            overloaded=overloaded(Fullness(coming)),
             wasted=energy_truth.truth_of(timeline, NOW, idle_but_drawing.least_kwh(ahead)),
             promise=None if promised is None or outlook.shareable_in_weeks is None
             else (promised, _chance(outlook.shareable_in_weeks[1])),
@@ -171,7 +171,7 @@ class World(NamedTuple):
             states=_states(buckets, timeline),
         )  # fmt: skip
 
-    def _truth(
+    def truth(
         self, member: Member, machine: Machine, timeline: Timeline, start: datetime, end: datetime
     ) -> RuleContext:
         """The machine as somebody saw it who stood beside it all the time."""
@@ -241,7 +241,8 @@ def _seat(machine: Machine, folded: Folded, model: states.StateModel) -> Seat:
     return Seat(machine, Live(STATES[folded.state].value, since, last), folded.alive, inferable, {})
 
 
-def _overloaded(truth: Fullness) -> bool:
+def overloaded(truth: Fullness) -> bool:
+    """Whether the weeks were full, the machine used, and work waited."""
     return _mean(truth.occupied[truth.kept]) >= FULL and truth.used >= USED and waits(truth)
 
 
