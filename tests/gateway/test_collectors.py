@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from accelerator.doctor_broker import listen_once
+from accelerator.doctor_spool import spool_step
 from bus.client import BrokerAddress
 from fleet.topics import reading_topic
 from gateway import collectors
@@ -172,11 +174,14 @@ async def test_a_spool_that_fills_is_told_on_the_page_before_it_is_full(
         sending = asyncio.create_task(publishing())
         try:
             page = await until_text(gateway, "/network", "La file d’attente sur disque de ingest est pleine dans")
+            (step,) = spool_step((await listen_once(config.broker)).retained)
         finally:
             told.set()
             await sending
         assert f"90\u202f% des relevés sont de {loud}." in page
         assert 'name="spool_full_in_s",program="ingest"}' in await gateway.get("/metrics")
+        assert step.status == "wrong"
+        assert f"90% of the readings are from {loud}" in step.detail
     finally:
         away.open_gate.set()
         stop.set()
