@@ -31,11 +31,11 @@ LEVEL_RIDGE: Final = 0.1
 BASE_RIDGE: Final = 4.0
 """Belief in the level of a base, where there is one: an eighth of what an ordinary week tells."""
 LEVEL_SPREAD: Final = 2.0
-"""Standard deviation of the levels of machines of one trade, log odds."""
+"""Standard deviation of the levels of machines of one trade and known shifts, log odds."""
 LEVEL_TOLD: Final = 3.0
 """What a week tells of a level, 1 / variance: 168 windows that count for an eighth each, of a variance of .15."""
 SHAPE_RIDGE: Final = 1.0
-"""The same for an hour of week that is like all others."""
+"""The same for an hour of week that is like all others, at most; less where the weeks tell that hours differ."""
 LEAST: Final = 0.005
 """No chance is told that is nearer to 0 or 1 before the cell's own outcomes speak."""
 _ROUNDS: Final = 8
@@ -99,6 +99,7 @@ def shape_of(cells: Cells, base: Floats | None = None) -> Floats:
     at different levels always is. So each machine has a level of its own: logit P = base + level(machine) + day(hour of
     a working day, of Saturday or of Sunday) + own(hour of week) is fitted by penalised likelihood (an additive logistic
     model, Rasch 1960), all parts at once in damped steps. An hour of which nobody tells has the shape of its day's.
+    Where hours differ much, how far is learned with them (empirical Bayes).
 
     Args:
         base: what is expected of each machine before anything is seen, in log odds, shape of the cells; one half.
@@ -107,14 +108,17 @@ def shape_of(cells: Cells, base: Floats | None = None) -> Floats:
     ridge, level, fixed = _start(cells, base)
     day, own = np.zeros((*rows, 1, _DAYS)), np.zeros((*rows, 1, WEEK_HOURS))
     of_machine, of_hour = cells.free.sum(-1, keepdims=True), cells.free.sum(-2, keepdims=True)
+    day_ridge, own_ridge = np.full((2, *rows, 1, 1), SHAPE_RIDGE)
     for _ in range(_ROUNDS):
         expected, certain = _expected(cells, level + (fixed + day[..., _DAY_OF] + own))
         each = expected.sum(-1, keepdims=True)
         level = level + _DAMPED * _step(of_machine - each, each - certain.sum(-1, keepdims=True), level, ridge)
         together = expected.sum(-2, keepdims=True)
         missed, bend = of_hour - together, together - certain.sum(-2, keepdims=True)
-        day = day + _DAMPED * _step(missed @ _IN_DAY, bend @ _IN_DAY, day, SHAPE_RIDGE)
-        own = own + _DAMPED * _step(missed, bend, own, SHAPE_RIDGE)
+        day_bend = bend @ _IN_DAY
+        day = day + _DAMPED * _step(missed @ _IN_DAY, day_bend, day, day_ridge)
+        own = own + _DAMPED * _step(missed, bend, own, own_ridge)
+        day_ridge, own_ridge = _ridge_of(day, day_bend, day_ridge), _ridge_of(own, bend, own_ridge)
     return np.asarray((day[..., _DAY_OF] + own)[..., 0, :], dtype=np.float64)
 
 
@@ -130,15 +134,18 @@ def level_of(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
     return np.asarray(level[..., 0], dtype=np.float64)
 
 
-def prior_of(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
+def prior_of(cells: Cells, shape: Floats, base: Floats | None = None, spread: float | Floats = LEVEL_SPREAD) -> Floats:
     """What is expected of each cell before its own outcomes, shape of the cells.
 
     A base says little of a machine's level, so the chance is the mean over the levels that it may have: log odds are
     divided by sqrt(1 + pi/8 variance) (MacKay 1992), which a week or two of its own undoes.
+
+    Args:
+        spread: standard deviation of the levels about the base, log odds; one number, or shape (..., machines, 1).
     """
     odds = level_of(cells, shape, base)[..., None] + shape[..., None, :]
     if base is not None:
-        variance = 1.0 / (1.0 / LEVEL_SPREAD**2 + LEVEL_TOLD * cells.known.mean(-1, keepdims=True))
+        variance = 1.0 / (1.0 / np.square(spread) + LEVEL_TOLD * cells.known.mean(-1, keepdims=True))
         odds = (odds + base) / np.sqrt(1.0 + np.pi / 8.0 * variance)
     return np.clip(expit(odds), LEAST, 1.0 - LEAST)
 
@@ -161,18 +168,18 @@ class Belief(NamedTuple):
         return np.asarray(mixed, dtype=np.float64)
 
 
-def believe(cells: Cells, shape: Floats, base: Floats | None = None) -> Belief:
+def believe(cells: Cells, shape: Floats, base: Floats | None = None, spread: float | Floats = LEVEL_SPREAD) -> Belief:
     """The belief that machines' outcomes, the shape of their week (:func:`shape_of`) and their base lead to."""
-    prior = prior_of(cells, shape, base)
+    prior = prior_of(cells, shape, base, spread)
     free, known, expected = (column[..., _ASKED] for column in (*cells, prior))
     likelihood = np.stack([log_likelihood(free, known, expected, weeks) for weeks in PRIOR_WEEKS])
     share = np.exp(EVIDENCE * (likelihood - likelihood.max(axis=0)))
     return Belief(prior, share / share.sum(axis=0))
 
 
-def posterior(cells: Cells, shape: Floats, base: Floats | None = None) -> Floats:
+def posterior(cells: Cells, shape: Floats, base: Floats | None = None, spread: float | Floats = LEVEL_SPREAD) -> Floats:
     """P(free) of a window by machine and hour of week at its start, shape (..., machines, 168)."""
-    return believe(cells, shape, base).with_outcomes(cells)
+    return believe(cells, shape, base, spread).with_outcomes(cells)
 
 
 def logit(share: float | Floats) -> Floats:
@@ -207,6 +214,15 @@ def _expected(cells: Cells, odds: Floats) -> tuple[Floats, Floats]:
     return expected, np.multiply(expected, chance, out=chance)
 
 
-def _step(slope: Floats, bend: Floats, value: Floats, ridge: float) -> Floats:
+def _step(slope: Floats, bend: Floats, value: Floats, ridge: float | Floats) -> Floats:
     """Newton's step, at most 1: far off, a whole step may overshoot."""
     return np.asarray(np.clip((slope - ridge * value) / (bend + ridge), -1.0, 1.0), dtype=np.float64)
+
+
+def _ridge_of(part: Floats, bend: Floats, ridge: Floats) -> Floats:
+    """The ridge that a part of the shape tells of, 1 / variance of its hours: a step of EM (Dempster et al. 1977).
+
+    It only ever lets hours differ more: that they are alike, a few machines cannot tell.
+    """
+    spread = np.mean(part * part + 1.0 / (bend + ridge), axis=-1, keepdims=True)
+    return np.asarray(np.minimum(1.0 / spread, SHAPE_RIDGE), dtype=np.float64)

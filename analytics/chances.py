@@ -75,7 +75,7 @@ class FleetProfile:
         seen = [n for n in like if learned.weeks[n] > 0]
         base = trade.base_of(mine.family, mine.staffed, hours)
         base = base + trade.sibling_level(learned.levels[seen], learned.weeks[seen])
-        free = posterior(own, learned.shape, base[None])[0]
+        free = posterior(own, learned.shape, base[None], trade.spread_of(mine.staffed))[0]
         return Chances(free, trade.share(float(own.known.mean())), len(seen))
 
     def _of(self, hours: int, week: int) -> "_Learned":

@@ -34,20 +34,20 @@ NOTHING_KNOWN: Final = np.zeros(WIDTH)
 
 BUILT_IN: Final = np.array(
     [
-        -0.59,  # busy
-        0.11,  # free
-        0.26,  # busy_for
-        -0.03,  # free_for
-        -0.45,  # surplus
+        -0.60,  # busy
+        0.13,  # free
+        0.27,  # busy_for
+        -0.04,  # free_for
+        -0.44,  # surplus
         -0.20,  # same_time
-        0.41,  # profile
-        0.82,  # if_free
-        1.46,  # if_busy
+        0.38,  # profile
+        0.80,  # if_free
+        1.44,  # if_busy
         -0.15,  # busy, long
-        0.33,  # free, long
-        0.19,  # busy_for, long
-        -0.28,  # free_for, long
-        -0.45,  # surplus, long
+        0.34,  # free, long
+        0.22,  # busy_for, long
+        -0.29,  # free_for, long
+        -0.47,  # surplus, long
         0.32,  # same_time, long
     ]
 )

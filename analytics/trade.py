@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.availability import Floats, logit
+from analytics.availability import LEVEL_SPREAD, Floats, logit
 from analytics.history import WEEK_HOURS
 from fleet.network import Trade
 from fleet.trades import TRADES, Family
@@ -43,6 +43,8 @@ UNSTAFFED: Final = 0.03
 HALF_DAY_H: Final = 4.0
 WEEKS: Final = 1.5
 """Weeks of a machine's own that weigh as much as its trade."""
+UNSTATED_SPREAD: Final = 4.0
+"""Standard deviation of a machine's level about what is assumed where no shifts are stated, log odds."""
 SIBLING_WEEKS: Final = 4.0
 """Weeks of its own from which one of the owner's machines tells as much of its family's level as what is assumed."""
 
@@ -108,6 +110,11 @@ def base_of(family: Family | None, staffed: Mask | None, hours: int) -> Floats:
     if family is None:
         return np.zeros(WEEK_HOURS)
     return logit(week_of_trade(family, staffed, hours))
+
+
+def spread_of(staffed: Mask | None) -> float:
+    """How far a machine's level may lie from what is assumed of it, log odds: its standard deviation."""
+    return UNSTATED_SPREAD if staffed is None else LEVEL_SPREAD
 
 
 def sibling_level(levels: Floats, weeks: Floats) -> float:

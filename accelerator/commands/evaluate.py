@@ -150,9 +150,10 @@ def flags(
         "true",
         "insufficient",
     )
-    output.emit_table(
-        [{"figure": name, "value": found[name]} for name in names], {"figure": "figure", "value": "value"}, empty=""
-    )
+    rows = [
+        {"figure": name, "value": found[name], "interval": _between(found.get(f"{name}_interval"))} for name in names
+    ]
+    output.emit_table(rows, {"figure": "figure", "value": "value", "interval": "95 % interval"}, empty="")
 
 
 @app.command()
@@ -174,12 +175,18 @@ def states(
     from analytics.evaluate import states as backtest
     from analytics.evaluate import written
     from analytics.evaluate.files import read_readings
+    from analytics.evaluate.rows import zone_of
 
     try:
         split = datetime.fromisoformat(test_from)
     except ValueError:
         raise Usage(f"--test-from {test_from}: an ISO 8601 time such as 2022-09-05T00:00:00+00:00") from None
-    found = _guarded(lambda: backtest.evaluate(read_readings(_existing(readings), timezone), split))
+
+    def read_and_run(_told: output.Progress) -> dict[str, Any]:
+        local = split if split.tzinfo else split.replace(tzinfo=zone_of(timezone))
+        return backtest.evaluate(read_readings(_existing(readings), timezone), local)
+
+    found = _guarded(read_and_run)
     _write(report, written.states_files(found, readings.name, []))
     if as_json:
         output.emit_json(found)
@@ -198,19 +205,22 @@ def _on_intervals(
     report: Path | None,
     **options: Any,
 ) -> dict[str, Any]:
-    from analytics.evaluate.files import read_intervals, read_observed, silence_note
+    from analytics.evaluate.files import read_intervals, read_observed, silence_notes
 
     notes: list[str] = []
 
-    def read_and_run() -> dict[str, Any]:
+    def read_and_run(told: output.Progress) -> dict[str, Any]:
         busy = read_intervals(_existing(intervals), timezone)
         alive = read_observed(_existing(observed), timezone) if observed else None
-        notes.extend([*busy.notes(), *(alive.notes() if alive else []), *silence_note(alive)])
+        notes.extend([*busy.notes(), *(alive.notes() if alive else []), *silence_notes(busy, alive)])
         for note in notes:
             typer.echo(f"resilian: note: {note}", err=True)
-        return backtest(busy, alive, timezone=timezone, **options)
+        return backtest(busy, alive, timezone=timezone, told=told, **options)
 
     found = _guarded(read_and_run)
+    for note in found["notes"]:
+        typer.echo(f"resilian: note: {note}", err=True)
+    notes += found["notes"]
     _write(report, files_of(found, intervals.name, notes))
     return found
 
@@ -233,12 +243,16 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _guarded(backtest: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _guarded(backtest: Callable[[output.Progress], dict[str, Any]]) -> dict[str, Any]:
     try:
-        with output.progress("back-test"):
-            return backtest()
+        with output.progress("back-test") as told:
+            return backtest(told)
     except ValueError as error:
         raise Found(str(error)) from None
+
+
+def _between(interval: Sequence[float | None] | None) -> str:
+    return "" if not interval or interval[0] is None else f"[{interval[0]:.2f}, {interval[1]:.2f}]"
 
 
 def _gain(gain: Mapping[str, float | None] | None) -> str:

@@ -6,6 +6,7 @@ at the last local Monday 00:00 before that: every window learned from has ended 
 same windows.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -16,16 +17,21 @@ from analytics.availability import posterior, shape_of
 from analytics.capacity import Job
 from analytics.evaluate import capacity, known, scores
 from analytics.evaluate.files import Intervals, timelines
-from analytics.evaluate.folds import Model, Past, binned, folds, summed_losses
+from analytics.evaluate.folds import Fold, Model, Past, binned, folds, summed_losses
 from analytics.evaluate.grid import Grid
 from analytics.history import WEEK_HOURS
 from analytics.profiles import Profiles
 from analytics.signals import UNKNOWN, Present
 
 Floats = NDArray[np.float64]
+Told = Callable[[int, int], None]
 OURS: Final = "resilian"
 RECENT_WEEKS: Final = 26
 """Weeks that recent days are told against, as in the report; an outlook looks back 12."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """Tells nobody how far a back-test is."""
 
 
 def climatology(past: Past) -> Floats:
@@ -96,18 +102,20 @@ def evaluate(
     *,
     state_known: bool = False,
     job: Job | None = None,
+    told: Told = silent,
 ) -> dict[str, Any]:
     """The back-test of every model on a recording; keys as ``docs/commands.md`` says.
 
     Args:
         intervals: the file of busy intervals, read in the same ``timezone``.
-        observed: when feeds were alive; None takes silence as idle (:func:`~analytics.evaluate.files.silence_note`).
+        observed: when feeds were alive; None takes silence as idle (:func:`~analytics.evaluate.files.silence_notes`).
         window_h: length of the windows, whole hours, 1 to 168.
         lead_h: from forecast to window start, hours, 0 to 672.
         first_weeks: local weeks, from the first observed one, that are only learned from; at least 1.
         timezone: IANA name of the clock of the weeks.
         state_known: also score forecasts made when the state is known (:mod:`~analytics.evaluate.known`).
         job: also judge the promise of shareable hours, by such jobs (:mod:`~analytics.evaluate.capacity`).
+        told: told how many of how many forecasts are made.
 
     Raises:
         ValueError: an argument out of range, nothing observed, or too few weeks to score a window.
@@ -119,7 +127,7 @@ def evaluate(
     if first_weeks < 1:
         raise ValueError(f"first weeks {first_weeks}: at least 1 week must be left to learn from")
     grid = Grid.of(timelines(intervals, observed), timezone)
-    found = report(grid, MODELS, window_h, lead_h, first_weeks, state_known=state_known)
+    found = report(grid, MODELS, window_h, lead_h, first_weeks, state_known=state_known, told=told)
     return found if job is None else {**found, "capacity": capacity.evaluate(grid, job)}
 
 
@@ -131,20 +139,22 @@ def report(
     first_weeks: int,
     *,
     state_known: bool = False,
+    told: Told = silent,
 ) -> dict[str, Any]:
     """The back-test of these models; one of them is ``resilian``, against which the others are compared.
 
     Raises:
         ValueError: no window can be scored.
     """
-    rounds = list(folds(grid, window_h, lead_h, first_weeks))
-    scored = sum(int(fold.scored.sum()) for fold in rounds)
-    if not scored:
-        raise ValueError(
-            f"no window of {window_h} h can be scored: {len(grid.weeks)} weeks, {first_weeks} of them to learn from"
-        )
+    rounds = [fold for fold in folds(grid, window_h, lead_h, first_weeks) if fold.scored.any()]
+    if not rounds:
+        raise ValueError(_nothing(grid, window_h, first_weeks))
     outcome = np.concatenate([fold.free[fold.scored] for fold in rounds])
-    forecasts = {name: [model(fold.past)[:, fold.hour_of_week] for fold in rounds] for name, model in models.items()}
+    forecasts: dict[str, list[Floats]] = {name: [] for name in models}
+    for number, fold in enumerate(rounds, 1):
+        for name, model in models.items():
+            forecasts[name].append(model(fold.past)[:, fold.hour_of_week])
+        told(number, len(rounds))
     flat = {
         name: np.concatenate([cast[fold.scored] for cast, fold in zip(casts, rounds, strict=True)])
         for name, casts in forecasts.items()
@@ -154,16 +164,44 @@ def report(
     found = {
         "window": _length(window_h),
         "lead": _length(lead_h),
-        "n": scored,
+        "n": len(outcome),
+        "weeks": len(rounds),
         "models": {name: scores.of(probability, outcome) for name, probability in flat.items()},
         "gain": {name: {"percent": g.value, "low": g.low, "high": g.high} for name, g in gains.items()},
         "reliability": scores.reliability(flat[OURS], outcome),
         "ece_interval": list(scores.calibration(binned(forecasts[OURS], rounds))[1:]),
+        "notes": _notes(grid, rounds),
     }
     if state_known:
         casts = known.forecasts(grid, rounds, window_h, lead_h)
         found["state_known"] = known.figures(casts, rounds, losses, outcome)
     return found
+
+
+def _nothing(grid: Grid, window_h: int, first_weeks: int) -> str:
+    """Why no window can be scored."""
+    weeks = len(grid.weeks)
+    least = f"{first_weeks} are only learned from (--first-weeks), so it takes {first_weeks + 1} at least"
+    why = least if weeks <= first_weeks else "in those after the first ones none was observed to 99 %"
+    return f"no window of {window_h} h can be scored: the recording has {weeks} local week{'s' * (weeks > 1)}; {why}"
+
+
+def _notes(grid: Grid, rounds: list[Fold]) -> list[str]:
+    """What a person should know of how much the figures rest on."""
+    notes, weeks = [], len(rounds)
+    if weeks < scores.LEAST_WEEKS:
+        notes.append(
+            f"{weeks} week{'s' * (weeks > 1)} scored, too few for intervals ({scores.LEAST_WEEKS}): the figures may be"
+            " chance"
+        )
+    judged = np.any([fold.scored.any(axis=1) for fold in rounds], axis=0)
+    if judged.sum() == 1 and weeks >= scores.LEAST_WEEKS:
+        notes.append("one machine scored: the intervals are those of its weeks, not of machines like it")
+    missing = [name for name, seen in zip(grid.machines, judged, strict=True) if not seen]
+    if missing:
+        names = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        notes.append(f"no window scored of {len(missing)} of {len(judged)} machines, observed too little: {names}")
+    return notes
 
 
 def _length(hours: float) -> str:

@@ -6,6 +6,7 @@ names the file, the line, the field, the value and the rule.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.evaluate.rows import FileProblem, counter, instant, name_of, number, rows_of, state_of, zone_of
-from analytics.spans import Spans, both, nothing, united, without
+from analytics.spans import Spans, both, nothing, total, united, without
 from fleet.batch import NO_INT
+from fleet.records import HOUR_SECONDS
 from fleet.states import BUSY, NO_STATE, UNKNOWN, USED
 
 ALL_MACHINES: Final = "*"
+QUIET_DAYS: Final = 7.0
+"""Days without any interval of any machine that a person is told of: a closure, or a gap in the recording."""
+_DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,36 @@ def timelines(intervals: Intervals, observed: Intervals | None) -> dict[str, Tim
     return lines
 
 
-def silence_note(observed: Intervals | None) -> list[str]:
-    """The warning that belongs to a back-test without an observed file."""
-    return [] if observed else ["no --observed file: silence was taken as idle, which flatters every figure"]
+def silence_notes(intervals: Intervals, observed: Intervals | None) -> list[str]:
+    """What a person should know of how unobserved time was taken."""
+    return _taken_as_idle(intervals) if observed is None else _left_out(intervals, observed)
+
+
+def _taken_as_idle(intervals: Intervals) -> list[str]:
+    notes = ["no --observed file: silence was taken as idle, which flatters every figure"]
+    every = united(np.concatenate([intervals.of(name) for name in intervals.machines] or [intervals.of(ALL_MACHINES)]))
+    gaps = without(united([intervals.extent()]), every)
+    lengths = np.diff(gaps, axis=1).ravel() / _DAY_S
+    for place in np.flatnonzero(lengths >= QUIET_DAYS).tolist():
+        first, last = (datetime.fromtimestamp(float(at), UTC).date() for at in gaps[place])
+        notes.append(
+            f"{intervals.path.name}: no machine has an interval from {first} to {last} ({lengths[place]:.0f} days); it"
+            " counts as idle, so if nothing was recorded then, tell so with --observed"
+        )
+    return notes
+
+
+def _left_out(intervals: Intervals, observed: Intervals) -> list[str]:
+    notes = []
+    unseen = [name for name in intervals.machines if not len(observed.of(name))]
+    if unseen:
+        names = ", ".join(unseen[:5]) + (", ..." if len(unseen) > 5 else "")
+        notes.append(f"{observed.path.name}: never observed, so nothing is said of {len(unseen)} machines: {names}")
+    outside = sum(total(without(intervals.of(name), observed.of(name))) for name in intervals.machines)
+    if outside >= 1.0:
+        told = f"{outside / HOUR_SECONDS:.1f} h of intervals"
+        notes.append(f"{intervals.path.name}: {told} lie outside the observed time; they were left out")
+    return notes
 
 
 def read_intervals(path: Path, timezone: str = "UTC") -> Intervals:

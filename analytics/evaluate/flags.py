@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics import utilisation
+from analytics.evaluate import scores
+from analytics.evaluate.availability import Told, silent
 from analytics.evaluate.files import Intervals, timelines
 from analytics.evaluate.grid import Grid
 from analytics.history import History, monday, week_start
@@ -30,6 +32,8 @@ MISSING: Final = ("history", "life", "coverage", "change", "certainty")
 """Conditions without which a machine is neither flagged nor clear."""
 
 TRUTH_COVERAGE: Final = 0.5
+LEAST_FLAGGED: Final = 5
+"""Machines below which a person is told on how few a precision rests."""
 
 
 class Verdict(NamedTuple):
@@ -48,6 +52,8 @@ def evaluate(
     history_weeks: int = 6,
     horizon_weeks: int = 4,
     timezone: str = "UTC",
+    *,
+    told: Told = silent,
 ) -> dict[str, Any]:
     """Precision and recall of the flag on a recording; keys as ``docs/commands.md`` says, shares null when of nothing.
 
@@ -62,6 +68,7 @@ def evaluate(
         history_weeks: weeks that a flag needs, at least 2; it looks back :data:`WEEKS` where there are as many.
         horizon_weeks: weeks that it is judged on, at least 1.
         timezone: IANA name of the clock of the weeks.
+        told: told how many of how many weeks are judged.
 
     Raises:
         ValueError: an argument out of range, nothing observed, or too few weeks for a horizon.
@@ -75,10 +82,10 @@ def evaluate(
     origins = grid.weeks[history_weeks : len(grid.weeks) - horizon_weeks + 1]
     if not origins:
         raise ValueError(
-            f"{len(grid.weeks)} weeks: no flag can be judged with {history_weeks} weeks of history"
+            f"{len(grid.weeks)} local weeks: no flag can be judged with {history_weeks} weeks of history"
             f" and {horizon_weeks} after it"
         )
-    verdicts = judge_weeks(histories, histories, origins, threshold, history_weeks, horizon_weeks)
+    verdicts = judge_weeks(histories, histories, origins, threshold, history_weeks, horizon_weeks, told=told)
     contested = [
         index
         for index, history in enumerate(histories)
@@ -89,9 +96,36 @@ def evaluate(
     return {
         "threshold": threshold,
         **_figures(verdicts),
+        **_intervals(verdicts, horizon_weeks),
         "contested": {"machines": names, "n": len(narrow), **_figures(narrow)},
         "by_week": [_week([v for v in verdicts if v.week == week], week) for week in origins],
+        "notes": _notes(verdicts, len(grid.machines)),
     }
+
+
+def _said_of(pasts: Sequence[History], rule: Rule, flagged: set[int]) -> list[str]:
+    """What is said of each machine; those whose histories begin together are judged together."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for machine, past in enumerate(pasts):
+        alike.setdefault((past.start, len(past)), []).append(machine)
+    weekly = {
+        key: utilisation.filled(
+            np.stack([pasts[machine].used for machine in machines]),
+            HOUR_SECONDS - np.stack([pasts[machine].observed for machine in machines]),
+            layout_of(pasts[machines[0]].clock),
+        )
+        for key, machines in alike.items()
+    }
+    prior = prior_of(
+        [row[seen > 0] for one in weekly.values() for row, seen in zip(one.share, one.observed, strict=True)]
+    )
+    said = [""] * len(pasts)
+    for key, machines in alike.items():
+        alive = np.array([bool(pasts[machine].used[-LIFE_DAYS * 24 :].any()) for machine in machines])
+        standing = np.array([machine in flagged for machine in machines])
+        for machine, word in zip(machines, _words(weekly[key], alive, prior, rule, standing), strict=True):
+            said[machine] = word
+    return said
 
 
 def say(
@@ -109,11 +143,22 @@ def say(
     """
     weekly = utilisation.filled(history.used[None], HOUR_SECONDS - history.observed[None], layout_of(history.clock))
     alive = np.array([history.used[-LIFE_DAYS * 24 :].any()])
-    believed = Priors(*(np.array([value]) for value in prior[:3]))
-    found = verdicts(weekly, alive, believed, Rule(threshold, horizon_weeks, least_weeks, least_coverage))
-    if found.said[0] == CERTAINTY and standing and found.certainty[0] >= HOLD:
-        return SAID[FLAGGED]
-    return SAID[found.said[0]]
+    rule = Rule(threshold, horizon_weeks, least_weeks, least_coverage)
+    return _words(weekly, alive, prior, rule, np.array([standing]))[0]
+
+
+def _words(
+    weekly: utilisation.WeeklyUse,
+    alive: NDArray[np.bool_],
+    prior: WeeklyPrior,
+    rule: Rule,
+    standing: NDArray[np.bool_],
+) -> list[str]:
+    """What is said of machines by their weeks, columns of shape (machines, weeks)."""
+    believed = Priors(*(np.full(len(alive), value) for value in prior[:3]))
+    found = verdicts(weekly, alive, believed, rule)
+    held = (found.said == CERTAINTY) & standing & (found.certainty >= HOLD)
+    return [SAID[code] for code in np.where(held, FLAGGED, found.said).tolist()]
 
 
 def histories_of(grid: Grid, timezone: str) -> list[History]:
@@ -130,6 +175,7 @@ def judge_weeks(
     history_weeks: int,
     horizon_weeks: int,
     least_coverage: float = COVERAGE,
+    told: Told = silent,
 ) -> list[Verdict]:
     """What is said of each machine when each week begins, by ``known``, and what came of it, by ``truths``.
 
@@ -138,13 +184,10 @@ def judge_weeks(
     """
     verdicts: list[Verdict] = []
     flagged: set[int] = set()
-    for week in weeks:
+    rule = Rule(threshold, horizon_weeks, history_weeks, least_coverage)
+    for number, week in enumerate(weeks, 1):
         pasts = pasts_of(known, week, history_weeks)
-        prior = prior_of([told_weeks(past) for past in pasts])
-        said = [
-            say(past, prior, threshold, horizon_weeks, history_weeks, least_coverage, machine in flagged)
-            for machine, past in enumerate(pasts)
-        ]
+        said = _said_of(pasts, rule, flagged)
         flagged = {machine for machine, word in enumerate(said) if word == "flagged"}
         came = [truth_of(history, week, horizon_weeks) for history in truths]
         verdicts += [
@@ -152,6 +195,7 @@ def judge_weeks(
             for machine, (word, truth) in enumerate(zip(said, came, strict=True))
             if truth is not None
         ]
+        told(number, len(weeks))
     return verdicts
 
 
@@ -200,6 +244,40 @@ def _figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "true": len(true),
         "insufficient": sum(verdict.said in MISSING for verdict in verdicts),
     }
+
+
+def _intervals(verdicts: Sequence[Verdict], horizon_weeks: int) -> dict[str, Any]:
+    """How surely precision and recall are known; weeks of one machine whose horizons overlap count as one case."""
+    flagged = [verdict for verdict in verdicts if verdict.said == "flagged"]
+    told = [verdict for verdict in verdicts if verdict.true and verdict.said not in MISSING]
+    figures = _figures(verdicts)
+    return {
+        "precision_interval": list(scores.proportion(figures["precision"], _independent(flagged, horizon_weeks))),
+        "recall_interval": list(scores.proportion(figures["recall"], _independent(told, horizon_weeks))),
+        "flagged_machines": len({verdict.machine for verdict in flagged}),
+    }
+
+
+def _notes(verdicts: Sequence[Verdict], machines: int) -> list[str]:
+    """What a person should know of how much the figures rest on."""
+    notes = []
+    flagged = Counter(verdict.machine for verdict in verdicts if verdict.said == "flagged")
+    if flagged and len(flagged) < LEAST_FLAGGED:
+        on = f"{len(flagged)} machine{'s' * (len(flagged) > 1)}"
+        notes.append(
+            f"all {flagged.total()} flags are on {on}: the precision is theirs, not that of machines like them"
+        )
+    missing = machines - len({verdict.machine for verdict in verdicts})
+    if missing:
+        notes.append(
+            f"{missing} of {machines} machines could not be judged: their weeks after were observed too little"
+        )
+    return notes
+
+
+def _independent(verdicts: Sequence[Verdict], horizon_weeks: int) -> float:
+    """How many cases they are worth: of each machine one, or one a horizon."""
+    return sum(max(1.0, weeks / horizon_weeks) for weeks in Counter(one.machine for one in verdicts).values())
 
 
 def _week(verdicts: Sequence[Verdict], week: int) -> dict[str, Any]:

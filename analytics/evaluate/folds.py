@@ -52,10 +52,10 @@ class Past(NamedTuple):
 
     def cells(self, *, aged: bool = False) -> Cells:
         """Outcomes by hour of week, shape (machines, 168); ``aged``, each week by its weight at the origin."""
-        weeks = len(self.free)
-        weight = np.array([decay(weeks - week) if aged else 1.0 for week in range(weeks)])
-        free, known = (np.tensordot(weight, counts, axes=1) for counts in (self.free, self.known))
-        return Cells(free, known)
+        if not aged:
+            return Cells(*(counts.sum(axis=0, dtype=np.float64) for counts in (self.free, self.known)))
+        weight = np.array([decay(len(self.free) - week) for week in range(len(self.free))])
+        return Cells(*(np.tensordot(weight, counts, axes=1) for counts in (self.free, self.known)))
 
 
 Model = Callable[[Past], Floats]

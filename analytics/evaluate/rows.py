@@ -15,6 +15,18 @@ from fleet.states import STATES, state_code
 YEARS: Final = (1970, 2200)
 """Of every time in a file: what lies outside is a typing error, or another calendar's epoch."""
 _LONGEST_NAME: Final = 200
+_TOO_MANY: Final = "{} values for {} columns; a comma inside a value needs quotes around the value"
+_NAMES: Final = "; the first line names the columns"
+_SEPARATORS: Final = {
+    ";": "; columns are separated by commas, not by semicolons",
+    "\t": "; columns are separated by commas, not by tabs",
+}
+_KINDS: Final = {
+    b"\x1f\x8b": "; it is compressed (gzip): unpack it first",
+    b"PK": "; it is a ZIP archive or a spreadsheet: save it as CSV",
+    b"\xff\xfe": "; it is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "; it is UTF-16: save it as UTF-8",
+}
 _T = TypeVar("_T")
 
 
@@ -64,23 +76,36 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[Row]:
             lines = csv.reader(file, strict=True)
             header = [name.strip().lower() for name in next(lines, [])]
             _check(header, needed, path)
-            for values in lines:
-                if any(map(str.strip, values)):
-                    yield Row(path, lines.line_num, dict(zip(header, map(str.strip, values), strict=False)))
+            for values in (list(map(str.strip, line)) for line in lines):
+                if any(values):
+                    row = Row(path, lines.line_num, dict(zip(header, values, strict=False)))
+                    if any(values[len(header) :]):
+                        raise row.problem(_TOO_MANY.format(len(values), len(header)))
+                    yield row
     except OSError as error:
         raise FileProblem(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise FileProblem(f"{path}: not UTF-8 text (byte {error.start})") from error
+        raise FileProblem(f"{path}: not UTF-8 text (byte {error.start}){_kind_of(path)}") from error
     except csv.Error as error:
         raise FileProblem(f"{path}, line {lines.line_num}: not CSV: {error}") from error
 
 
+def _kind_of(path: Path) -> str:
+    """What a file that is no UTF-8 seems to be, by its first bytes."""
+    with path.open("rb") as file:
+        begin = file.read(2)
+    return _KINDS.get(begin, "; save it as UTF-8")
+
+
 def _check(header: list[str], needed: tuple[str, ...], path: Path) -> None:
-    missing = [name for name in needed if name not in header]
+    missing = tuple(name for name in needed if name not in header)
     if missing:
-        found = ", ".join(header)[:120] or "nothing"
-        hint = "; columns are separated by commas, not by semicolons" if ";" in found else ""
-        raise FileProblem(f"{path}, line 1: no column {' or '.join(missing)}; found {found!r}{hint}")
+        if not any(header):
+            raise FileProblem(f"{path}, line 1: no column {', '.join(missing)}: the line, or the file, is empty")
+        hint = next(
+            (said for sign, said in _SEPARATORS.items() if sign in header[0]), _NAMES if missing == needed else ""
+        )
+        raise FileProblem(f"{path}, line 1: no column {', '.join(missing)}; found {', '.join(header)[:120]!r}{hint}")
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise FileProblem(f"{path}, line 1: column {twice[0]!r} stands twice; which one counts?")
@@ -107,11 +132,11 @@ def instant(text: str, zone: ZoneInfo) -> float:
             is a local time that the clocks skip.
     """
     try:
-        if len(text) < 11:
-            raise ValueError
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("not an ISO 8601 time such as 2026-03-02T06:30:00+01:00") from None
+    if len(text) < 11:
+        raise ValueError("not an ISO 8601 time: a date without a time of day")
     if not YEARS[0] < at.year < YEARS[1]:
         raise ValueError(f"not between the years {YEARS[0]} and {YEARS[1]}")
     if at.tzinfo:

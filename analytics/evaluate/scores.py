@@ -9,10 +9,14 @@ Floats = NDArray[np.float64]
 CLIP: Final = 0.01
 """Probabilities are kept this far from 0 and 1 for the log loss, which one sure and wrong forecast would rule."""
 _BINS: Final = 10
+LEAST_WEEKS: Final = 4
+"""Weeks without which no interval is told: resampled, fewer say less than they seem to."""
+_SURE: Final = 1.959964
+"""Standard deviations of a normal variable within which 95 % lie."""
 
 
 class Interval(NamedTuple):
-    """A figure with its 95 % interval; None where a single machine and week leave nothing to resample."""
+    """A figure with its 95 % interval; None where there are fewer than :data:`LEAST_WEEKS` weeks to resample."""
 
     value: float
     low: float | None
@@ -84,7 +88,7 @@ def calibration(sums: Floats, draws: int = 500, seed: int = 0) -> Interval:
     """
     machines, weeks = sums.shape[:2]
     value = float(_error(sums.sum(axis=(0, 1))))
-    if machines * weeks < 2:
+    if weeks < LEAST_WEEKS:
         return Interval(value, None, None)
     by_machine, by_week = _resampled(machines, weeks, draws, seed)
     drawn = np.einsum("dm,mwbk,dw->dbk", by_machine, sums, by_week, optimize=True)
@@ -120,7 +124,7 @@ def gain(ours: Floats, baseline: Floats, draws: int = 2000, seed: int = 0) -> In
         return Interval(0.0, None, None)
     value = 100.0 * float(1.0 - ours.sum() / baseline.sum())
     machines, weeks = ours.shape
-    if machines * weeks < 2:
+    if weeks < LEAST_WEEKS:
         return Interval(value, None, None)
     by_machine, by_week = _resampled(machines, weeks, draws, seed)
     losses, rivals = (((by_machine @ loss) * by_week).sum(axis=1) for loss in (ours, baseline))
@@ -138,13 +142,22 @@ def share(happened: NDArray[np.bool_], asked: NDArray[np.bool_], draws: int = 20
     if not asked.any():
         raise ValueError("nothing was asked, so that no share of it happened")
     value = float(happened[asked].mean())
-    if asked.sum() < 2:
+    if asked.any(axis=0).sum() < LEAST_WEEKS:
         return Interval(value, None, None)
     machines, weeks = asked.shape
     by_machine, by_week = _resampled(machines, weeks, draws, seed)
     counts, hits = (((by_machine @ one) * by_week).sum(axis=1) for one in (asked.astype(float), happened & asked))
     low, high = np.percentile(hits[counts > 0] / counts[counts > 0], [2.5, 97.5])
     return Interval(value, float(low), float(high))
+
+
+def proportion(share: float | None, count: float) -> tuple[float | None, float | None]:
+    """The 95 % interval of a share of ``count`` independent cases (Wilson 1927); the count may be no whole number."""
+    if share is None or count <= 0:
+        return None, None
+    slack = _SURE**2 / count
+    middle, half = share + slack / 2, np.sqrt(slack * (share * (1.0 - share) + slack / 4))
+    return float(max(0.0, (middle - half) / (1.0 + slack))), float(min(1.0, (middle + half) / (1.0 + slack)))
 
 
 def _resampled(machines: int, weeks: int, draws: int, seed: int) -> tuple[Floats, Floats]:

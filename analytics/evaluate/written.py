@@ -55,7 +55,10 @@ def flags_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) -> 
         "recall_insufficient_missed": "recall, all insufficient evidence counted as missed",
     }
     contested = found["contested"]
-    rows = [[said, _figure(found[name]), _figure(contested[name])] for name, said in names.items()]
+    rows = [
+        [said, _figure(found[name]), _between(found.get(f"{name}_interval")), _figure(contested[name])]
+        for name, said in names.items()
+    ]
     weeks = [
         [
             week["monday"],
@@ -67,8 +70,9 @@ def flags_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) -> 
     text = [
         f"# Flags below a utilisation of {found['threshold']:.0%}",
         *_opening(source, notes),
-        _table(["figure", "all machines", f"{len(contested['machines'])} contested machines"], rows),
-        "Contested machines are used between a third of the threshold and its double.",
+        _table(["figure", "all machines", "95 % interval", f"{len(contested['machines'])} contested machines"], rows),
+        "Contested machines are used between a third of the threshold and its double. For the intervals, weeks of one"
+        " machine whose horizons overlap count as one case.",
         "## Week by week",
         _table(["Monday", "machines", "flagged", "truly below", "insufficient", "precision"], weeks),
     ]
@@ -107,6 +111,10 @@ def _opening(source: str, notes: Sequence[str]) -> list[str]:
 
 def _scores(scores: Mapping[str, float]) -> list[str]:
     return [f"{scores['brier']:.4f}", f"{scores['log_loss']:.3f}", f"{scores['ece']:.3f}"]
+
+
+def _between(interval: Sequence[float | None] | None) -> str:
+    return "" if not interval or interval[0] is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
 
 
 def _gain(gain: Mapping[str, float | None] | None) -> str:

@@ -75,6 +75,10 @@ def test_a_profile_of_nobody_is_flat_and_a_machine_never_seen_is_its_trade() -> 
     assert (told.trade_share, told.siblings) == (1.0, 0)
     assumed = trade.base_of(Family.CUTTING, TWO_SHIFTS, 5)
     np.testing.assert_allclose(told.free, expit(assumed / np.sqrt(1.0 + np.pi / 8.0 * 2.0**2)), rtol=1e-12)
+    no_shifts = kin(0)._replace(staffed=None)
+    unsure = FleetProfile().told(no_shifts, 5, WEEK).free
+    plain = trade.base_of(Family.CUTTING, None, 5)
+    np.testing.assert_allclose(unsure, expit(plain / np.sqrt(1.0 + np.pi / 8.0 * 4.0**2)), rtol=1e-12)
     nowhere = FleetProfile().told(Kin("x", history(0)), 5, WEEK)
     assert nowhere.trade_share == 0.0
     np.testing.assert_allclose(nowhere.free, 0.5)

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from analytics.evaluate import folds as rolling
-from analytics.evaluate import scores
 from analytics.evaluate.availability import MODELS, OURS, evaluate, report
 from analytics.evaluate.files import Intervals, Timeline, read_intervals, read_observed, timelines
 from analytics.evaluate.folds import Model, Past, folds, looks_ahead
@@ -21,7 +19,7 @@ from analytics.history import local_hours
 from analytics.spans import both, united, without
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-KEYS = ("window", "lead", "n", "models", "gain", "reliability", "ece_interval")
+KEYS = ("window", "lead", "n", "weeks", "models", "gain", "reliability", "ece_interval", "notes")
 
 
 def grid(machines: int = 3, weeks: int = 8, seed: int = 1, timezone: str = "UTC") -> Grid:
@@ -125,6 +123,10 @@ def test_only_observed_windows_are_scored_or_learned_from(tmp_path: Path) -> Non
     assert found["n"] == 2 * (2 * 168 - 7) + 48
     assert found["models"]["last_week"]["brier"] < 0.001
     assert found["window"] == "8h"
+    assert found["weeks"] == 3
+    assert found["notes"] == ["3 weeks scored, too few for intervals (4): the figures may be chance"]
+    assert found["gain"]["climatology"]["low"] is None
+    assert found["ece_interval"] == [None, None]
 
 
 def test_observed_for_99_of_100_is_enough_and_less_is_not(tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ def test_a_busy_minute_makes_its_hour_busy(tmp_path: Path) -> None:
         ({"window_h": 169}, "whole hours from 1 to 168"),
         ({"lead_h": -1}, "lead of -1 h"),
         ({"first_weeks": 0}, "at least 1 week"),
-        ({"first_weeks": 9}, "no window of 8 h can be scored: 1 weeks, 9 of them"),
+        ({"first_weeks": 9}, "the recording has 1 local week; 9 are only learned from .--first-weeks., so it takes 10"),
     ],
 )
 def test_what_cannot_be_asked(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -183,52 +185,6 @@ def test_observed_elsewhere_is_nothing(tmp_path: Path) -> None:
     alive = read_observed(file(tmp_path, "o.csv", [("mill", MONDAY, MONDAY + timedelta(hours=9))]))
     with pytest.raises(ValueError, match="can be scored"):
         evaluate(busy, alive)
-
-
-def test_the_interval_of_a_calibration_error() -> None:
-    """The sums by machine and week give the error of the table; an honest interval lies below a careful one."""
-    random = np.random.default_rng(3)
-    told = random.random((12, 9, 168))
-    outcome, scored = random.random(told.shape) < told, random.random(told.shape) < 0.8
-
-    def judged(chances: NDArray[np.float64]) -> scores.Interval:
-        weeks = [scores.binned(chances[:, week], outcome[:, week], scored[:, week]) for week in range(9)]
-        found = scores.calibration(np.stack(weeks, axis=1))
-        table = scores.reliability(chances[scored], outcome[scored])
-        assert found.value == pytest.approx(scores.calibration_error(table))
-        return found
-
-    honest, careful = judged(told), judged(0.25 + 0.5 * told)
-    assert honest.low is not None
-    assert honest.high is not None
-    assert careful.low is not None
-    assert honest.low <= honest.value < honest.high < 0.05 < careful.low
-    one = scores.binned(told[:1, 0], outcome[:1, 0], scored[:1, 0])
-    assert scores.calibration(one[None])[1:] == (None, None)
-
-
-def test_scores_by_hand() -> None:
-    probability, outcome = np.array([0.0, 0.9, 1.0, 0.95]), np.array([False, True, False, True])
-    assert scores.brier(probability, outcome) == pytest.approx((0.01 + 1 + 0.0025) / 4)
-    expected = -(np.log(0.99) + np.log(0.9) + np.log(0.01) + np.log(0.95)) / 4
-    assert scores.log_loss(probability, outcome) == pytest.approx(expected)
-    table = scores.reliability(probability, outcome)
-    assert [(row["from"], row["n"], row["observed"]) for row in table] == [(0.0, 1, 0.0), (0.9, 3, 2 / 3)]
-    assert scores.calibration_error(table) == pytest.approx(0.75 * (0.95 - 2 / 3))
-
-
-def test_gain_is_resampled_over_machines_and_weeks() -> None:
-    random = np.random.default_rng(2)
-    rival = random.random((20, 10)) + 1.0
-    found = scores.gain(rival * 0.9, rival)
-    assert found.value == pytest.approx(10.0)
-    assert found.low == pytest.approx(10.0)
-    noisy = scores.gain(rival * (0.9 + 0.4 * (random.random((20, 10)) - 0.5)), rival)
-    assert noisy.low is not None
-    assert noisy.high is not None
-    assert noisy.low < noisy.value < noisy.high
-    assert scores.gain(rival[:1, :1], rival[:1, :1]) == (0.0, None, None)
-    assert scores.gain(rival * 0, rival * 0).low is None
 
 
 def flipped(line: Timeline, at: float) -> Timeline:

@@ -74,12 +74,13 @@ def test_the_week_of_167_hours_counts_as_whole() -> None:
 
 
 def test_a_share_and_its_interval() -> None:
-    happened = np.array([[True, False], [True, True]])
-    found = scores.share(happened, np.ones((2, 2), np.bool_))
+    happened = np.array([[True, False, True, True], [True, True, False, True]])
+    found = scores.share(happened, np.ones((2, 4), np.bool_))
     assert found.value == 0.75
     assert found.low is not None
     assert found.high is not None
     assert found.low <= 0.75 <= found.high
-    assert scores.share(happened, np.array([[True, False], [False, False]])) == scores.Interval(1.0, None, None)
+    three_weeks = np.array([[True, False, False, False], [False, True, False, True]])
+    assert scores.share(happened, three_weeks) == scores.Interval(1.0, None, None)
     with pytest.raises(ValueError, match="nothing was asked"):
-        scores.share(happened, np.zeros((2, 2), np.bool_))
+        scores.share(happened, np.zeros((2, 4), np.bool_))

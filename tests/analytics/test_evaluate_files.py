@@ -1,5 +1,6 @@
 """Readers of users' files: what is united, ignored and counted, and errors that name line, field and rule."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from analytics.evaluate.files import (
     read_intervals,
     read_observed,
     read_readings,
-    silence_note,
+    silence_notes,
     timelines,
 )
 from analytics.evaluate.rows import FileProblem
@@ -84,15 +85,22 @@ def test_observed_time_bounds_everything_and_brings_machines_that_never_ran(tmp_
     assert ((lines["saw"].busy - DAY) / 3600).tolist() == [[2, 4]]
     assert ((lines["saw"].observed - DAY) / 3600).tolist() == [[2, 6]]
     assert ((lines["idle"].observed - DAY) / 3600).tolist() == [[2, 6], [8, 9]]
-    assert silence_note(alive) == []
-    assert "silence was taken as idle" in silence_note(None)[0]
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
         (("machine,start",), "line 1: no column end; found 'machine, start'"),
-        (("machine;start;end",), "no column machine or start or end; found 'machine;start;end'; columns are separated"),
+        (
+            ("machine;start;end",),
+            "no column machine, start, end; found 'machine;start;end'; columns are separated by commas",
+        ),
+        (("machine\tstart\tend",), "by commas, not by tabs"),
+        (("saw,2026-03-02T00:00Z,2026-03-02T01:00Z",), "the first line names the columns"),
+        (
+            ("machine,start,end", "saw,2026-03-02T00:00Z,2026-03-02T01:00Z,x"),
+            "line 2: 4 values for 3 columns; a comma inside a value needs quotes",
+        ),
         (("machine,start,end,Start", "saw,1,2,3"), "line 1: column 'start' stands twice"),
         (
             ("machine,start,end", "s\0w,2026-03-02T00:00Z,2026-03-02T01:00Z"),
@@ -117,7 +125,7 @@ def test_observed_time_bounds_everything_and_brings_machines_that_never_ran(tmp_
             "line 2: state 'BUSY': not a state; one of PRODUCING",
         ),
         (("machine,start,end",), "no interval of any length"),
-        ((), "no column machine"),
+        ((), "line 1: no column machine, start, end: the line, or the file, is empty"),
         (("machine,start,end", '"saw,2026-03-02T00:00Z'), "not CSV"),
     ],
 )
@@ -126,6 +134,27 @@ def test_errors_name_line_field_and_rule(tmp_path: Path, lines: tuple[str, ...],
         read_intervals(file(tmp_path, *lines))
     assert message in str(caught.value)
     assert "f.csv" in str(caught.value)
+
+
+def test_what_is_told_of_time_that_was_not_observed(tmp_path: Path) -> None:
+    busy = read_intervals(
+        file(
+            tmp_path,
+            "machine,start,end",
+            "saw,2026-03-02T00:00Z,2026-03-02T04:00Z",
+            "mill,2026-03-03T00:00Z,2026-03-03T12:00Z",
+            "saw,2026-03-12T00:00Z,2026-03-12T02:30Z",
+        )
+    )
+    idle, quiet = silence_notes(busy, None)
+    assert "silence was taken as idle" in idle
+    assert "no machine has an interval from 2026-03-03 to 2026-03-12 (8 days); it counts as idle" in quiet
+    alive = file(tmp_path, "machine,start,end", "saw,2026-03-02T02:00Z,2026-03-12T02:00Z", name="observed.csv")
+    unseen, outside = silence_notes(busy, read_observed(alive))
+    assert unseen == "observed.csv: never observed, so nothing is said of 1 machines: mill"
+    assert "14.5 h of intervals lie outside the observed time" in outside
+    whole = file(tmp_path, "machine,start,end", "*,2026-03-02T00:00Z,2026-03-13T00:00Z", name="observed.csv")
+    assert silence_notes(busy, read_observed(whole)) == []
 
 
 def test_a_local_time_that_the_clocks_skip_is_refused_and_one_they_repeat_is_the_first(tmp_path: Path) -> None:
@@ -142,9 +171,15 @@ def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
     with pytest.raises(FileProblem, match="cannot be read"):
         read_intervals(tmp_path / "absent.csv")
     binary = tmp_path / "binary.csv"
-    binary.write_bytes(b"machine,start,end\n\xff\xfe")
-    with pytest.raises(FileProblem, match="not UTF-8"):
-        read_intervals(binary)
+    for content, said in (
+        (b"machine,start,end\n\xff\xfe", r"not UTF-8 text \(byte 18\); save it as UTF-8"),
+        (gzip.compress(b"machine,start,end\n"), "compressed .gzip.: unpack it first"),
+        ("machine,start,end\n".encode("utf-16"), "it is UTF-16"),
+        (b"PK\x03\x04\xff", "a spreadsheet: save it as CSV"),
+    ):
+        binary.write_bytes(content)
+        with pytest.raises(FileProblem, match=said):
+            read_intervals(binary)
     with pytest.raises(FileProblem, match="timezone 'Mars/Olympus'"):
         read_intervals(binary, "Mars/Olympus")
 

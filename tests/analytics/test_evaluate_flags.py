@@ -18,7 +18,8 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 WEEKS = 14
 KEYS = (
     "threshold", "precision", "recall", "recall_uncertain_missed", "recall_insufficient_missed", "prevalence",
-    "flagged", "true", "insufficient", "contested", "by_week",
+    "flagged", "true", "insufficient", "contested", "by_week", "precision_interval", "recall_interval",
+    "flagged_machines", "notes",
 )  # fmt: skip
 Rows = list[tuple[str, datetime, datetime]]
 
@@ -55,6 +56,13 @@ def test_counts_by_hand(shop: Intervals) -> None:
     assert by_week["2026-05-11"]["missing"] == {"life": 1}
     assert found["prevalence"] == found["true"] / 20
     assert found["recall_insufficient_missed"] <= found["recall"]
+    assert found["flagged_machines"] == 2
+    low, high = found["precision_interval"]
+    assert low < found["precision"] <= high
+    assert high - low > 0.5  # five overlapping months of two machines are next to nothing
+    assert found["notes"] == [
+        f"all {found['flagged']} flags are on 2 machines: the precision is theirs, not that of machines like them"
+    ]
 
 
 def test_what_is_said() -> None:
@@ -86,7 +94,7 @@ def test_nothing_of_nothing_is_null(tmp_path: Path) -> None:
         ({"threshold": 0.0}, "threshold 0.0"),
         ({"history_weeks": 1}, "at least 2 and 1"),
         ({"horizon_weeks": 0}, "at least 2 and 1"),
-        ({"history_weeks": 40}, "14 weeks: no flag can be judged with 40 weeks of history and 4 after it"),
+        ({"history_weeks": 40}, "14 local weeks: no flag can be judged with 40 weeks of history and 4 after it"),
     ],
 )
 def test_what_cannot_be_asked(shop: Intervals, options: dict[str, float], message: str) -> None:

@@ -1,6 +1,7 @@
 """``evaluate states`` on small files with known answers, and on the recording of the SME."""
 
 import csv
+import json
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from accelerator.main import application
 from analytics.evaluate.files import read_readings
 from analytics.evaluate.states import NothingToJudge, evaluate
 
@@ -129,3 +132,12 @@ def test_sme_recording(tmp_path: Path, power: bool, items: bool, accuracy: float
     assert found["accuracy"] >= accuracy
     assert found["kappa"] >= kappa
     assert set(found["machines"]) == {"0", "1", "2"}
+
+
+def test_where_the_test_begins_is_local_time_like_the_rows(tmp_path: Path) -> None:
+    """Two hours of rows from midnight in Tokyo: a test from midnight there judges them all."""
+    rows = [("saw", f"2026-03-02T0{hour}:{minute:02}", "PRODUCING", "FAULT") for hour in (0, 1) for minute in range(60)]
+    path = write(tmp_path / "r.csv", "machine,at,state,label", rows)
+    asked = ["evaluate", "states", str(path), "--test-from", "2026-03-02T01:00", "--timezone", "Asia/Tokyo", "--json"]
+    found = CliRunner().invoke(application(), asked)
+    assert json.loads(found.stdout)["n"] == 60

@@ -76,12 +76,12 @@ def recent(past: Past, weeks: int, *, aged: bool) -> Cells:
     return Cells(*(np.tensordot(np.array(weight), counts, axes=1) for counts in (past.free, past.known)))
 
 
-def told(own: Cells, base: Floats | None) -> Floats:
+def told(own: Cells, base: Floats | None, spread: Floats) -> Floats:
     """Chances of an owner's machines."""
-    return posterior(own, shape_of(own, base), base)
+    return posterior(own, shape_of(own, base), base, spread)
 
 
-def beside_others(young: Cells, old: Cells, base: Floats, families: Sequence[Family]) -> Floats:
+def beside_others(young: Cells, old: Cells, base: Floats, spread: Floats, families: Sequence[Family]) -> Floats:
     """Chances of each of an owner's machines as if it alone were young: as :class:`analytics.chances.FleetProfile`."""
     found = np.empty(base.shape)
     for mine in range(len(base)):
@@ -92,7 +92,7 @@ def beside_others(young: Cells, old: Cells, base: Floats, families: Sequence[Fam
         levels = level_of(cells, shape, base)[like]
         moved = base[mine] + trade.sibling_level(levels, cells.known.mean(axis=1)[like])
         one = Cells(young.free[mine : mine + 1], young.known[mine : mine + 1])
-        found[mine] = posterior(one, shape, moved[None])[0]
+        found[mine] = posterior(one, shape, moved[None], spread[mine])[0]
     return found
 
 
@@ -105,9 +105,10 @@ def forecasts(fleet: Fleet, past: Past, weeks: int, window: int) -> Iterator[tup
     flat, leaning, joined = (np.full(raw.free.shape, 0.5) for _ in range(3))
     for owner in fleet.owners:
         base = np.stack([trade.base_of(fleet.families[n], fleet.staffed[n], window) for n in owner])
+        spread = np.array([[trade.spread_of(fleet.staffed[n])] for n in owner])
         mine, others = (Cells(*(column[owner] for column in cells)) for cells in (young, old))
-        flat[owner], leaning[owner] = told(mine, None), told(mine, base)
-        joined[owner] = beside_others(mine, others, base, [fleet.families[n] for n in owner])
+        flat[owner], leaning[owner] = told(mine, None, spread), told(mine, base, spread)
+        joined[owner] = beside_others(mine, others, base, spread, [fleet.families[n] for n in owner])
     yield "new owner, no trade", flat
     yield "new owner", leaning
     yield "new machine", joined
