@@ -1,6 +1,7 @@
 """A session that is not the one on record is told, whatever the broker says of its presence; no other is."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import mqtt5
@@ -124,6 +125,20 @@ async def test_questions_that_were_never_answered_make_no_stranger(mosquitto_her
     assert len(life.losses) == (interrupted == FILTERS)
     assert (life.marks[0] == mark) == (interrupted < FILTERS)
     assert (await lived(mosquitto_here, life.marks[0])).losses == []
+
+
+@pytest.mark.mosquitto
+async def test_a_mark_needs_no_rights(tmp_path: Path) -> None:
+    (tmp_path / "acl").write_text("topic read m/#\n")
+    broker = Mosquitto(tmp_path, f"acl_file {tmp_path / 'acl'}")
+    await broker.start()
+    try:
+        mark = (await lived(broker, 0)).marks[0]
+        assert mark > 1
+        again = await lived(broker, mark)
+        assert (again.losses, again.marks) == ([], [mark])
+    finally:
+        await broker.kill()
 
 
 async def test_a_session_from_before_marks_gets_one(broker: Broker) -> None:
