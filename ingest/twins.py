@@ -5,9 +5,9 @@ are written: the later one takes the next key of its millisecond that no other r
 is written with it. The same reading again finds itself there and changes nothing, so a redelivery, a resend or a
 repush makes no second one.
 
-Only a millisecond of which the store may have something already is looked up there. That is the machine's newest one,
-or one before; of a machine's newer readings nothing can be stored. There is one writer of a machine's readings, or two
-in the moment in which its member is handed over.
+Only a millisecond of which the store may have something already is looked up. That is the machine's newest one, or one
+before; of a machine's newer readings nothing can be stored. What the last write alone brought is known without asking.
+There is one writer of a machine's readings, or two in the moment in which its member is handed over.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from fleet.batch import NO_INT, QUANTITIES, MachineKey, ReadingBatch, Rows
+from fleet.batch import NO_INT, QUANTITIES, MachineKey, ReadingBatch, Rows, empty_rows
 from fleet.clock import now_ms
 from store import Store, StoreRejected
 
@@ -53,6 +53,8 @@ class Twins:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._newest: dict[MachineKey, int] = {}
+        self._last: ReadingBatch | None = None
+        self._floor: dict[MachineKey, int] = {}  # what the store has after it is in the last write
 
     async def write_readings(self, batch: ReadingBatch) -> None:
         """Write them all, some of them under other keys of their millisecond.
@@ -61,26 +63,46 @@ class Twins:
             StoreUnavailable, StoreRejected, StoreRefused: as the store itself, which is read, too.
         """
         newest = await self._newest_of(batch.machines)
+        floor = np.array([self._floor.get(key, self._newest[key]) for key in batch.machines], dtype=np.int64)
         rows = batch.rows
         ms = rows["at_ns"] // _PER_MS
-        near = (ms <= newest[rows["machine"]]) | _in(ms, _shared(rows["at_ns"]) // _PER_MS)
-        found: dict[int, int] = {}
-        for stretch in stretches(ms, np.flatnonzero(near)):
-            found |= await self._moves(batch, stretch)
-        np.maximum.at(newest, rows["machine"], ms)
+        far = ms <= floor[rows["machine"]]
+        close = ~far & ((ms <= newest[rows["machine"]]) | _in(ms, _shared(rows["at_ns"]) // _PER_MS))
+        found = moves(batch, np.flatnonzero(close), self._written(batch.machines, ms[close])) if close.any() else {}
+        for stretch in stretches(ms, np.flatnonzero(far)):
+            found |= moves(batch, stretch.rows, await self._stored(batch, stretch))
+        batch = _moved(batch, found) if found else batch
         try:
-            await self._store.write_readings(_moved(batch, found) if found else batch)
+            await self._store.write_readings(batch)
         except StoreRejected:
-            self._newest.update(zip(batch.machines, newest.tolist(), strict=True))
+            self._remember(batch, newest, ms)
             raise
+        self._remember(batch, newest, ms)
+
+    def _remember(self, batch: ReadingBatch, newest: NDArray[np.int64], ms: NDArray[np.int64]) -> None:
+        self._last, self._floor = batch, dict(zip(batch.machines, newest.tolist(), strict=True))
+        np.maximum.at(newest, batch.rows["machine"], ms)
         self._newest.update(zip(batch.machines, newest.tolist(), strict=True))
+
+    def _written(self, machines: tuple[MachineKey, ...], ms: NDArray[np.int64]) -> ReadingBatch:
+        """What the last write has of these machines in that time; ``machine`` indexes them."""
+        if self._last is None:
+            return ReadingBatch(machines, empty_rows(0))
+        place = {key: index for index, key in enumerate(machines)}
+        places = np.array([place.get(key, -1) for key in self._last.machines], dtype=np.int64)
+        at = self._last.rows["at_ns"]
+        inside = (at >= ms.min() * _PER_MS) & (at < (ms.max() + 1) * _PER_MS)
+        found = self._last.take(np.flatnonzero(inside & (places[self._last.rows["machine"]] >= 0)))
+        found.rows["machine"] = places[found.rows["machine"]]
+        return ReadingBatch(machines, found.rows, found.metrics)
 
     async def _newest_of(self, machines: tuple[MachineKey, ...]) -> NDArray[np.int64]:
         """Device time of the newest reading that the store may have of each, epoch ms."""
         new = [key for key in machines if key not in self._newest]
         if new:
-            found = await asyncio.gather(*map(self._last_ms, new))
-            self._newest.update(zip(new, found, strict=True))
+            there = sorted(set(await self._store.known_machines()).intersection(new))
+            found = await asyncio.gather(*map(self._last_ms, there))
+            self._newest |= dict.fromkeys(new, NO_INT) | dict(zip(there, found, strict=True))
         return np.array([self._newest[key] for key in machines], dtype=np.int64)
 
     async def _last_ms(self, key: MachineKey) -> int:
@@ -92,16 +114,17 @@ class Twins:
             return end_ms
         return int(found.rows["at_ns"][0]) // _PER_MS if len(found) else NO_INT
 
-    async def _moves(self, batch: ReadingBatch, stretch: Stretch) -> dict[int, int]:
+    async def _stored(self, batch: ReadingBatch, stretch: Stretch) -> ReadingBatch:
+        """What the store has in that time of the machines in it; ``machine`` indexes the batch's."""
         present = np.unique(batch.rows["machine"][stretch.rows]).tolist()
         machines = [batch.machines[index] for index in present]
         try:
-            stored = await self._store.read_readings(machines, stretch.first_ms, stretch.last_ms + 1)
+            found = await self._store.read_readings(machines, stretch.first_ms, stretch.last_ms + 1)
         except ValueError as error:
             _log.warning(_UNREADABLE, machines=machines, reason=str(error))
-            stored = ReadingBatch(tuple(machines), batch.rows[:0])
-        stored.rows["machine"] = np.array(present, dtype=np.uint32)[stored.rows["machine"]]
-        return moves(batch, stretch.rows, stored)
+            return ReadingBatch(batch.machines, empty_rows(0))
+        found.rows["machine"] = np.array(present, dtype=np.uint32)[found.rows["machine"]]
+        return ReadingBatch(batch.machines, found.rows, found.metrics)
 
 
 def _moved(batch: ReadingBatch, places: Mapping[int, int]) -> ReadingBatch:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from ingest.config import IngestConfig
 from ingest.merge import merge
 from ingest.spool import Limits, Spool
 from ingest.twins import Twins, stretches
-from store import Store, connect
+from store import Store, StoreUnavailable, connect
 from tests.faults import upgrade_cases
 from tests.ingest.conftest import collecting, connected, until
 from tests.ingest.ear import Ear
@@ -63,32 +63,56 @@ def contents(found: ReadingBatch) -> list[Told]:
 
 
 READINGS = st.builds(Told, st.integers(0, 1), st.integers(0, 2), st.integers(0, 5))
-DELIVERIES = st.lists(st.tuples(st.lists(READINGS, min_size=1, max_size=8), st.booleans()), min_size=1, max_size=8)
-"""Writes one after the other; before some of them the collector is started again."""
+DELIVERIES = st.lists(
+    st.tuples(st.lists(READINGS, min_size=1, max_size=8), st.booleans(), st.booleans()), min_size=1, max_size=8
+)
+"""Writes in turn: the readings; whether the collector is started again before; whether the answer is lost."""
 _example = count()
 
 
-async def written(store: Store, deliveries: Sequence[tuple[list[Told], bool]]) -> list[Told]:
-    """What the store has after these writes, of machines of their own."""
+class Forgetful:
+    """A store whose answers to writes may be lost; what was written is there."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.loses = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def write_readings(self, readings: ReadingBatch) -> None:
+        await self.store.write_readings(readings)
+        if self.loses:
+            self.loses = False
+            raise StoreUnavailable("the answer is lost")
+
+
+async def written(store: Store, deliveries: Sequence[tuple[list[Told], bool, bool]]) -> list[Told]:
+    """What the store has after these writes, of machines of their own; one without an answer is repeated in halves."""
     number = next(_example)
     machines = tuple(MachineKey("acme", f"machine-{number}-{index}") for index in range(2))
-    twins = Twins(store)
-    for told, restarted in deliveries:
-        twins = Twins(store) if restarted else twins
+    behind = Forgetful(store)
+    twins = Twins(behind)
+    for told, restarted, behind.loses in deliveries:
+        twins = Twins(behind) if restarted else twins
         half = len(told) // 2 or 1
         parts = [batch(part, machines) for part in (told[:half], told[half:]) if part]
-        await twins.write_readings(merge(parts))
+        try:
+            await twins.write_readings(merge(parts))
+        except StoreUnavailable:
+            for part in parts:
+                await twins.write_readings(part)
     return contents(await store.read_readings(machines, AT_MS - 1, AT_MS + 10_000))
 
 
 @given(DELIVERIES)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_reading_is_in_the_embedded_store_once(deliveries: list[tuple[list[Told], bool]]) -> None:
+def test_every_reading_is_in_the_embedded_store_once(deliveries: list[tuple[list[Told], bool, bool]]) -> None:
     async def found() -> list[Told]:
         async with opened("duckdb:///:memory:") as store:
             return await written(store, deliveries)
 
-    assert asyncio.run(found()) == sorted({one for told, _ in deliveries for one in told})
+    assert asyncio.run(found()) == sorted({one for told, *_ in deliveries for one in told})
 
 
 @pytest.mark.influxd
@@ -97,12 +121,12 @@ def test_every_reading_is_in_influxdb_once(influxd: InfluxServer) -> None:
 
     @given(DELIVERIES)
     @settings(max_examples=25)
-    def every(deliveries: list[tuple[list[Told], bool]]) -> None:
+    def every(deliveries: list[tuple[list[Told], bool, bool]]) -> None:
         async def found() -> list[Told]:
             async with opened(place.url, place.token) as store:
                 return await written(store, deliveries)
 
-        assert asyncio.run(found()) == sorted({one for told, _ in deliveries for one in told})
+        assert asyncio.run(found()) == sorted({one for told, *_ in deliveries for one in told})
 
     every()
 
