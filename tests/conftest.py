@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.servers import Broker, InfluxServer, find_influxd, find_mosquitto
+from tests.servers import Broker, InfluxServer, find_influxd
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
@@ -21,10 +21,7 @@ settings.load_profile("untimed")
 @pytest.fixture
 def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A running Mosquitto; ``url``, ``port``, ``kill()``, ``start()``."""
-    program = find_mosquitto()
-    if program is None:
-        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
-    broker = Broker(program, tmp_path_factory.mktemp("mosquitto"))
+    broker = Broker(tmp_path_factory.mktemp("mosquitto"))
     broker.start()
     yield broker
     broker.kill()

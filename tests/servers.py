@@ -3,25 +3,32 @@
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-START_S = 30.0
+import pytest
+
+START_S = 60.0
+"""How long a server may take to answer; never how long it takes."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody listens on, and that no outgoing connection takes meanwhile."""
+    for port in random.sample(range(10_000, 30_000), 100):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
 
 
 def cache_dir() -> Path:
@@ -32,6 +39,14 @@ def cache_dir() -> Path:
 def find_mosquitto() -> str | None:
     """The broker's program, which Debian keeps out of an ordinary user's path."""
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def need_mosquitto() -> str:
+    """The broker's program; a test without it is skipped."""
+    program = find_mosquitto()
+    if program is None:
+        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
+    return program
 
 
 def find_influxd() -> str | None:
@@ -80,15 +95,18 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def hold(self) -> None:
         """SIGSTOP: it lives and does nothing."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
 
     def go(self) -> None:
         """SIGCONT."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Ask it to end, and wait."""
@@ -97,33 +115,51 @@ class Server:
             self._process.wait(timeout=START_S)
 
 
-class Broker(Server):
-    """Mosquitto with its persistence in ``folder`` and no limit on what it queues."""
+class Mosquitto(Server):
+    """Mosquitto with these settings beside a listener and a folder of its own; ``lines`` are of the listener.
 
-    def __init__(self, program: str, folder: Path, extra: str = "") -> None:
+    Attributes:
+        database: where it keeps what it persists.
+    """
+
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], lines: tuple[str, ...] = (), *, anonymous: bool = True
+    ) -> None:
         port = free_port()
-        lines = [
-            f"listener {port} 127.0.0.1",
-            "allow_anonymous true",
-            "persistence true",
+        text = [
+            *(f"{name} {value}" for name, value in settings.items()),
             f"persistence_location {folder}/",
-            "autosave_interval 1",
-            "autosave_on_changes true",
-            "max_queued_messages 0",
-            "max_queued_bytes 0",
-            "max_inflight_messages 1000",
-            "queue_qos0_messages true",
             *(["user root"] if os.geteuid() == 0 else []),
-            extra,
+            f"listener {port} 127.0.0.1",
+            f"allow_anonymous {str(anonymous).lower()}",
+            *lines,
         ]
+        folder.mkdir(exist_ok=True)
         config = folder / "mosquitto.conf"
-        config.write_text("\n".join(lines) + "\n")
-        super().__init__([program, "-c", str(config)], port, folder / "mosquitto.log")
+        config.write_text("\n".join(text) + "\n")
+        self.database = folder / "mosquitto.db"
+        super().__init__([need_mosquitto(), "-c", str(config)], port, folder / "mosquitto.log")
 
     @property
     def url(self) -> str:
         """As ``bus.client.BrokerAddress.parse`` takes it."""
         return f"mqtt://127.0.0.1:{self.port}"
+
+
+class Broker(Mosquitto):
+    """Mosquitto with its persistence and no limit on what it queues; ``changes`` replace or add settings."""
+
+    def __init__(self, folder: Path, *lines: str, anonymous: bool = True, **changes: str) -> None:
+        settings = {
+            "persistence": "true",
+            "autosave_interval": "1",
+            "autosave_on_changes": "true",
+            "max_queued_messages": "0",
+            "max_queued_bytes": "0",
+            "max_inflight_messages": "1000",
+            "queue_qos0_messages": "true",
+        }
+        super().__init__(folder, settings | changes, lines, anonymous=anonymous)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pytest
 from tests.accelerator.cli import network, resilian, start
 from tests.deploy.broker import DeployedBroker
 from tests.deploy.conftest import devices, secrets
-from tests.servers import InfluxServer, find_mosquitto
+from tests.servers import InfluxServer, need_mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.influxd, pytest.mark.faults]
 
@@ -93,9 +93,7 @@ class World:
 @pytest.fixture
 def world(own_influxd: InfluxServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
     """Everything runs, and a reading of cabine-1 has come through. At the end the sentences are printed."""
-    program = find_mosquitto()
-    if program is None:
-        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
+    program = need_mosquitto()
     state = tmp_path / "state"
     secrets(state)
     network(state / "fleet", MEMBER)

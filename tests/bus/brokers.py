@@ -2,19 +2,17 @@
 
 import asyncio
 import os
-import random
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bus.client import BrokerAddress, Burst, Session
 from bus.embedded import EmbeddedBroker
 from tests.faults.proxy import Proxy as TcpProxy
+from tests.servers import Broker
 
-MOSQUITTO = "/usr/sbin/mosquitto"
 PATIENCE_S = 60.0
 """How long a condition may take before the test fails; never how long it takes."""
 
@@ -28,59 +26,28 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
-def free_port() -> int:
-    """A free port below those of outgoing connections, which could take it meanwhile."""
-    for port in random.sample(range(10_000, 20_000), 100):
-        with suppress(OSError), socket.socket() as sock:
-            sock.bind(("127.0.0.1", port))
-            return port
-    raise OSError("no free port")
-
-
 class Mosquitto:
-    """A Mosquitto process; ``extra`` lines go into its configuration."""
+    """A Mosquitto process; ``lines`` go behind its listener."""
 
-    def __init__(self, folder: Path, *extra: str, persistence: bool = False, anonymous: bool = True) -> None:
-        self.folder = folder
-        self.address = BrokerAddress("127.0.0.1", free_port())
-        self.database = folder / "mosquitto.db"
-        lines = [
-            f"listener {self.address.port} 127.0.0.1",
-            f"allow_anonymous {str(anonymous).lower()}",
-            "max_inflight_messages 1000",
-            "max_queued_messages 0",
-            f"persistence {str(persistence).lower()}",
-            f"persistence_location {folder}/",
-            "user root",
-            *extra,
-        ]
-        (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
-        self._process: asyncio.subprocess.Process | None = None
+    def __init__(self, folder: Path, *lines: str, persistence: bool = False, anonymous: bool = True) -> None:
+        self.server = Broker(
+            folder, *lines, anonymous=anonymous, persistence=str(persistence).lower(),
+            autosave_interval="1800", autosave_on_changes="false", queue_qos0_messages="false",
+        )  # fmt: skip
+        self.address = BrokerAddress("127.0.0.1", self.server.port)
 
     async def start(self) -> None:
-        with (self.folder / "mosquitto.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                MOSQUITTO, "-c", str(self.folder / "mosquitto.conf"), stdout=log, stderr=log
-            )
-        await until(self._listens)
+        await asyncio.to_thread(self.server.start)
 
-    def _listens(self) -> bool:
-        assert self._process is not None
-        assert self._process.returncode is None, (self.folder / "mosquitto.log").read_text()
-        with socket.socket() as sock:
-            return sock.connect_ex((self.address.host, self.address.port)) == 0
-
-    async def kill(self, number: int = signal.SIGKILL) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(number)
-            await self._process.wait()
+    async def kill(self) -> None:
+        await asyncio.to_thread(self.server.kill)
 
     async def save(self) -> None:
         """Write the database now."""
-        assert self._process is not None
-        before = self.database.stat().st_mtime_ns if self.database.exists() else 0
-        self._process.send_signal(signal.SIGUSR1)
-        await until(lambda: self.database.exists() and self.database.stat().st_mtime_ns > before)
+        database = self.server.database
+        before = database.stat().st_mtime_ns if database.exists() else 0
+        self.server.signal(signal.SIGUSR1)
+        await until(lambda: database.exists() and database.stat().st_mtime_ns > before)
 
     async def restart(self) -> None:
         """Kill and start again."""

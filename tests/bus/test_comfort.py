@@ -10,7 +10,8 @@ import pytest
 from bus.client import BrokerAddress, Session
 from bus.comfort import BrokerUnreachable, Message, listen, publish_once, request
 from bus.health import HealthReport, health_message, health_will
-from tests.bus.brokers import Embedded, Mosquitto, free_port, running, until
+from tests.bus.brokers import Embedded, Mosquitto, running, until
+from tests.servers import free_port
 
 Broker = Mosquitto | Embedded
 

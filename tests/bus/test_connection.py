@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bus.client import BrokerAddress, Session
-from tests.bus.brokers import Embedded, Mosquitto, Proxy, Subscriber, free_port, running, until
+from tests.bus.brokers import Embedded, Mosquitto, Proxy, Subscriber, running, until
 from tests.faults.proxy import Mode
+from tests.servers import free_port
 
 Broker = Mosquitto | Embedded
 

@@ -16,7 +16,8 @@ from bus.client import Session
 from bus.embedded import MAX_MESSAGE_BYTES, BrokerUnavailable, EmbeddedBroker
 from bus.packets import Hello
 from bus.wire import connect_bytes
-from tests.bus.brokers import Embedded, Subscriber, free_port, running, until
+from tests.bus.brokers import Embedded, Subscriber, running, until
+from tests.servers import free_port
 
 
 def accepts(port: int) -> bool:

@@ -35,11 +35,6 @@ class DeployedBroker(Server):
         runner, secrets = ROOT / "deploy" / "mosquitto" / "run", state / "mosquitto" / "secrets"
         super().__init__(["sh", str(runner), str(config), str(secrets), program], port, state / "mosquitto.log")
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the broker itself."""
-        assert self._process is not None
-        self._process.send_signal(number)
-
     @property
     def alive(self) -> bool:
         """Whether it runs."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.deploy.broker import DeployedBroker
 from tests.deploy.door import Door
-from tests.servers import InfluxServer, find_influxd, find_mosquitto, free_port
+from tests.servers import InfluxServer, find_influxd, free_port, need_mosquitto
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,9 +39,7 @@ def devices(state: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def broker(state: Path) -> Iterator[DeployedBroker]:
     """Mosquitto on deploy/mosquitto/mosquitto.conf with devices of two members."""
-    program = find_mosquitto()
-    if program is None:
-        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
+    program = need_mosquitto()
     passwords = {}
     for member, device in (("dupont", "prise-1"), ("dupont", "automate"), ("ulm", "tour")):
         said = dict(line.split(" ", 1) for line in devices(state, "add", member, device).stdout.splitlines())
@@ -68,9 +66,9 @@ def fresh_influxd(tmp_path: Path) -> Iterator[InfluxServer]:
 
 @pytest.fixture
 def door(state: Path, tmp_path: Path) -> Iterator[Door]:
-    program = find_mosquitto()
-    if program is None or shutil.which("openssl") is None:
-        pytest.skip("mosquitto or openssl is not installed; apt install mosquitto openssl")
+    program = need_mosquitto()
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed; apt install openssl")
     place, keys = state / "mosquitto" / "secrets", tmp_path / "keys"
     keys.mkdir()
     subprocess.run(

@@ -13,7 +13,7 @@ from bus.address import BrokerAddress
 from tests.accelerator.cli import MEMBER, network, resilian
 from tests.deploy.broker import DeployedBroker, Probe
 from tests.deploy.door import Door
-from tests.servers import Server, find_mosquitto, free_port
+from tests.servers import Server, free_port, need_mosquitto
 
 pytestmark = pytest.mark.mosquitto
 
@@ -27,7 +27,7 @@ class PlantRelay(Server):
         relay = Relay("dupont", address, f"{port} 127.0.0.1", f"{folder}/", "", user)
         config = folder / "relay.conf"
         config.write_text(configuration(relay))
-        super().__init__([find_mosquitto() or "", "-c", str(config)], port, folder / "relay.log")
+        super().__init__([need_mosquitto(), "-c", str(config)], port, folder / "relay.log")
 
 
 @pytest.mark.parametrize("killed", ["stopped", "killed"])

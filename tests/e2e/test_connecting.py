@@ -26,7 +26,7 @@ from tests.accelerator.cli import network, start
 from tests.deploy.broker import DeployedBroker
 from tests.deploy.conftest import secrets
 from tests.deploy.layout import ROOT, SERVICES, root_of
-from tests.servers import InfluxServer, find_mosquitto, free_port
+from tests.servers import InfluxServer, free_port, need_mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.influxd, pytest.mark.browser]
 CHROMIUM = "/usr/bin/chromium"
@@ -45,9 +45,7 @@ class Server:
 @pytest.fixture(params=["beside", "compose"])
 def server(influxd: InfluxServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     """``beside``: the gateway reaches the broker's files; ``compose``: it sees what docker-compose.yml mounts."""
-    program = find_mosquitto()
-    if program is None:
-        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
+    program = need_mosquitto()
     state, port, place = tmp_path / "state", free_port(), influxd.organisation()
     secrets(state)
     network(state / "fleet")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from accelerator.bench.processes import rss_mb
 from fleet.batch import MachineKey
-from tests.servers import Server, find_mosquitto, free_port
+from tests.servers import Mosquitto
 
 ROOT = Path(__file__).parents[2]
 END_S = 60.0
@@ -33,22 +33,13 @@ def write_fleet(folder: Path, more: Mapping[str, str]) -> None:
         (folder / "members" / f"{member}.toml").write_text(f'slug = "{member}"\nname = "{member}"\n{place}{machines}')
 
 
-class DeployedMosquitto(Server):
+class DeployedMosquitto(Mosquitto):
     """Mosquitto with the limits and the persistence of the deployment; ``changes`` replaces or adds settings."""
 
     def __init__(self, folder: Path, changes: Mapping[str, str]) -> None:
-        program = find_mosquitto()
-        assert program is not None, "mosquitto is not installed: apt install mosquitto"
-        folder.mkdir()
-        self.database = folder / "mosquitto.db"
         text = (ROOT / "deploy" / "mosquitto" / "mosquitto.conf").read_text()
         deployed = dict(line.split(" ", 1) for line in text.splitlines() if line.startswith(KEPT))
-        port = free_port()
-        lines = [f"{name} {value}" for name, value in {**deployed, **changes}.items()]
-        lines += [f"listener {port} 127.0.0.1", "allow_anonymous true", f"persistence_location {folder}/"]
-        lines += ["user root"] if os.geteuid() == 0 else []
-        (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
-        super().__init__([program, "-c", str(folder / "mosquitto.conf")], port, folder / "mosquitto.log")
+        super().__init__(folder, {**deployed, **changes})
 
 
 class CollectorProcess:

@@ -19,7 +19,7 @@ from tests.faults.disk import cannot_mount
 from tests.faults.scenario import Scenario, wrong
 from tests.faults.scenarios import SCENARIOS, SHORT
 from tests.faults.trial import caught, trial
-from tests.servers import find_influxd, find_mosquitto
+from tests.servers import find_influxd, need_mosquitto
 
 pytestmark = [pytest.mark.faults, pytest.mark.mosquitto]
 RATE = 1000
@@ -29,8 +29,7 @@ RATE = 1000
 def scenario(request: pytest.FixtureRequest) -> Scenario:
     """The scenario of the case, when its parts are on this machine."""
     scenario: Scenario = request.param
-    if find_mosquitto() is None:
-        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
+    need_mosquitto()
     if scenario.setting.store == "influxdb" and find_influxd() is None:
         pytest.skip("influxd is not built; needs Go and cargo: scripts/build-influxd")
     if scenario.setting.small_disk and cannot_mount():

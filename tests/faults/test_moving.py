@@ -17,7 +17,7 @@ from tests.accelerator.cli import resilian
 from tests.faults.parts import MACHINES, CollectorProcess, DeployedMosquitto, write_fleet
 from tests.faults.publisher import LedgerPublisher
 from tests.faults.watch import Watch
-from tests.servers import InfluxServer, Organisation, find_mosquitto
+from tests.servers import InfluxServer, Organisation
 
 pytestmark = [pytest.mark.faults, pytest.mark.mosquitto, pytest.mark.influxd]
 RATE = 500
@@ -68,8 +68,6 @@ class Two:
 @asynccontextmanager
 async def two(folder: Path, influxd: InfluxServer, *sabotage: str) -> AsyncIterator[Two]:
     """The world, running; ``sabotage`` are options of the collector ``north``."""
-    if find_mosquitto() is None:
-        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
     write_fleet(folder / "fleet", {})
     broker, store = DeployedMosquitto(folder / "broker", {}), influxd.organisation()
     await asyncio.to_thread(broker.start)

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from ingest.spool import Limits
 from ingest.writer import Pace
 from store import Store, connect
 from tests.ingest.ear import Ear, running
-from tests.servers import free_port
+from tests.servers import Broker
 
 NETWORK = """
 name = "Essai"
@@ -72,42 +70,17 @@ def registry(fleet: Path) -> Registry:
     return load(fleet)
 
 
-class Mosquitto:
-    """A real broker that can be stopped, killed and started again on the same port."""
+class Mosquitto(Broker):
+    """A broker of one test that keeps nothing over a restart and tells its counts each second."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self._config = folder / "mosquitto.conf"
-        self._log = folder / "mosquitto.log"
-        self._config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_inflight_messages 0\n"
-            "max_queued_messages 0\nsys_interval 1\nqueue_qos0_messages true\n"
-        )
-        self._process: subprocess.Popen[bytes] | None = None
-        self.address = BrokerAddress.parse(f"mqtt://127.0.0.1:{self.port}")
-
-    def start(self) -> None:
-        """Start it and wait until it listens."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self._config], stdout=log, stderr=log)
-        while self._process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return
-        raise RuntimeError(f"mosquitto ended: {self._log.read_text()}")
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        super().__init__(folder, persistence="false", max_inflight_messages="0", sys_interval="1")
+        self.address = BrokerAddress.parse(self.url)
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     """A running Mosquitto of this test alone."""
-    if not Path("/usr/sbin/mosquitto").exists():
-        pytest.skip("mosquitto is not installed")
     one = Mosquitto(tmp_path)
     one.start()
     yield one

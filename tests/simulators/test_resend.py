@@ -20,7 +20,6 @@ from simulators.resend import ResendBuffer
 from simulators.service import SimulateConfig, run
 from simulators.timeline import Timeline, counting_since
 from tests.faults.parts import DeployedMosquitto
-from tests.servers import find_mosquitto
 from tests.simulators.conftest import NOW, ms
 
 PATIENCE_S = 60.0
@@ -67,8 +66,6 @@ def test_what_carries_no_time_of_its_own_is_sent_once(fleet: Registry) -> None:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> DeployedMosquitto:
-    if find_mosquitto() is None:
-        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
     return DeployedMosquitto(tmp_path / "broker", {})
 
 
