@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 
-START_S = 60.0
-"""How long a server may take to answer; never how long it takes."""
+from tests.patience import PATIENCE_S
 
 
 def free_port() -> int:
@@ -78,7 +77,7 @@ class Server:
         """Start, or start again on the same port, and wait until it accepts connections."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while not self.ready():
             assert self._process.poll() is None, self.log.read_text(errors="replace")[-2000:]
             assert time.monotonic() < deadline, f"{self._command[0]} does not answer on port {self.port}"
@@ -112,7 +111,7 @@ class Server:
         """Ask it to end, and wait."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=START_S)
+            self._process.wait(timeout=PATIENCE_S)
 
 
 class Mosquitto(Server):
@@ -233,7 +232,7 @@ class InfluxServer(Server):
         return json.loads(text) if text else None
 
     def _answer(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body, {"Authorization": f"Token {self.token}"})
             answer = connection.getresponse()

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 NETWORK = """
 name = "Essai"
@@ -45,7 +47,7 @@ def resilian(*words: str, data: Path, **more: str) -> "subprocess.CompletedProce
     """Run a command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "accelerator.main", *words],
-        capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False, stdin=subprocess.DEVNULL,
         env=environment(data, **more), cwd=ROOT,
     )  # fmt: skip
 

@@ -26,6 +26,7 @@ from fleet import registry
 from fleet.batch import MachineKey
 from ingest.decoders import Context, DecodeError, canonical
 from tests.accelerator.test_commands import one_line, resilian
+from tests.patience import PATIENCE_S
 from tests.servers import InfluxServer, find_telegraf
 
 START_MS = 1_795_000_000_000
@@ -150,7 +151,7 @@ async def test_a_collector_that_ends_is_said_at_once(tmp_path: Path) -> None:
         collecting(tmp_path, address, load, f"duckdb:///{tmp_path / 'store.duckdb'}", None) as collector,
     ):
         await collector.program.kill()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(Found, match="ended with exit code -9"):
                 await collector.stored(1)
 

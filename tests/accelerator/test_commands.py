@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 COMMANDS = [
     "demo", "up", "ingest", "analytics", "gateway", "simulate", "replay", "report", "verify-ledger", "doctor",
     "settings",
@@ -25,7 +27,7 @@ def resilian(*arguments: str, data: Path, **environment: str) -> subprocess.Comp
         [sys.executable, "-m", "accelerator.main", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         env={"PATH": "/usr/bin:/bin", "RESILIAN_DATA_DIR": str(data), "NO_COLOR": "1", **environment},
         cwd=Path(__file__).parents[2],

@@ -14,8 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from accelerator import owner
 from tests.accelerator.cli import answer, network, resilian, start
-
-PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import pytest
 from tests.accelerator.cli import network, resilian, start
 from tests.deploy.broker import DeployedBroker
 from tests.deploy.conftest import devices, secrets
+from tests.patience import PATIENCE_S
 from tests.servers import InfluxServer, need_mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.influxd, pytest.mark.faults]
 
-PATIENCE_S = 90.0
 SPEAKING = {"cabine-1": 30_000, "clamp": 3_800}
 """Watts of the machines that go on speaking while the doctor is asked."""
 TOPIC = "m/zorn/cabine-1/reading"

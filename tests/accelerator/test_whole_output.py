@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.accelerator.cli import MEMBER, ROOT, environment, network
+from tests.patience import PATIENCE_S
 
 MACHINES = 200
 CAPACITY = 4096
-PATIENCE_S = 60
 LIST = (sys.executable, "-m", "accelerator.main", "machine", "list", "--json")
 
 buffering = pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])

@@ -19,7 +19,7 @@ from fleet.records import HourBucket
 from fleet.registry import load
 from store.base import Store
 from store.duck import DuckStore
-from tests.bus.brokers import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 NETWORK = """
 name = "Essai"

@@ -11,10 +11,8 @@ from typing import Any
 from bus.client import BrokerAddress, Burst, Session
 from bus.embedded import EmbeddedBroker
 from tests.faults.proxy import Proxy as TcpProxy
+from tests.patience import PATIENCE_S
 from tests.servers import Broker
-
-PATIENCE_S = 60.0
-"""How long a condition may take before the test fails; never how long it takes."""
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from tests.patience import PATIENCE_S
 from tests.servers import Server, free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 20.0
 
 
 class DeployedBroker(Server):

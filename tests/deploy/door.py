@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bus import certificates
 from tests.deploy.broker import DeployedBroker, Probe
+from tests.patience import PATIENCE_S
 
 CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x"
 
@@ -39,7 +40,7 @@ class Door:
         """Whether a connection with this certificate is answered at all."""
         try:
             with (
-                socket.create_connection(("127.0.0.1", self.port), timeout=20) as plain,
+                socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as plain,
                 context.wrap_socket(plain, server_hostname="127.0.0.1") as raw,
             ):
                 raw.sendall(CONNECT)

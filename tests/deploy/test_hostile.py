@@ -8,6 +8,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from tests.deploy.broker import DeployedBroker, Refused
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.mosquitto
 
@@ -91,7 +92,7 @@ def test_what_no_client_library_would_send_ends_its_sender_alone(broker: Deploye
     ear, ulm = broker.client("operator"), broker.client("ulm.tour")
     ear.subscribe("m/#", "spBv1.0/#", "net/v1/#")
     for number, topic in enumerate(WILDCARDS):
-        with socket.create_connection(("127.0.0.1", broker.port), timeout=20) as raw:
+        with socket.create_connection(("127.0.0.1", broker.port), timeout=PATIENCE_S) as raw:
             raw.sendall(_connect("x", "dupont.prise-1", broker.passwords["dupont.prise-1"]))
             assert raw.recv(4) == b"\x20\x02\x00\x00"
             body = len(topic).to_bytes(2, "big") + topic + b"\x00\x01forged"
@@ -107,7 +108,7 @@ def test_what_no_client_library_would_send_ends_its_sender_alone(broker: Deploye
 def test_a_line_break_in_a_client_id_or_login_gets_nobody_in(broker: DeployedBroker) -> None:
     password = broker.passwords["dupont.prise-1"]
     for client_id, login in (("ingest\nuser ingest", "dupont.prise-1"), ("x", "dupont.prise-1\nuser ingest")):
-        with socket.create_connection(("127.0.0.1", broker.port), timeout=20) as raw:
+        with socket.create_connection(("127.0.0.1", broker.port), timeout=PATIENCE_S) as raw:
             raw.sendall(_connect(client_id, login, password))
             assert _answer(raw) != b"\x20\x02\x00\x00"
 

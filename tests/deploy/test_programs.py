@@ -15,11 +15,11 @@ import pytest
 
 from tests.deploy.broker import DeployedBroker
 from tests.deploy.conftest import ROOT
+from tests.patience import PATIENCE_S
 from tests.servers import InfluxServer, free_port
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.influxd]
 
-PATIENCE_S = 60.0
 MEMBER = """\
 slug = "ulm"
 name = "Ulm"

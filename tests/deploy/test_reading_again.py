@@ -10,9 +10,9 @@ import pytest
 from bus import logins
 from tests.deploy.broker import DeployedBroker, Probe, Refused
 from tests.deploy.conftest import devices
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.mosquitto
-PATIENCE_S = 20.0
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -13,6 +13,7 @@ from accelerator.bench.processes import program
 from bus.client import BrokerAddress
 from bus.comfort import listen
 from fleet.topics import HEALTH
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +54,7 @@ async def running(settings: dict[str, str], *programs: str) -> AsyncIterator[Non
     assert codes == [0] * len(programs)
 
 
-async def alive(address: BrokerAddress, name: str, patience_s: float = 60) -> dict[str, Any]:
+async def alive(address: BrokerAddress, name: str, patience_s: float = PATIENCE_S) -> dict[str, Any]:
     """The first health message of a program that says it is connected."""
     async with asyncio.timeout(patience_s):
         async for message in listen(address, [HEALTH.format(program=name)], qos=1):

@@ -26,6 +26,7 @@ from tests.accelerator.cli import network, start
 from tests.deploy.broker import DeployedBroker
 from tests.deploy.conftest import secrets
 from tests.deploy.layout import ROOT, SERVICES, root_of
+from tests.patience import PATIENCE_S
 from tests.servers import InfluxServer, free_port, need_mosquitto
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.influxd, pytest.mark.browser]
@@ -70,7 +71,7 @@ def server(influxd: InfluxServer, tmp_path: Path, request: pytest.FixtureRequest
     yield Server(broker, f"http://127.0.0.1:{port}", state)
     for process in programs:
         process.terminate()
-    codes = [process.wait(timeout=60) for process in programs]
+    codes = [process.wait(timeout=PATIENCE_S) for process in programs]
     broker.kill()
     assert codes == [0] * len(programs), (state / "programs.log").read_text()[-2000:]
 

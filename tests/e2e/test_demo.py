@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.programs import ROOT
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -24,7 +25,7 @@ async def demo(folder: Path, *options: str) -> AsyncIterator[tuple[asyncio.subpr
         )  # fmt: skip
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             line = (await process.stdout.readline()).decode()
         assert line.startswith("resilian: http://127.0.0.1:"), (folder.parent / "demo.log").read_text()
         assert f"(data in {folder}; " in line
@@ -37,7 +38,7 @@ async def demo(folder: Path, *options: str) -> AsyncIterator[tuple[asyncio.subpr
 
 async def get(url: str) -> bytes:
     def read() -> bytes:
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             content: bytes = answer.read()
             return content
 
@@ -53,7 +54,7 @@ async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     async with demo(folder, "--weeks", "1") as (process, url):
         assert "Capacités" in (await get(f"{url}/")).decode()
-        async with asyncio.timeout(120):  # until history and live readings have travelled the whole way
+        async with asyncio.timeout(PATIENCE_S):  # until history and live readings have travelled the whole way
             while True:
                 programs = (await network(url))["programs"]
                 ingest, analytics = programs.get("ingest", {}), programs.get("analytics", {})
@@ -64,7 +65,7 @@ async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
         await the_doctor_finds_it(tmp_path)
         assert (folder / "run.json").stat().st_mode & 0o777 == 0o600
         os.killpg(process.pid, signal.SIGTERM)  # as a terminal and a service manager do: the broker's process, too
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 0
     assert not (folder / "run.json").exists()
     said = (tmp_path / "demo.log").read_text()
@@ -76,7 +77,7 @@ async def test_the_demo_is_alive_and_ends_on_sigterm(tmp_path: Path) -> None:
 async def an_owner_reads_what_idling_costs(url: str, member: str) -> None:
     """From the meters' watts, through ledger and outlook, to the owner's API and page."""
     machines = [one["machine"] for one in json.loads(await get(f"{url}/api/v1/machines?member={member}"))]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             told = {
                 name: json.loads(await get(f"{url}/api/v1/machines/{member}/{name}"))["energy"] for name in machines
@@ -115,7 +116,7 @@ async def test_it_ends_by_itself_and_a_second_one_is_told_of_the_first(tmp_path:
         _, said = await second.communicate()
         assert second.returncode == 3
         assert url in said.decode()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             assert await process.wait() == 0
 
 

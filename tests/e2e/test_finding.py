@@ -15,6 +15,7 @@ from fleet.topics import reading_topic
 from tests.analytics.floor_world import now_ms, write_fleet
 from tests.bench.finding import RULE, Watch, fill, following, keys_of
 from tests.e2e.programs import environment
+from tests.patience import PATIENCE_S
 from tests.servers import Broker, InfluxServer
 
 pytestmark = [pytest.mark.influxd, pytest.mark.mosquitto]
@@ -32,13 +33,13 @@ async def test_a_finding_follows_its_reading_and_stays_after_a_restart(
     async with AsyncExitStack() as stack:
         watch = await stack.enter_async_context(following(BrokerAddress.parse(mosquitto.url)))
         await stack.enter_async_context(program(["ingest"], settings))
-        async with program(["analytics"], settings), asyncio.timeout(120):
+        async with program(["analytics"], settings), asyncio.timeout(PATIENCE_S):
             await watch.settled(len(keys))
             for key in keys[1:]:
                 await produce(watch, key)
         before = said(watch, keys)
         assert before[0] == "life"  # nothing was heard of this one: what its neighbours do is no life of its own
-        async with program(["analytics"], settings), asyncio.timeout(120):
+        async with program(["analytics"], settings), asyncio.timeout(PATIENCE_S):
             await produce(watch, keys[0])
         assert said(watch, keys)[1:] == before[1:]
 

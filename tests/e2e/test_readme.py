@@ -11,6 +11,7 @@ from accelerator import owner
 from bus.client import BrokerAddress
 from bus.comfort import publish_once
 from tests.e2e.programs import ROOT, alive, resilian
+from tests.patience import PATIENCE_S
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -50,7 +51,7 @@ async def test_the_commands_do_what_it_says(tmp_path: Path) -> None:
         topic, payload = re.search(r"publishes to `(m/\S+)`, for instance `(\{.*?\})`", README, re.DOTALL).groups()  # type: ignore[union-attr]  # it is there
         digest = (await alive(broker, "ingest"))["registry_digest"]
         await publish_once(broker, topic, payload.encode())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while not (newest := json.loads(await resilian(settings, "report", "--json"))):
                 assert digest
         assert [(row["member"], row["machine"]) for row in newest] == [tuple(topic.split("/")[1:3])]

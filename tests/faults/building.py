@@ -13,8 +13,9 @@ from tests.faults.http_proxy import HttpProxy
 from tests.faults.parts import MACHINES, CollectorProcess, DeployedMosquitto, write_fleet
 from tests.faults.proxy import Proxy
 from tests.faults.publisher import LedgerPublisher
-from tests.faults.watch import PATIENCE_S, Watch
+from tests.faults.watch import Watch
 from tests.faults.world import FORGETFUL, Setting, World
+from tests.patience import PATIENCE_S
 from tests.servers import InfluxServer, find_influxd
 
 MEASURE_S = 0.2

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from accelerator.bench.processes import rss_mb
 from fleet.batch import MachineKey
+from tests.patience import PATIENCE_S
 from tests.servers import Mosquitto
 
 ROOT = Path(__file__).parents[2]
-END_S = 60.0
+END_S = PATIENCE_S
 """A collector that should end by itself and lives for so long does not."""
 MEMBERS = ("alder", "birch", "cedar")
 MACHINES = tuple(MachineKey(member, f"machine-{number}") for number in range(16) for member in MEMBERS)

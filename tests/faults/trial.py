@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from tests.faults.building import running_world
 from tests.faults.scenario import Scenario, wrong
-from tests.faults.watch import PATIENCE_S
+from tests.patience import PATIENCE_S
 
 Kind = Literal["fault", "control", "sabotaged"]
 BETWEEN_S = (0.2, 1.0)

@@ -9,8 +9,8 @@ from typing import Any
 from bus.client import BrokerAddress, Burst, Session
 from fleet.batch import MachineKey
 from fleet.topics import HEALTH, SESSION, TOUCHED
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 120.0
 """How long a condition may take before a trial fails; never how long it takes."""
 _PROGRAM = "ingest"
 

@@ -14,9 +14,7 @@ from gateway.config import Door, GatewayConfig
 from gateway.service import run
 from store.base import Store
 from tests.gateway import world, world_registry
-
-PATIENCE_S = 60.0
-"""How long a condition may take before the test fails; never how long it takes."""
+from tests.patience import PATIENCE_S
 
 
 @dataclass

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.gateway import world
 from tests.gateway.running import Running
+from tests.patience import PATIENCE_S
 
 CHROMIUM = "/usr/bin/chromium"
 PAGES = (
@@ -28,7 +29,7 @@ PAGES = (
 )
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=30_000)  # milliseconds: a condition is waited for, on a busy machine, too
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 def watched(page: Page, url: str) -> list[str]:
@@ -129,7 +130,7 @@ async def test_the_strip_renews_itself(gateway: Running, chromium: Browser) -> N
     await page.clock.install()
     await page.goto(gateway.url + "/machines/alsalac/cabine-1")
     await page.clock.fast_forward(20_000)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         for _ in iter(int, 1):
             if any(url.endswith("/strip/24h") for url in asked):
                 break

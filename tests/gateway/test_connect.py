@@ -9,7 +9,8 @@ from fleet import edit, registry
 from fleet.network import Machine
 from ingest.guess import Hint, guess
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running, serving, until_text
+from tests.gateway.running import Running, serving, until_text
+from tests.patience import PATIENCE_S
 
 PAGE = "/connect?member=alsalac"
 BOOTH = "m/alsalac/cabine-3/tele/SENSOR"

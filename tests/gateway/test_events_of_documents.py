@@ -9,7 +9,8 @@ from fleet.records import Outlook
 from gateway import events
 from store.base import Store
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running
+from tests.gateway.running import Running
+from tests.patience import PATIENCE_S
 
 
 async def test_a_derived_state_is_told_without_a_reading(

@@ -23,7 +23,8 @@ from gateway.service import figures, is_cause
 from gateway.web import Site
 from store.base import Store, StoreUnavailable
 from tests.gateway import world_registry
-from tests.gateway.running import PATIENCE_S, Running
+from tests.gateway.running import Running
+from tests.patience import PATIENCE_S
 from tests.servers import Broker
 
 TOPIC = "net/v1/health/gateway"

@@ -11,6 +11,7 @@ from fleet.records import Document
 from gateway.looked import KIND, Looked, Looks
 from store.base import Store, StoreUnavailable
 from tests.gateway.running import Running
+from tests.patience import PATIENCE_S
 
 BOOTH, LASER = MachineKey("alsalac", "cabine-1"), MachineKey("alsalac", "laser-1")
 
@@ -70,7 +71,7 @@ async def test_what_is_noted_within_a_minute_is_written_at_the_stop(store: Store
     looks, stop = Looks(store, clock), asyncio.Event()
     keeping = asyncio.create_task(looks.keep(stop))
     looks.note([BOOTH], "owner", "machine")
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         for _ in iter(int, 1):
             if BOOTH in await written(store):
                 break

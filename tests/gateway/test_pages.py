@@ -8,7 +8,8 @@ from pathlib import Path
 from fleet import edit, registry
 from fleet.registry import Registry
 from tests.gateway import world, world_registry
-from tests.gateway.running import PATIENCE_S, Running, Starter, serving
+from tests.gateway.running import Running, Starter, serving
+from tests.patience import PATIENCE_S
 
 
 def cells(html: str) -> str:

@@ -14,6 +14,7 @@ from fleet.records import Finding, FindingStatus
 from gateway import events
 from tests.gateway import world
 from tests.gateway.running import Running, until_text
+from tests.patience import PATIENCE_S
 
 ROLES = ("coordinator", "owner:declare")
 
@@ -35,7 +36,7 @@ async def stream(gateway: Running, role: str, path: str = "/events?offers=1") ->
 async def beats(content: aiohttp.StreamReader, number: int) -> list[str]:
     """The names of the events until so many comparisons have been made."""
     found = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while number:
             line = (await content.readline()).decode()
             number -= line.startswith(":")
@@ -82,7 +83,7 @@ async def test_an_offer_that_changes_is_told_to_those_who_read_it(gateway: Runni
              "since": gateway.now.date() - timedelta(days=1)},
         )  # fmt: skip
         for content in heard[1:]:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 while not await beats(content, 1):
                     pass
         assert await beats(heard[0], 1) == []

@@ -16,8 +16,9 @@ from gateway.words import words
 from ingest.decoders.base import Context, DecodeError
 from ingest.decoders.canonical import decode
 from tests.gateway import world
-from tests.gateway.running import PATIENCE_S, Running, until_text
+from tests.gateway.running import Running, until_text
 from tests.ingest.casefiles import folders
+from tests.patience import PATIENCE_S
 
 FR = words("fr", "Europe/Paris")
 

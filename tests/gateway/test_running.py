@@ -19,6 +19,7 @@ from gateway.config import GatewayConfig, NotLoopback
 from gateway.service import PortTaken
 from tests.gateway import world
 from tests.gateway.running import Running, Starter, serving, until_text
+from tests.patience import PATIENCE_S
 from tests.servers import Broker, InfluxServer
 
 
@@ -160,7 +161,7 @@ async def test_events_tell_the_owner_of_a_new_state(gateway: Running) -> None:
         await gateway.publish(
             "net/v1/touched/alsalac", world.touched("cabine-1", datetime.now(UTC), state="FAULT", power_w=4321.0)
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             async for line in stream.content:
                 if line.startswith(b"data: ") and b"en panne" in line:
                     said = json.loads(line[6:])

@@ -14,6 +14,7 @@ from ingest.spool import Limits
 from ingest.writer import Pace
 from store import Store, connect
 from tests.ingest.ear import Ear, running
+from tests.patience import PATIENCE_S
 from tests.servers import Broker
 
 NETWORK = """
@@ -130,7 +131,7 @@ async def collecting(config: IngestConfig, store: Store) -> AsyncIterator[None]:
         await task
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
     """Wait for a condition; a test that waits in vain says for what."""
     try:
         async with asyncio.timeout(seconds):

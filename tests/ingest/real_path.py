@@ -23,10 +23,10 @@ from tests.accelerator.cli import ROOT, answer, environment
 from tests.ingest.casefiles import ARRIVED, payload_of, said
 from tests.ingest.conftest import until
 from tests.ingest.ear import Ear, running
+from tests.patience import PATIENCE_S
 
 NETWORK = 'name = "Essai"\ntimezone = "UTC"\nplace = { commune = "Belfort" }\n'
 LAST = "last-of-all"
-PATIENCE_S = 120.0
 
 
 class Device(NamedTuple):

@@ -16,6 +16,7 @@ from ingest.service import SPOOL_FILE
 from ingest.spool import Limits
 from ingest.thread import SpoolThread
 from tests.ingest.messages import Message
+from tests.patience import PATIENCE_S
 
 
 class Socket:
@@ -55,7 +56,7 @@ async def test_the_socket_is_not_read_while_too_many_messages_wait(thread: Spool
     assert socket.asked == ["pause"]
     disk.set()
     await slow
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await collector.drained()
     assert socket.asked == [
         "pause", "resume", "acknowledge 1", f"acknowledge {len(half)}", f"acknowledge {len(half)}"

@@ -19,6 +19,7 @@ from ingest.spool import Limits, Spool, Work
 from ingest.thread import SpoolThread
 from ingest.writer import Pace
 from store import Store, StoreRefused, StoreRejected, StoreUnavailable
+from tests.patience import PATIENCE_S
 
 KEY = MachineKey("acme", "booth")
 QUICK = Pace(
@@ -91,7 +92,7 @@ class Rig:
         task = asyncio.create_task(self.forwarder.run())
         try:
             yield
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 await asyncio.wait(
                     {task, flushed := asyncio.create_task(self.forwarder.flushed())}, return_when="FIRST_COMPLETED"
                 )
@@ -216,7 +217,7 @@ async def test_a_batch_that_is_offered_late_is_not_forgotten(rig: Rig) -> None:
     rig.forwarder._behind = False  # as after a while of running
     rig.forwarder.offer(numbers[1], second)
     async with rig.running():
-        await asyncio.wait_for(rig.forwarder.flushed(), 20)
+        await asyncio.wait_for(rig.forwarder.flushed(), PATIENCE_S)
         rig.forwarder.offer(numbers[0], first)
     assert await rig.powers() == list(range(20))
     assert rig.thread.level.batches == 0

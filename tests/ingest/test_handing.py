@@ -22,6 +22,7 @@ from store import Store
 from tests.ingest.conftest import Mosquitto
 from tests.ingest.ear import running
 from tests.ingest.test_forwarder import Flaky
+from tests.patience import PATIENCE_S
 
 ACME = """
 slug = "acme"
@@ -37,7 +38,6 @@ topic = "m/acme/saw/#"
 format = "plain-value"
 """
 KEY = MachineKey("acme", "saw")
-PATIENCE_S = 60
 
 
 class Others:

@@ -14,6 +14,7 @@ from ingest.spool import Limits, Work
 from ingest.thread import SpoolThread
 from ingest.writer import Pace
 from store import Store
+from tests.patience import PATIENCE_S
 
 LOUD, QUIET = MachineKey("loud", "saw"), MachineKey("quiet", "saw")
 PACE = Pace(rows=500, linger_s=0.01, memory_rows=1_000)
@@ -57,7 +58,7 @@ class Rig:
         task = asyncio.create_task(self.forwarder.run())
         try:
             yield
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 await self.forwarder.flushed()
         finally:
             task.cancel()
@@ -112,7 +113,7 @@ async def test_slices_that_took_all_there_was_do_not_make_the_next_one_large(thr
 async def test_a_loud_member_goes_on_beside_others_that_never_pause(thread: SpoolThread, store: Store) -> None:
     rig, number = Rig(thread, store), 0
     async with rig.running():
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while number < 100 or not rig.of("loud"):
                 await rig.commit((number * 600, 600), [(number * 250, 250)])
                 number += 1

@@ -8,6 +8,7 @@ from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from ingest.merge import merge
 from ingest.touched import merged, newest
 from ingest.trailing import Trailing
+from tests.patience import PATIENCE_S
 
 
 async def test_trailing_says_the_first_at_once_and_the_last_always() -> None:
@@ -17,7 +18,7 @@ async def test_trailing_says_the_first_at_once_and_the_last_always() -> None:
         trailing.poke("a")
     trailing.poke("b")
     assert [key for key, _ in said] == ["a", "b"]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(said) < 3:  # noqa: ASYNC110 - a timer makes it true
             await asyncio.sleep(0.005)
     assert said[2][0] == "a"

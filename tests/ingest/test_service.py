@@ -21,6 +21,7 @@ from tests.ingest.casefiles import CASES, payload_of
 from tests.ingest.conftest import Mosquitto, collecting, connected, until
 from tests.ingest.ear import Ear
 from tests.ingest.test_forwarder import Flaky
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.mosquitto
 BOOTH = "m/acme/booth/reading"
@@ -190,7 +191,7 @@ async def test_a_lost_session_is_said_and_stored(
         await until(lambda: ear.health.get("broker", {}).get("session_losses") == 1, "the loss in the health")
         await ear.send((BOOTH, {"at": now(), "power_w": 1}))
         await until(lambda: ear.health.get("stored") == 2, "readings after it")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not (documents := await store.read_documents("session")):  # noqa: ASYNC110 - written by the collector
                 await asyncio.sleep(0.01)
     losses = json.loads(documents[0].body)

@@ -22,6 +22,7 @@ from store import Store
 from tests.ingest.conftest import Mosquitto, collecting, until
 from tests.ingest.ear import running
 from tests.ingest.edge import Edge
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.mosquitto
 PRESS = MachineKey("acme", "press")
@@ -107,7 +108,7 @@ def config(broker: Mosquitto, fleet: Path, tmp_path: Path) -> IngestConfig:
 
 async def stored(store: Store, done: Callable[[list[tuple[int, float, int]]], bool]) -> list[tuple[int, float, int]]:
     """(ms, power, state) of the press, in order, once ``done`` is true of them."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             rows = (await store.read_readings([PRESS], 0, 2**42)).rows
             found = sorted((int(row["at_ns"]) // 1_000_000, float(row["power_w"]), int(row["state"])) for row in rows)

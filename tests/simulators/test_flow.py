@@ -9,6 +9,7 @@ import pytest
 from bus.client import Burst
 from simulators import flow
 from simulators.flow import WINDOW, Flow
+from tests.patience import PATIENCE_S
 
 HOUR = 3_600_000
 
@@ -80,7 +81,7 @@ async def test_what_the_broker_dropped_is_not_waited_for(monkeypatch: pytest.Mon
     await asyncio.sleep(0)
     one.sent(50)
     hear(one, health(received=50))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await task
     assert one.ahead == 0
 

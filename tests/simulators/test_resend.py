@@ -20,9 +20,9 @@ from simulators.resend import ResendBuffer
 from simulators.service import SimulateConfig, run
 from simulators.timeline import Timeline, counting_since
 from tests.faults.parts import DeployedMosquitto
+from tests.patience import PATIENCE_S
 from tests.simulators.conftest import NOW, ms
 
-PATIENCE_S = 60.0
 MESSAGES = [("m/acme/press/reading", b'{"seq":%d}' % number) for number in range(300)]
 
 

@@ -17,10 +17,10 @@ from fleet.clock import now
 from simulators import network
 from simulators.formats import FORMATS
 from simulators.service import SimulateConfig, run
+from tests.patience import PATIENCE_S
 from tests.servers import Broker
 
 pytestmark = pytest.mark.mosquitto
-PATIENCE_S = 60.0
 
 
 class Listener:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from fleet.clock import now_ms
 from tests.faults.scenario import Scenario
-from tests.faults.watch import PATIENCE_S
 from tests.faults.world import Setting, World
+from tests.patience import PATIENCE_S
 
 AGAIN_S: Final = 2.0
 SPOOL_MB: Final = 400

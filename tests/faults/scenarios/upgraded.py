@@ -10,8 +10,8 @@ from typing import Any, Final
 from ingest.listing import listed
 from tests.faults import upgrade_cases as cases
 from tests.faults.scenario import Scenario
-from tests.faults.watch import PATIENCE_S
 from tests.faults.world import World
+from tests.patience import PATIENCE_S
 
 MISSING_EXIT: Final = 3
 
