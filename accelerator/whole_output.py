@@ -1,9 +1,10 @@
 """Standard output that arrives whole, or is an error.
 
-Python's own does not promise it: unbuffered (``PYTHONUNBUFFERED``, which containers set), a write that a signal cuts
-short, such as the one that pauses and continues a process, counts as done; buffered, a pipe that another of its holders
-made non-blocking raises in the middle. Either way a reader slower than the command sees one pipe's capacity, 65,536
-bytes.
+Python's own does not promise it: unbuffered (``PYTHONUNBUFFERED``, which containers set), a write that is cut short
+counts as done. What cuts one short is a pause of the process, and the end of an event loop of uvloop: Linux takes the
+loop's io_uring down a moment later, which wakes whatever the process waits in. Buffered, a pipe that another of its
+holders made non-blocking raises in the middle. Either way a reader slower than the command sees a whole number of
+pipes, 65,536 bytes or a multiple.
 """
 
 import io

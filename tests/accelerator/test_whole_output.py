@@ -74,7 +74,7 @@ def read_whole(process: "subprocess.Popen[bytes]", reader: int) -> tuple[int, li
 
 @buffering
 def test_a_pause_of_the_process_cuts_nothing(place: Path, unbuffered: str) -> None:
-    """As a container is paused and goes on, in the middle of a write."""
+    """As a container is paused and goes on in the middle of a write; the end of uvloop's io_uring does it, too."""
     with listing(place, unbuffered, blocking=True) as (process, reader):
         process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import ssl
 import threading
 from pathlib import Path
@@ -68,7 +69,9 @@ class Probe:
         will: tuple[str, bytes] | None = None, tls: ssl.SSLContext | None = None, **connect: Any,
     ) -> None:  # fmt: skip
         version = MQTTProtocolVersion.MQTTv311 if v3 else MQTTProtocolVersion.MQTTv5
-        self.client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version)
+        self.client = Client(
+            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, reconnect_on_failure=False
+        )
         self.heard: list[tuple[str, bytes]] = []
         self._answered = threading.Condition()
         self._welcome: Any = None
@@ -122,8 +125,8 @@ class Probe:
         """Cut the connection without goodbye, so that the will is published."""
         sock = self.client.socket()
         assert sock is not None
-        self.client.loop_stop()
-        sock.close()
+        sock.shutdown(socket.SHUT_RDWR)  # its thread ends by it at once, not after a second
+        self._end()
 
     def close(self) -> None:
         """Say goodbye."""
