@@ -124,7 +124,7 @@ class Probe:
     def vanish(self) -> None:
         """Cut the connection without goodbye, so that the will is published."""
         sock = self.client.socket()
-        assert sock is not None
+        assert isinstance(sock, socket.socket)
         sock.shutdown(socket.SHUT_RDWR)  # its thread ends by it at once, not after a second
         self._end()
 

@@ -6,7 +6,7 @@ from accelerator.doctor_retained import retained_count, retained_steps
 from bus.address import BrokerAddress
 from ingest.decoders.base import MAX_PAYLOAD
 from tests.deploy.broker import DeployedBroker, Probe, Refused
-from tests.servers import find_mosquitto
+from tests.servers import need_mosquitto
 
 pytestmark = pytest.mark.mosquitto
 
@@ -37,7 +37,7 @@ def test_the_largest_payload_that_is_taken_fits_and_a_larger_packet_ends_its_sen
 async def test_a_device_that_retains_without_end_is_refused_and_the_others_go_on(broker: DeployedBroker) -> None:
     """With a limit that a test can reach; what was acknowledged before it is kept."""
     broker.stop()
-    small = DeployedBroker(find_mosquitto() or "", broker.state, broker.passwords, memory_limit="30000000")
+    small = DeployedBroker(need_mosquitto(), broker.state, broker.passwords, memory_limit="30000000")
     small.start()
     try:
         hoarder, ulm = small.client("dupont.prise-1"), small.client("ulm.tour")

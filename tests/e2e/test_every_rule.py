@@ -19,7 +19,7 @@ from gateway.evidence import why
 from gateway.evidence_rows import rows as evidence_rows
 from gateway.words import words
 from tests.analytics.floor_world import HOUR_MS, WEEK_S, World, eventually, now_ms, rows, world
-from tests.servers import Broker, find_mosquitto
+from tests.servers import Broker
 
 pytestmark = pytest.mark.mosquitto
 
@@ -112,10 +112,7 @@ SAYS: Final = {
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Finding]]]:
     """Machine -> rule -> its finding, as stored and published."""
-    program = find_mosquitto()
-    if program is None:
-        pytest.skip("mosquitto is not installed; scripts/test installs it where it may: apt install mosquitto")
-    broker = Broker(program, tmp_path_factory.mktemp("mosquitto"))
+    broker = Broker(tmp_path_factory.mktemp("mosquitto"))
     broker.start()
     try:
         yield asyncio.run(_through_the_worker(broker.url, tmp_path_factory.mktemp("rules")))
