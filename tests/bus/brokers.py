@@ -12,7 +12,7 @@ from bus.client import BrokerAddress, Burst, Session
 from bus.embedded import EmbeddedBroker
 from tests.faults.proxy import Proxy as TcpProxy
 from tests.patience import PATIENCE_S
-from tests.servers import Broker
+from tests.servers import Mosquitto as Server
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -28,10 +28,12 @@ class Mosquitto:
     """A Mosquitto process; ``lines`` go behind its listener."""
 
     def __init__(self, folder: Path, *lines: str, persistence: bool = False, anonymous: bool = True) -> None:
-        self.server = Broker(
-            folder, *lines, anonymous=anonymous, persistence=str(persistence).lower(),
-            autosave_interval="1800", autosave_on_changes="false", queue_qos0_messages="false",
-        )  # fmt: skip
+        settings = {
+            "persistence": str(persistence).lower(),
+            "max_inflight_messages": "1000",
+            "max_queued_messages": "0",
+        }
+        self.server = Server(folder, settings, lines, anonymous=anonymous)
         self.address = BrokerAddress("127.0.0.1", self.server.port)
 
     async def start(self) -> None:
@@ -42,10 +44,7 @@ class Mosquitto:
 
     async def save(self) -> None:
         """Write the database now."""
-        database = self.server.database
-        before = database.stat().st_mtime_ns if database.exists() else 0
-        self.server.signal(signal.SIGUSR1)
-        await until(lambda: database.exists() and database.stat().st_mtime_ns > before)
+        await asyncio.to_thread(self.server.save)
 
     async def restart(self) -> None:
         """Kill and start again."""

@@ -15,7 +15,7 @@ from ingest.writer import Pace
 from store import Store, connect
 from tests.ingest.ear import Ear, running
 from tests.patience import PATIENCE_S
-from tests.servers import Broker
+from tests.servers import Mosquitto as Server
 
 NETWORK = """
 name = "Essai"
@@ -71,11 +71,18 @@ def registry(fleet: Path) -> Registry:
     return load(fleet)
 
 
-class Mosquitto(Broker):
+class Mosquitto(Server):
     """A broker of one test that keeps nothing over a restart and tells its counts each second."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, persistence="false", max_inflight_messages="0", sys_interval="1")
+        settings = {
+            "persistence": "false",
+            "max_inflight_messages": "0",
+            "max_queued_messages": "0",
+            "queue_qos0_messages": "true",
+            "sys_interval": "1",
+        }
+        super().__init__(folder, settings)
         self.address = BrokerAddress.parse(self.url)
 
 
