@@ -89,13 +89,13 @@ def _machine_steps(
     findings: list[Mapping[str, Any]],
 ) -> list[Step]:
     readings = {MachineKey(row["member"], row["machine"]): row for row in newest}
-    found = []
+    found, flagged = [], finding_steps(findings)
     for owner_of, one in fleet.machines():
         key = MachineKey(owner_of.slug, one.id)
         if all(name in (None, own) for name, own in zip(wanted, key, strict=True)):
             local = now().astimezone(fleet.zone(key.member))
             found.append(judge_machine(key, one, readings.get(key), retained, local))
-            found += finding_steps(key, findings)
+            found += flagged.get(key, [])
     return found
 
 

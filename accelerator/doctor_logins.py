@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from accelerator.doctor_machine import Step
+from accelerator.places import broker_beside
 from bus.login_requests import served
 
 
 def logins_step(fleet: Path) -> list[Step]:
     """Whether somebody makes them; no step where nobody has to: the broker's files, or nothing, beside the fleet."""
-    beside = fleet.absolute().parent / "mosquitto"
+    beside = broker_beside(fleet)
     if (beside / "secrets").is_dir() or not (beside / "requests").is_dir():
         return []
     if served(beside / "requests"):

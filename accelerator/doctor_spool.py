@@ -5,10 +5,8 @@ from typing import Any, Final
 
 from accelerator.doctor_health import health_of
 from accelerator.doctor_machine import Step
+from gateway.collectors import NAMED_SHARE, SOON_S
 
-DAY_S: Final = 86_400
-"""A spool that is full later is not worth a person's look yet."""
-_NAMED_SHARE: Final = 0.25
 _MOVED: Final = (
     "beside InfluxDB a member that fills it may go to a collector with a spool of its own while this one still takes "
     "messages: `resilian ingest move MEMBER --to NAME`"
@@ -36,7 +34,7 @@ def spool_step(retained: Mapping[str, Any], name: str = "ingest") -> list[Step]:
         )
         return [Step("spool", "wrong", detail, todo)]
     left = health.get("spool_full_in_s")
-    if left is not None and left < DAY_S:
+    if left is not None and left < SOON_S:
         return [_filling_step(health, left)]
     waiting = health.get("spool_readings", 0)
     return [Step("spool", "ok", f"{waiting} readings wait for the store" if waiting else "nothing waits")]
@@ -54,7 +52,7 @@ def _filling_step(health: Mapping[str, Any], left_s: float) -> Step:
 
 def _filled_by(health: Mapping[str, Any]) -> str:
     most = health.get("filled_by") or {}
-    if most.get("share", 0) < _NAMED_SHARE:
+    if most.get("share", 0) < NAMED_SHARE:
         return ""
     return f"; {most['share']:.0%} of the readings are from {most['member']}"
 

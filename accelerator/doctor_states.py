@@ -41,12 +41,12 @@ WHY: Final[Mapping[Untold, tuple[str, str]]] = {
     "nothing": ("it sends neither a state nor a counter nor its power", _FORMAT),
     "counter-slow": ("it sends a counter alone, and that rises less than once an hour", _FORMAT),
     "counter-still": ("it sends a counter alone, and that does not move", _FORMAT),
+    "moved": (
+        "the levels of its power have changed since its owner marked them: a moved clamp, or a changed machine",
+        "look at the clamp, then " + _MARK,
+    ),
 }
 """Reason -> what is the matter, what to do."""
-_MOVED: Final = (
-    "the levels of its power have changed since its owner marked them: a moved clamp, or a changed machine",
-    "look at the clamp, then " + _MARK,
-)
 
 
 class Trouble(NamedTuple):
@@ -68,7 +68,6 @@ def not_inferable(name: str, machine: Machine, newest: Mapping[str, Any]) -> Tro
     reason = untold(machine, learned, newest.get("basis"), power=newest.get("power_max_w") is not None)
     if not reason:
         return None
-    if reason == "moved":
-        return Trouble(_MOVED[0], _MOVED[1].format(key=name))
     what, todo = WHY[reason]
-    return Trouble(f"{_NOT}: {what}", todo.format(key=name), reason in PASSING)
+    known = reason == "moved"  # by levels that were learned anew
+    return Trouble(what if known else f"{_NOT}: {what}", todo.format(key=name), reason in PASSING)

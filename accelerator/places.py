@@ -43,6 +43,13 @@ def folder_of(fleet: Path | None, data: Path | None, *, begins: bool = False) ->
     return found.fleet
 
 
+def broker_beside(fleet: Path) -> Path:
+    """The folder of the broker beside the registry's, as ``deploy/secrets`` makes it: ``secrets`` holds its logins,
+    ``requests`` those that are asked for. Either may be out of a program's reach.
+    """
+    return fleet.absolute().parent / "mosquitto"
+
+
 def in_words(fleet: Path | None, data: Path | None) -> str:
     """The options that name these places, for a command that a person shall type after this one."""
     return "".join(f" {option} {path}" for option, path in (("--fleet", fleet), ("--data", data)) if path is not None)

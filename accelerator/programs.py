@@ -13,6 +13,7 @@ import structlog
 
 from accelerator import jobs, lifetime, owner
 from accelerator.opening import broker_address, make_folder, open_store
+from accelerator.places import broker_beside
 from accelerator.problems import Missing, Usage
 from accelerator.settings import Settings
 from bus.client import BrokerAddress
@@ -163,7 +164,7 @@ def _door(parts: Parts) -> "Door":
 
     if parts.devices is not None:
         return Door(parts.devices, anonymous=True)
-    beside = parts.settings.fleet.absolute().parent / "mosquitto"
+    beside = broker_beside(parts.settings.fleet)
     folder, asked = (place if place.is_dir() else None for place in (beside / "secrets", beside / "requests"))
     address = replace(parts.broker, user=None, password=None)
     return Door(address, folder, anonymous=parts.broker.user is None, requests=None if folder else asked)

@@ -22,6 +22,7 @@ from bus import logins
 MOST: Final = 200
 """Logins of one member that a page makes: whoever reaches it cannot fill the broker's files."""
 MOST_OF_ALL: Final = 10_000
+"""Logins of everybody together that a page makes."""
 PATIENCE_S: Final = 15.0
 """How long one waits for an answer."""
 _STALE_S: Final = 60.0
@@ -31,8 +32,9 @@ _ALIVE_S: Final = 15.0
 _SIGN: Final = ".alive"
 _LONGEST: Final = 256
 
-Answer = Literal["made", "exists", "many", "refused", "failed"]
-"""``refused``: no login's name, no hash as ``logins.hashed`` makes it, or too old; ``failed``: the disk."""
+Answer = Literal["made", "exists", "many", "full", "refused", "failed"]
+"""``many``: the member has :data:`MOST`; ``full``: the broker has :data:`MOST_OF_ALL`; ``refused``: no login's name, no
+hash as ``logins.hashed`` makes it, or too old; ``failed``: the disk."""
 
 
 class Asked(NamedTuple):
@@ -122,7 +124,7 @@ def _judge(path: Path, broker: Path) -> tuple[str, Answer]:
         if users.get(name) == text:
             return name, "made"  # by an earlier life
         if len(users) >= MOST_OF_ALL:
-            return name, "many"
+            return name, "full"
         logins.add_hashed(broker, name, text, MOST)
     except logins.TooManyLogins:
         return name, "many"

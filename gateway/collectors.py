@@ -11,8 +11,10 @@ from gateway.words import Words
 
 _SHOWN: Final = 5
 _PER_SECOND: Final = later("messages/s")
-_DAY_S: Final = 86_400
-_NAMED_SHARE: Final = 0.25
+SOON_S: Final = 86_400
+"""A spool that is full later is not worth a person's look yet."""
+NAMED_SHARE: Final = 0.25
+"""Of the readings, from which on the member that they are from is named."""
 _READINGS: Final = later(
     "Ses relevés passent à part, les autres membres n'attendent pas ; trouvez l'appareil qui publie trop souvent et "
     "corrigez son intervalle."
@@ -73,7 +75,7 @@ def filling(live: Live, words: Words) -> list[tuple[int, str, str]]:
     found = []
     for health in all_health(live):
         left = health.figure("spool_full_in_s")
-        if not health.alive or left is None or left >= _DAY_S:
+        if not health.alive or left is None or left >= SOON_S:
             continue
         if left > 0:
             duration = words.duration(max(left, 60))
@@ -84,7 +86,7 @@ def filling(live: Live, words: Words) -> list[tuple[int, str, str]]:
             )
         else:
             text = words.say("La file d'attente sur disque de %(name)s est pleine.", name=health.program)
-        if (most := health.filled_by) is not None and most.share >= _NAMED_SHARE:
+        if (most := health.filled_by) is not None and most.share >= NAMED_SHARE:
             text += " " + words.say(
                 "%(share)s des relevés sont de %(member)s.", share=words.percent(most.share), member=most.member
             )

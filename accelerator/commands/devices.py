@@ -9,7 +9,7 @@ import typer
 from accelerator import jobs, output
 from accelerator.commands.options import Data, Fleet, Json
 from accelerator.connecting_relay import Relay, configuration
-from accelerator.places import folder_of
+from accelerator.places import broker_beside, folder_of
 from accelerator.problems import Found, Missing, Usage
 from bus import certificates, logins
 from bus.address import BrokerAddress
@@ -33,7 +33,7 @@ def logins_folder(given: Path | None, fleet: Path | None, data: Path | None) -> 
     Raises:
         Missing: it is not there.
     """
-    folder = given or folder_of(fleet, data).absolute().parent / "mosquitto" / "secrets"
+    folder = given or broker_beside(folder_of(fleet, data)) / "secrets"
     if not folder.is_dir():
         raise Missing(f"{folder}: no broker's logins are kept there; run deploy/secrets, or name the folder: --logins")
     return folder

@@ -12,7 +12,7 @@ from accelerator.commands import devices
 from accelerator.commands.devices import MemberName
 from accelerator.commands.editing import Yes, ask, editing, emit, slug_of
 from accelerator.commands.options import Data, Fleet, Json
-from accelerator.places import folder_of
+from accelerator.places import broker_beside, folder_of
 from accelerator.problems import Usage
 from bus import logins
 from fleet import edit
@@ -86,6 +86,9 @@ def member_change(
     eur_per_kwh: Annotated[
         float | None, typer.Option("--eur-per-kwh", min=0, help="What a kilowatt-hour costs it.")
     ] = None,
+    idle_eur_per_year: Annotated[
+        float | None, typer.Option("--idle-eur-per-year", help="From which cost of idling on it hears of a machine.")
+    ] = None,
     fleet: Fleet = None,
     data: Data = None,
 ) -> None:
@@ -98,16 +101,17 @@ def member_change(
     folder = folder_of(fleet, data)
     known = _known(folder, member)
     texts = {"name": name, "contact": contact, "signatory": signatory}
+    figures = {"energy_eur_per_kwh": eur_per_kwh, "idle_eur_per_year": idle_eur_per_year}
     fields: dict[str, Any] = {key: value or None for key, value in texts.items() if value is not None}
-    if eur_per_kwh is not None:
-        fields["energy_eur_per_kwh"] = eur_per_kwh
+    fields |= {key: value for key, value in figures.items() if value is not None}
     moved = commune is not None and commune != known.place.commune
     place = dict.fromkeys(("postcode", "latitude", "longitude")) if moved else {}
     place |= {key: value for key, value in (("commune", commune), ("postcode", postcode)) if value is not None}
     if place:
         fields["place"] = place
     if not fields:
-        raise Usage("give at least one of --name, --commune, --postcode, --contact, --signatory, --eur-per-kwh")
+        named = "--name, --commune, --postcode, --contact, --signatory, --eur-per-kwh, --idle-eur-per-year"
+        raise Usage(f"give at least one of {named}")
     with editing():
         changed = edit.change_member(folder, member, fields)
     typer.echo(f"member {member} changed: {', '.join(fields)}")
@@ -135,9 +139,8 @@ def member_remove(member: MemberName, yes: Yes = False, fleet: Fleet = None, dat
         kept = edit.remove_member(folder, member, now())
     back = shlex.join(["mv", str(kept), str(folder / "members" / f"{member}.toml")])
     typer.echo(f"member {member} removed; to put it back: {back}")
-    standing = [one for one in _logins(folder) if one.startswith(f"{member}.")]
-    if standing:
-        typer.echo(f"its devices still enter the broker: {', '.join(standing)}; see `resilian device remove`", err=True)
+    if still := _standing(broker_beside(folder), member):
+        typer.echo(still, err=True)
 
 
 def _known(folder: Path, member: str) -> Member:
@@ -151,6 +154,14 @@ def _rows(member: Member) -> tuple[tuple[str, Sized], ...]:
     return ("machine", member.machines), ("consent", member.consents)
 
 
-def _logins(folder: Path) -> list[str]:
-    place = folder.absolute().parent / "mosquitto" / "secrets"
-    return logins.devices(place) if place.is_dir() else []
+def _standing(broker: Path, member: str) -> str:
+    """Which logins of a member that is gone still enter the broker, or where to look; "" when there is none."""
+    if (broker / "secrets").is_dir():
+        standing = [one for one in logins.devices(broker / "secrets") if one.startswith(f"{member}.")]
+        named = ", ".join(standing)
+        return f"its devices still enter the broker: {named}; see `resilian device remove`" if standing else ""
+    asked = (broker / "requests").is_dir()  # docker-compose.yml: the broker's files stay on the server
+    where = (
+        "on the server, `deploy/devices list`" if asked else f"`resilian device list --member {member} --logins FOLDER`"
+    )
+    return f"its devices' logins, if it has any, still enter the broker; they are not kept here: see {where}"

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from bus import login_requests, logins
-from bus.login_requests import MOST, PATIENCE_S, Answer, Asked
+from bus.login_requests import MOST, MOST_OF_ALL, PATIENCE_S, Answer, Asked
 from fleet.families import FAMILIES
 from fleet.topics import SLUG
 from gateway import sheets
@@ -20,13 +20,17 @@ router = APIRouter(include_in_schema=False)
 _NAME: Final = later("des lettres minuscules sans accent, des chiffres et des traits d'union, comme cabine-1")
 _EXISTS: Final = later("cet identifiant existe déjà : prenez un autre nom, ou retirez-le d'abord")
 _DISK: Final = later("les fichiers du courtier ne peuvent pas être écrits : demandez à l'exploitant")
-_MANY: Final = later("votre entreprise a déjà deux cents identifiants : faites retirer ceux qui ne servent plus")
+_MANY: Final = later("votre entreprise a déjà %(most)s identifiants : faites retirer ceux qui ne servent plus")
+_FULL: Final = later(
+    "le courtier a déjà %(all)s identifiants, cette page n'en crée pas davantage : demandez à l'exploitant"
+)
 _NOBODY: Final = later("le programme qui crée les identifiants ne répond pas : demandez à l'exploitant")
 _FIRST: Final = "tasmota"
 _LOOKS_EVERY_S: Final = 0.2
 _REFUSED: Final[dict[str | None, tuple[str, int]]] = {
     "exists": (_EXISTS, 422),
     "many": (_MANY, 422),
+    "full": (_FULL, 503),
     "refused": (_NAME, 422),
     "failed": (_DISK, 503),
     None: (_NOBODY, 503),
@@ -103,7 +107,7 @@ def _render(
         "family": chosen,
         "family_name": page.words.say(sheets.NAMES[chosen]),
         "device": name,
-        "error": page.words.say(error) if error else "",
+        "error": page.words.say(error, **_limits(page)) if error else "",
         "door": sheets.told(door, page.words),
         "login": f"{scope.member}.{name}",
         "password": password,
@@ -111,3 +115,7 @@ def _render(
         "command": f"resilian device add {scope.member} {name or 'APPAREIL'} --family {chosen} --broker {door.address}",
     }
     return page.render("connect_new.html", status_code=status_code, **context)
+
+
+def _limits(page: Page) -> dict[str, str]:
+    return {"most": page.words.number(MOST), "all": page.words.number(MOST_OF_ALL)}

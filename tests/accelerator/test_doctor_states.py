@@ -37,7 +37,7 @@ def test_each_reason_ends_in_a_sentence_to_do(reason: Reason) -> None:
 
 
 def test_every_reason_has_its_sentence() -> None:
-    assert set(WHY) | {"", "no-power", "moved"} == {one for part in get_args(Untold) for one in get_args(part)}
+    assert set(WHY) | {"", "no-power"} == {one for part in get_args(Untold) for one in get_args(part)}
     assert len({what for what, _ in WHY.values()}) == len(WHY)
 
 

@@ -116,3 +116,10 @@ def test_marks_that_contradict_are_refused_by_the_command_too(tmp_path: Path) ->
     refused = resilian(*calibrate, "--working", "12", data=tmp_path)
     assert (refused.returncode, "off must lie below working (12 W)" in refused.stderr) == (1, True)
     assert resilian(*calibrate, "--off", "4", "--working", "12", data=tmp_path).returncode == 0
+
+
+def test_the_brokers_files_lie_beside_the_fleet_also_of_a_relative_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert places.broker_beside(Path("fleet")) == places.broker_beside(tmp_path / "fleet") == tmp_path / "mosquitto"

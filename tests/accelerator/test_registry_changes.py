@@ -61,9 +61,11 @@ def refused(*words: str, data: Path, code: int = 2) -> str:
 
 def test_a_member_is_corrected_and_what_is_not_given_stays(fleet: Path, tmp_path: Path) -> None:
     words = ("member", "change", "zorn", "--name", "Zorn SAS", "--contact", "", "--eur-per-kwh", "0.142")
-    assert "name, contact, energy_eur_per_kwh" in done(*words, data=tmp_path)
+    told = done(*words, "--idle-eur-per-year", "250", data=tmp_path)
+    assert "name, contact, energy_eur_per_kwh, idle_eur_per_year" in told
     member = registry.load(fleet).members["zorn"]
     assert (member.name, member.contact, member.energy_eur_per_kwh) == ("Zorn SAS", None, 0.142)
+    assert member.idle_eur_per_year == 250
     assert (member.place.postcode, member.place.latitude) == ("67170", 48.73)
     assert "# le site" in (fleet / "members" / "zorn.toml").read_text()
 
@@ -82,6 +84,8 @@ def test_wrong_changes_name_what_is_wrong_and_change_nothing(fleet: Path, tmp_pa
     assert "at least one of --name" in refused("member", "change", "zorn", data=tmp_path)
     said = refused("member", "change", "zorn", "--name", "", data=tmp_path, code=1)
     assert "name" in said
+    said = refused("member", "change", "zorn", "--idle-eur-per-year", "0", data=tmp_path, code=1)
+    assert "idle_eur_per_year" in said
     assert "postcode" in refused("member", "change", "zorn", "--postcode", "?", data=tmp_path, code=1)
     assert (fleet / "members" / "zorn.toml").read_text() == before
 
@@ -101,6 +105,25 @@ def test_a_member_goes_whole_and_comes_back_by_the_command_that_was_told(fleet: 
     subprocess.run(shlex.split(ended.stdout.partition("to put it back: ")[2]), check=True)
     assert (fleet / "members" / "zorn.toml").read_text() == before
     assert registry.load(fleet).machine(KEY) is not None
+
+
+@pytest.mark.parametrize(
+    ("beside", "where"),
+    [
+        (("requests",), "on the server, `deploy/devices list`\n"),  # as the service resilian of docker-compose.yml
+        ((), "`resilian device list --member zorn --logins FOLDER`\n"),
+    ],
+)
+@pytest.mark.usefixtures("fleet")
+def test_logins_that_are_out_of_sight_are_not_taken_for_none(
+    tmp_path: Path, beside: tuple[str, ...], where: str
+) -> None:
+    for name in beside:
+        (tmp_path / "mosquitto" / name).mkdir(parents=True)
+    ended = resilian("member", "remove", "zorn", "--yes", data=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.startswith("its devices' logins, if it has any, still enter the broker;")
+    assert ended.stderr.endswith(where)
 
 
 @pytest.mark.parametrize(("said", "stays"), [(b"n\n", True), (b"y\n", False)])

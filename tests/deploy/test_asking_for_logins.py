@@ -15,9 +15,9 @@ from bus import login_requests, logins
 from bus.login_requests import Asked, answer, ask, served
 from tests.deploy.broker import DeployedBroker, Probe, Refused
 from tests.deploy.layout import ROOT, SERVICES, root_of, volumes
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.mosquitto
-PATIENCE_S = 30.0
 
 
 def until(holds: Callable[[], bool]) -> None:

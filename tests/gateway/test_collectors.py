@@ -107,6 +107,16 @@ def test_a_full_spool_is_told_and_a_member_that_sent_little_is_not_named() -> No
     assert "all members" in todo
 
 
+@pytest.mark.parametrize(("left_s", "share"), [(86_399, 0.25), (86_399, 0.24), (86_400, 0.25)])
+def test_the_page_and_the_doctor_tell_the_same(left_s: float, share: float) -> None:
+    figures = {"spool_full_in_s": left_s, "filled_by": {"member": "ash", "share": share}}
+    told = " ".join(text for _, text, _ in collectors.filling(heard(("ingest", figures)), words("en", "Europe/Paris")))
+    body = world.health("ingest", datetime.now(UTC), **figures)
+    (step,) = spool_step({"net/v1/health/ingest": json.loads(body)})
+    assert bool(told) == (step.status == "wrong") == (left_s < 86_400)
+    assert ("ash" in told) == ("ash" in step.detail) == (bool(told) and share >= 0.25)
+
+
 def test_what_an_older_collector_says_is_read() -> None:
     live = heard(("ingest", {}))
     french = words("fr", "Europe/Paris")

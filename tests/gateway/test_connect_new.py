@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from bus.login_requests import MOST
 from fleet import edit
 from fleet.families import FAMILIES
 from gateway.pages import connect_new
+from gateway.web import LANGUAGE_COOKIE
 from tests.gateway.running import Running, Starter, until_text
 
 
@@ -117,13 +119,34 @@ async def test_where_nobody_makes_logins_the_page_says_so_and_asks_for_none(
     assert [path.name for path in requests.iterdir()] == [".alive"]  # withdrawn: none is made for nobody later
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "fr",
+            "Le courtier a déjà 10\u202f000 identifiants, cette page n’en crée pas davantage\u00a0:"
+            " demandez à l’exploitant.",
+        ),
+        ("de", "Der Broker hat schon 10.000 Kennungen, mehr legt diese Seite nicht an: fragen Sie den Betreiber."),
+        ("en", "The broker has 10,000 logins already, this page makes no more: ask the operator."),
+    ],
+)
+async def test_a_broker_that_has_all_it_takes_is_not_told_as_the_firms_own_limit(
+    start: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, said: str
+) -> None:
+    monkeypatch.setattr(login_requests, "MOST_OF_ALL", 0)
+    with Maker(tmp_path) as maker:
+        running = replace(await start(past=False, requests=maker.requests), cookies={LANGUAGE_COOKIE: language})
+        assert said in await running.post("/connect/new", 503, None, member="alsalac", device="cabine-3")
+
+
 async def test_a_member_gets_no_more_logins_than_its_machines_could_need(start: Starter, tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     folder.mkdir()
     logins.write(folder, dict.fromkeys((f"alsalac.x-{number}" for number in range(MOST)), "$7$1$a$b"))
     running = await start(past=False, logins=folder)
     html = await running.post("/connect/new", 422, None, member="alsalac", device="un-de-trop")
-    assert "Votre entreprise a déjà deux cents identifiants" in html
+    assert "Votre entreprise a déjà 200 identifiants" in html
     assert "autofocus" in html
     assert "un-de-trop" not in (folder / "passwd").read_text()
     await running.post("/connect/new", 200, None, member="declare", device="le-premier")
