@@ -5,7 +5,8 @@ Read are ``{"timestamp", "values": [{"id", "v", "q", "t"}]}`` (Kepware's IoT Gat
 (Neuron), ``{"ts", "values": {name: value}}`` (ThingsBoard), ``{"vals": [{"id", "val", "qc", "ts"}]}`` (Siemens
 Industrial Edge), and lists of them. Tags of one time are one object. A tag that could not be read, or whose quality is
 bad, is ``UNAVAILABLE``; an uncertain one is kept and counted as ``uncertain``. Of a name with dots the last part is the
-quantity's, what stands before it the device's: the feed's channel picks the device when a message holds several.
+quantity's, what stands before it the device's: the feed's channel picks the device when a message holds several, by its
+whole name or by the last parts of it, as long as they are one device's.
 """
 
 from collections.abc import Iterator
@@ -74,7 +75,7 @@ def _listed(one: Any, time: Any, device: str, context: Context) -> _Tag | Decode
     quality = one.get("qc")
     if quality == _UNCERTAIN and not isinstance(quality, bool):
         context.note("uncertain")
-    bad = one.get("q") is False or "error" in one or (quality == _BAD and quality is not None)
+    bad = one.get("q") is False or "error" in one or quality == _BAD
     own = _first(one, _OWN_TIMES)
     return _named(name, UNAVAILABLE if bad else _first(one, _VALUES), time if own is None else own, device)
 
@@ -86,7 +87,8 @@ def _named(name: str, value: Any, time: Any, device: str) -> _Tag:
 
 def _of_device(tags: list[_Tag], channel: str | None) -> list[_Tag]:
     if channel is not None:
-        return [tag for tag in tags if tag.device == channel or tag.device.endswith(f".{channel}")]
+        named = [tag for tag in tags if tag.device == channel]
+        tags = named or [tag for tag in tags if tag.device.endswith(f".{channel}")]
     devices = sorted({tag.device for tag in tags})
     if len(devices) > 1:
         raise DecodeError("channel", "", ", ".join(devices[:9]), "the feed's channel says which device the machine is")
