@@ -20,6 +20,7 @@ READ: Final = tuple(SECONDS[state] for state in STATES)
 """Their columns."""
 NAMES: Final = ("member", "machine")
 KEYS: Final = (*NAMES, "hour")
+_FOOTERS: Final = 64  # files whose footers are kept: a year's by week
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -107,9 +108,12 @@ def opened(file: Path) -> pq.ParquetFile:
         raise HoursUnreadable(f"{file}: cannot be read as Parquet: {error}") from None
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=_FOOTERS)
 def _footer(version: tuple[Path, int, int]) -> pq.FileMetaData:
-    """Of a file of that time of change and size: read once, for it grows with the file, and every part needs it."""
+    """Of a file of that time of change and size: read once, for it grows with the file, and every part needs it.
+
+    Parts of a folder visit its files in a circle, so fewer footers than files would never be found again.
+    """
     return pq.read_metadata(version[0], memory_map=True)
 
 

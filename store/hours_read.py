@@ -21,6 +21,7 @@ from fleet.states import UNKNOWN
 from store.hours_plan import KEYS, NAMES, READ, STATES, HoursUnreadable, Part, opened, per_second, places_in
 
 _MOST_BITS: Final = np.float32(HOUR_SECONDS + 0.001).view(np.uint32)
+_NAMED: Final = 3  # files that an error names
 Ints = NDArray[np.int64]
 Singles = NDArray[np.float32]
 
@@ -77,8 +78,13 @@ class _Source:
 def _grid(source: _Source, part: Part, start: int, count: int) -> Grid:
     found = [_filtered(_rows(source.of(file), group, file), part) for file, group in part.groups]
     rows = found[0] if len(found) == 1 else _joined(found)
-    _check(rows, part)
-    return _as_it_is(rows, start, count) or _scattered(rows, start, count, part)
+    whole = _as_it_is(rows, start, count)
+    if whole is not None:
+        return whole
+    for one, (file, _) in zip(found, part.groups, strict=True):
+        if ((one.hour - start * one.per_second) % (HOUR_SECONDS * one.per_second)).any():
+            raise HoursUnreadable(f"{file}: column hour holds times that are not whole hours")
+    return _scattered(rows, start, count, part)
 
 
 def _rows(source: pq.ParquetFile, group: int, file: str) -> _Rows:
@@ -90,6 +96,7 @@ def _rows(source: pq.ParquetFile, group: int, file: str) -> _Rows:
     keys, lengths = _machines(table, alone)
     hour = _whole(table.column("hour"))
     seconds = tuple(_single(_whole(table.column(name))) for name in READ)
+    _check(seconds, file)
     return _Rows(keys, lengths, hour.view(pa.int64()).to_numpy(), per_second(hour.type, file), seconds)
 
 
@@ -153,10 +160,10 @@ def _joined(parts: Sequence[_Rows]) -> _Rows:
     )
 
 
-def _check(rows: _Rows, part: Part) -> None:
-    for name, column in zip(READ, rows.seconds, strict=True):
+def _check(seconds: Sequence[Singles], file: str) -> None:
+    for name, column in zip(READ, seconds, strict=True):
         if len(column) and not _are_seconds(column):
-            raise HoursUnreadable(f"{part.groups[0][0]}: column {name} holds values that are not seconds of an hour")
+            raise HoursUnreadable(f"{file}: column {name} holds values that are not seconds of an hour")
 
 
 def _are_seconds(column: Singles) -> bool:
@@ -181,17 +188,22 @@ def _as_it_is(rows: _Rows, start: int, count: int) -> Grid | None:
     return Grid(machines, tuple(column.reshape(-1, count) for column in rows.seconds))
 
 
+def _files(part: Part) -> str:
+    """The files it lies in, the first few by name."""
+    names = list(dict.fromkeys(file for file, _ in part.groups))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def _scattered(rows: _Rows, start: int, count: int, part: Part) -> Grid:
     machines = tuple(sorted(set(rows.keys)))
     rank = {key: place for place, key in enumerate(machines)}
     machine = np.repeat(np.array([rank[key] for key in rows.keys], dtype=np.int64), rows.lengths)
-    hour, rest = np.divmod(rows.hour // rows.per_second - start, HOUR_SECONDS)
-    if rest.any():
-        raise HoursUnreadable(f"{part.groups[0][0]}: column hour holds times that are not whole hours")
+    hour = (rows.hour // rows.per_second - start) // HOUR_SECONDS
     inside = (hour >= 0) & (hour < count)
     place = machine[inside] * count + hour[inside]
     if len(np.unique(place)) != len(place):
-        raise HoursUnreadable(f"{part.groups[0][0]}: an hour of a machine stands twice")
+        raise HoursUnreadable(f"{_files(part)}: an hour of a machine stands twice")
     seconds = []
     for state, column in zip(STATES, rows.seconds, strict=True):
         grid = np.full(len(machines) * count, HOUR_SECONDS if state == UNKNOWN else 0, dtype=np.float32)

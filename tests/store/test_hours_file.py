@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,10 +34,10 @@ def columns(seed: int, machines: int) -> dict[str, np.ndarray]:
     return dict(zip(SECONDS, parts.astype(np.float32), strict=True))
 
 
-def written(path: Path, seed: int = 1) -> dict[str, np.ndarray]:
+def written(path: Path, seed: int = 1, start: int = HOUR) -> dict[str, np.ndarray]:
     """A file of all of :data:`MACHINES`."""
     made = columns(seed, len(MACHINES))
-    starts = HOUR + 3600 * np.arange(COUNT)
+    starts = start + 3600 * np.arange(COUNT)
     with hours_writer(path, KEPT) as writer:
         for place, key in enumerate(MACHINES):
             writer.append_columns([key], starts, {name: column[[place]] for name, column in made.items()})
@@ -119,6 +121,51 @@ def test_a_folder_of_files_is_one(tmp_path: Path) -> None:
         part = rewritten(tmp_path / "h.parquet", half, HOUR + 36_000)
         part.rename(folder / f"{number}.parquet")
     same(all_of(folder, 1), made)
+
+
+def halved(tmp_path: Path, *pieces: str) -> Path:
+    """A folder with a file of each of these pieces of FILE."""
+    written(tmp_path / "h.parquet")
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for number, piece in enumerate(pieces):
+        rewritten(tmp_path / "h.parquet", piece).rename(folder / f"{number}.parquet")
+    return folder
+
+
+def test_footers_of_a_folders_files_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.hours_file.GROUP_ROWS", 1)
+    for number in range(6):
+        written(tmp_path / f"{number}.parquet", start=HOUR + 3600 * COUNT * number)
+    taken, really = [], pq.read_metadata
+
+    def counted(file: Path, **options: Any) -> Any:
+        taken.append(file)
+        return really(file, **options)
+
+    monkeypatch.setattr(pq, "read_metadata", counted)
+    all_of(tmp_path, 1, count=6 * COUNT)
+    assert len(plan(tmp_path, 1).parts) > 1
+    assert sorted(taken) == sorted(tmp_path.iterdir())
+
+
+WRONG = "SELECT * REPLACE ({} AS {}) FROM FILE WHERE machine <> 'x0'"
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (WRONG.format("-1::FLOAT", "seconds_fault"), "{1}: column seconds_fault holds values"),
+        (WRONG.format("hour + INTERVAL 1 SECOND", "hour"), "{1}: column hour holds times"),
+        (WRONG.format("hour + INTERVAL 1 MILLISECOND", "hour"), "{1}: column hour holds times"),
+        ("SELECT * FROM FILE", "{0}, {1}: an hour of a machine stands twice"),
+    ],
+)
+def test_it_is_the_wrong_file_that_is_named(tmp_path: Path, second: str, said: str) -> None:
+    folder = halved(tmp_path, "SELECT * FROM FILE WHERE machine = 'x0'", second)
+    with pytest.raises(HoursUnreadable) as caught:
+        all_of(folder, 1)
+    assert str(caught.value).startswith(said.format(folder / "0.parquet", folder / "1.parquet"))
 
 
 def test_an_hour_that_is_not_there_is_unknown_and_others_are_left_out(tmp_path: Path) -> None:
