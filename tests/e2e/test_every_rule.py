@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+from analytics.history import utc, week_of, week_start
 from analytics.rules import RULES
 from fleet.batch import Rows
 from fleet.records import Finding, FindingStatus
@@ -24,16 +25,21 @@ from tests.servers import Broker
 pytestmark = pytest.mark.mosquitto
 
 WEEKS: Final = 10
+TIMEZONE: Final = "Europe/Paris"
 STEP_MS: Final = 600_000
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Time:
-    """A reading every ten minutes until a second ago; hours by UTC, which lie within the staffed 6 to 22 o'clock."""
+    """A reading every ten minutes until a second ago, since a local Monday: whatever today is, ten weeks are complete.
+
+    Hours are by UTC, which lie within the staffed 6 to 22 o'clock.
+    """
 
     def __init__(self) -> None:
         end = now_ms() - 1000
-        self.at: Ints = np.arange(end - WEEKS * WEEK_S * 1000, end, STEP_MS)
+        begin = week_start(week_of(utc(end / 1000), TIMEZONE) - WEEKS, TIMEZONE) * 1000
+        self.at: Ints = np.arange(begin, end, STEP_MS)
         self.hour: Ints = self.at // HOUR_MS % 24
         self.weekday: Ints = (self.at // 86_400_000 + 3) % 7
         self.weeks_ago = (end - self.at) / (WEEK_S * 1000)
@@ -83,7 +89,7 @@ def moved(time: Time) -> Rows:
 
 def torn(time: Time) -> Rows:
     """Ever more often silent for two hours since five weeks ago."""
-    dice = np.random.default_rng(4).random(WEEKS * 7 * 12 + 24)
+    dice = np.random.default_rng(4).random((WEEKS + 1) * 7 * 12 + 24)
     lost = dice[(time.at - time.at[0]) // (2 * HOUR_MS)] < 0.08 * np.clip(5 - time.weeks_ago, 0, None)
     lost[-6:] = False
     heard: Rows = rows(time.at, state=time.states(6, 17))[~lost]
@@ -162,10 +168,10 @@ def test_readings_become_a_finding_with_its_explanation(rule: str, told: dict[st
     finding = told[rule][rule]
     assert finding.status is FindingStatus.FLAGGED
     assert finding.evidence["published"] is False
-    said = why(finding, words("fr", "Europe/Paris")).replace("\u202f", " ").replace("\u00a0", " ")
+    said = why(finding, words("fr", TIMEZONE)).replace("\u202f", " ").replace("\u00a0", " ")
     for part in SAYS[rule]:
         assert part in said, said
-    assert len(evidence_rows(finding, words("fr", "Europe/Paris"))) >= 3
+    assert len(evidence_rows(finding, words("fr", TIMEZONE))) >= 3
 
 
 @pytest.mark.parametrize("rule", RULES)
