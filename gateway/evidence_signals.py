@@ -1,7 +1,6 @@
 """What the rules of load, meter and feed found, in words: the sentence of a finding, for its owner alone."""
 
 from collections.abc import Mapping
-from statistics import fmean
 from typing import Any, Final
 
 from gateway.words import Words
@@ -10,8 +9,6 @@ OVERLOAD: Final = "overload"
 MOVED_CLAMP: Final = "moved-clamp"
 DEGRADING: Final = "degrading-coverage"
 _OFTEN: Final = 2.0  # times a week, below which it is not worth a sentence
-RECENT_WEEKS: Final = 3
-"""What the rule of feeds calls recent."""
 
 
 def overload(evidence: Mapping[str, Any], words: Words) -> str | None:
@@ -75,8 +72,7 @@ def degrading(evidence: Mapping[str, Any], words: Words) -> str | None:
 
 def interrupted(evidence: Mapping[str, Any]) -> tuple[float, float] | None:
     """How often a week the feed was interrupted lately, and before; None when that is not known, rare, or no more."""
-    gaps = evidence.get("interruptions")
-    if not isinstance(gaps, list) or len(gaps) <= RECENT_WEEKS:
+    before, recent = evidence.get("interrupted_before"), evidence.get("interrupted_recently")
+    if before is None or recent is None:
         return None
-    recent, before = fmean(gaps[-RECENT_WEEKS:]), fmean(gaps[:-RECENT_WEEKS])
     return (recent, before) if recent > before and recent >= _OFTEN else None

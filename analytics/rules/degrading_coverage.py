@@ -91,6 +91,11 @@ def _sentence(lost: NDArray[np.float64], gaps: NDArray[np.float64]) -> str:
 def _told(weeks: WeeklyUse, gaps: NDArray[np.float64], judged: Judged) -> dict[str, Any]:
     lost = 1.0 - weeks.coverage
     known = len(lost) > RECENT_WEEKS
+    means = {
+        f"{name}_{when}": rounded(float(weekly[part].mean())) if known else None
+        for name, weekly in (("lost", lost), ("interrupted", gaps))
+        for when, part in (("before", slice(-RECENT_WEEKS)), ("recently", slice(-RECENT_WEEKS, None)))
+    }
     chances = {
         "more_lost_certainty": judged.more_lost,
         "trend_certainty": judged.trend,
@@ -102,8 +107,7 @@ def _told(weeks: WeeklyUse, gaps: NDArray[np.float64], judged: Judged) -> dict[s
             for week, share in zip(weeks.week, weeks.coverage, strict=True)
         ],
         "interruptions": [int(number) for number in gaps],
-        "lost_before": rounded(float(lost[:-RECENT_WEEKS].mean())) if known else None,
-        "lost_recently": rounded(float(lost[-RECENT_WEEKS:].mean())) if known else None,
+        **means,
         "margin": MARGIN,
         **{name: None if chance is None else rounded(chance) for name, chance in chances.items()},
     }

@@ -44,7 +44,7 @@ def test_a_feed_that_degrades_is_told_before_it_is_silent() -> None:
     assert "% of the last three weeks, " in told
     assert re.search(r"; it is interrupted 7\.0 times a week, 0\.\d before\. Do this: check its radio", told)
     assert "before it falls silent" in told
-    older = {**said, "evidence": {**said["evidence"], "interruptions": None}}
+    older = {**said, "evidence": {**said["evidence"], "interrupted_recently": None}}
     assert "interrupted" not in conclusion(finding_steps([older])[key_of(said)])
 
 

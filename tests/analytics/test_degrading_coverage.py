@@ -113,6 +113,8 @@ def test_interruptions_tell_it_before_lost_hours_do() -> None:
     assert found.evidence["trend_certainty"] < TREND
     assert found.evidence["more_often_certainty"] > MORE_OFTEN
     assert found.evidence["interruptions"][-4:] == [0, 10, 14, 14]
+    assert found.evidence["interrupted_before"] == 0.0
+    assert found.evidence["interrupted_recently"] == pytest.approx(38 / 3, abs=0.01)
     recovered = finding(lambda at: torn(at) if at < local(2026, 5, 4) else STANDBY, previous=found)
     assert recovered.status is FindingStatus.CLEAR
 

@@ -121,11 +121,12 @@ def test_a_flagged_feed_says_what_to_do_and_one_in_order_does_not() -> None:
 
 def test_a_feed_that_is_cut_more_often_says_how_often() -> None:
     cut = finding("degrading-coverage")
-    cut = cut.model_copy(update={"evidence": {**cut.evidence, "interruptions": [0, 1, 1, 0, 4, 6, 6]}})
+    cut = cut.model_copy(update={"evidence": {**cut.evidence, "interrupted_before": 0.5, "interrupted_recently": 5.33}})
     said = why(cut, words("fr", "Europe/Paris"))
     assert "Elle est coupée 5,3 fois par semaine, 0,5 fois auparavant. Vérifiez le réseau" in said
-    for gaps in ([4, 4, 4, 4, 1, 1, 1], [0, 0, 1, 0, 1, 1, 1]):
-        other = cut.model_copy(update={"evidence": {**cut.evidence, "interruptions": gaps}})
+    for before, recently in ((4.0, 3.0), (0.25, 1.0), (None, None)):
+        told = {"interrupted_before": before, "interrupted_recently": recently}
+        other = cut.model_copy(update={"evidence": {**cut.evidence, **told}})
         assert "coupée" not in why(other, words("fr", "Europe/Paris"))
 
 
