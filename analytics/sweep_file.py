@@ -56,7 +56,9 @@ class Answer(NamedTuple):
 
 
 def tasks_of(path: Path, timezone: str, window: int, rule: Rule, weeks: int) -> list[Task]:
-    """One task a part; now is the end of the newest hour in the file, and ``weeks`` before its week are looked at.
+    """Tasks of neighbouring parts, together of about :data:`TASK_ROWS` hours.
+
+    Now is the end of the newest hour in the file; ``weeks`` before its week are looked at.
 
     Raises:
         store.hours_plan.HoursUnreadable: a person must look at the file.

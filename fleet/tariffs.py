@@ -51,7 +51,7 @@ COUNTRIES: Final = {
 IDLE_EUR_PER_YEAR: Final = 500.0
 """An owner acts on a cost of idling that pays for its remedy in two years: EUR 1,000 for a time switch or a shut-down
 routine, fitted. An assumption, to be set by who knows better."""
-IDLE_KWH_PER_YEAR: Final = 2_900.0
+IDLE_KWH_PER_YEAR: Final = IDLE_EUR_PER_YEAR / COUNTRIES["FR"].eur_per_kwh
 """What that buys at the mean price in France: the level where no price is known."""
 
 

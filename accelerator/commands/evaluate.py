@@ -84,7 +84,8 @@ def availability(
         return
     typer.echo(f"windows of {window}, lead {lead}: {found['n']} forecasts")
     rows = [
-        {"model": name, **scores, "gain": _gain(found["gain"].get(name))} for name, scores in found["models"].items()
+        {"model": name, **scores, "gain": written.gain(found["gain"].get(name))}
+        for name, scores in found["models"].items()
     ]
     if state_known:
         oracle = found["state_known"]
@@ -151,7 +152,8 @@ def flags(
         "insufficient",
     )
     rows = [
-        {"figure": name, "value": found[name], "interval": _between(found.get(f"{name}_interval"))} for name in names
+        {"figure": name, "value": found[name], "interval": written.between(found.get(f"{name}_interval"))}
+        for name in names
     ]
     output.emit_table(rows, {"figure": "figure", "value": "value", "interval": "95 % interval"}, empty="")
 
@@ -249,17 +251,6 @@ def _guarded(backtest: Callable[[output.Progress], dict[str, Any]]) -> dict[str,
             return backtest(told)
     except ValueError as error:
         raise Found(str(error)) from None
-
-
-def _between(interval: Sequence[float | None] | None) -> str:
-    return "" if not interval or interval[0] is None else f"[{interval[0]:.2f}, {interval[1]:.2f}]"
-
-
-def _gain(gain: Mapping[str, float | None] | None) -> str:
-    if not gain:
-        return ""
-    percent = f"{gain['percent']:.1f} %"
-    return percent if gain["low"] is None else f"{percent} [{gain['low']:.1f}, {gain['high']:.1f}]"
 
 
 def register(root: typer.Typer) -> None:

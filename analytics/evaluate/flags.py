@@ -8,7 +8,7 @@ silence filled by hour of week, told when half of it was observed.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -93,10 +93,11 @@ def evaluate(
     ]
     narrow = [verdict for verdict in verdicts if verdict.machine in set(contested)]
     names = [grid.machines[index] for index in contested]
+    figures = _figures(verdicts)
     return {
         "threshold": threshold,
-        **_figures(verdicts),
-        **_intervals(verdicts, horizon_weeks),
+        **figures,
+        **_intervals(verdicts, figures, horizon_weeks),
         "contested": {"machines": names, "n": len(narrow), **_figures(narrow)},
         "by_week": [_week([v for v in verdicts if v.week == week], week) for week in origins],
         "notes": _notes(verdicts, len(grid.machines)),
@@ -246,11 +247,10 @@ def _figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def _intervals(verdicts: Sequence[Verdict], horizon_weeks: int) -> dict[str, Any]:
+def _intervals(verdicts: Sequence[Verdict], figures: Mapping[str, Any], horizon_weeks: int) -> dict[str, Any]:
     """How surely precision and recall are known; weeks of one machine whose horizons overlap count as one case."""
     flagged = [verdict for verdict in verdicts if verdict.said == "flagged"]
     told = [verdict for verdict in verdicts if verdict.true and verdict.said not in MISSING]
-    figures = _figures(verdicts)
     return {
         "precision_interval": list(scores.proportion(figures["precision"], _independent(flagged, horizon_weeks))),
         "recall_interval": list(scores.proportion(figures["recall"], _independent(told, horizon_weeks))),

@@ -12,7 +12,7 @@ def availability_files(found: Mapping[str, Any], source: str, notes: Sequence[st
     """File name -> text of the report on ``evaluate availability``."""
     known = found.get("state_known")
     title = f"P(free for {found['window']}), told {found['lead']} ahead"
-    rows = [[name, *_scores(scores), _gain(found["gain"].get(name))] for name, scores in found["models"].items()]
+    rows = [[name, *_scores(scores), gain(found["gain"].get(name))] for name, scores in found["models"].items()]
     if known:
         rows.append([f"{_OURS}, state known ({known['label']})", *_scores(known), ""])
     tables = {_OURS: found["reliability"], **({"state known (oracle)": known["reliability"]} if known else {})}
@@ -25,7 +25,7 @@ def availability_files(found: Mapping[str, Any], source: str, notes: Sequence[st
         " resampled.",
     ]
     if known:
-        better = [[name, _gain(gain)] for name, gain in known["gain"].items()]
+        better = [[name, gain(more)] for name, more in known["gain"].items()]
         text += [
             "With the state known when the forecast is made (from reports made later: an oracle), better by",
             _table(["than", "95 % interval"], better),
@@ -56,7 +56,7 @@ def flags_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) -> 
     }
     contested = found["contested"]
     rows = [
-        [said, _figure(found[name]), _between(found.get(f"{name}_interval")), _figure(contested[name])]
+        [said, _figure(found[name]), between(found.get(f"{name}_interval")), _figure(contested[name])]
         for name, said in names.items()
     ]
     weeks = [
@@ -113,15 +113,17 @@ def _scores(scores: Mapping[str, float]) -> list[str]:
     return [f"{scores['brier']:.4f}", f"{scores['log_loss']:.3f}", f"{scores['ece']:.3f}"]
 
 
-def _between(interval: Sequence[float | None] | None) -> str:
-    return "" if not interval or interval[0] is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
+def between(interval: Sequence[float | None] | None) -> str:
+    """A 95 % interval of a share, 0..1, as cells of tables tell it; nothing when it is not known."""
+    return "" if not interval or interval[0] is None else f"[{interval[0]:.2f}, {interval[1]:.2f}]"
 
 
-def _gain(gain: Mapping[str, float | None] | None) -> str:
-    if not gain:
+def gain(found: Mapping[str, float | None] | None) -> str:
+    """By how many per cent a score is better, with its 95 % interval; nothing when there is none."""
+    if not found:
         return ""
-    percent = f"{gain['percent']:.1f} %"
-    return percent if gain["low"] is None else f"{percent} [{gain['low']:.1f}, {gain['high']:.1f}]"
+    percent = f"{found['percent']:.1f} %"
+    return percent if found["low"] is None else f"{percent} [{found['low']:.1f}, {found['high']:.1f}]"
 
 
 def _calibration(found: Mapping[str, Any]) -> list[str]:

@@ -104,7 +104,11 @@ class Peaks:
         for begin, end in pairwise(regimes(self.high)):
             first, last = int(self.weeks[begin]), int(self.weeks[end]) - 1
             before.append(self.logs[known & (clock >= first) & (clock < max(last, first + 1))])
-        told = (hours for hours in before if len(hours) >= LEAST_HOURS and _levels(_bins(hours)) > 1)
+        told = (
+            hours
+            for hours in before
+            if len(hours) >= LEAST_HOURS and _levels(_bins(hours, hours.min(), hours.max())) > 1
+        )
         return next(told, before[0]), self.logs[known & (clock > week)]
 
 
@@ -139,9 +143,8 @@ def between(before: Floats, after: Floats) -> Shift | None:
     """
     if min(len(before), len(after)) < LEAST_HOURS:
         return None
-    low = float(min(before.min(), after.min())) - 2 * _REACH * _STEP
-    count = round((float(max(before.max(), after.max())) - low) / _STEP) + 2 * _REACH
-    old, new = (np.bincount(((side - low) / _STEP).astype(np.int64), minlength=count) for side in (before, after))
+    low, high = float(min(before.min(), after.min())), float(max(before.max(), after.max()))
+    old, new = (_bins(side, low, high) for side in (before, after))
     levels = _near(old) >= _LEVEL * old.sum()
     explained = np.correlate(new.astype(np.float64), levels.astype(np.float64), "full") / new.sum()
     shifts = np.arange(len(explained)) - (len(levels) - 1)
@@ -166,11 +169,11 @@ def _near(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return near
 
 
-def _bins(logs: Floats) -> NDArray[np.int64]:
-    """Hours by bin of the logarithm of power, some empty ones on either side."""
-    low = float(logs.min()) - 2 * _REACH * _STEP
-    count = round((float(logs.max()) - low) / _STEP) + 2 * _REACH
-    return np.bincount(((logs - low) / _STEP).astype(np.int64), minlength=count)
+def _bins(logs: Floats, low: float, high: float) -> NDArray[np.int64]:
+    """Hours by bin of the logarithm of power from ``low`` to ``high``, some empty ones on either side."""
+    first = low - 2 * _REACH * _STEP
+    count = round((high - first) / _STEP) + 2 * _REACH
+    return np.bincount(((logs - first) / _STEP).astype(np.int64), minlength=count)
 
 
 def _levels(counts: NDArray[np.int64]) -> int:

@@ -1,6 +1,7 @@
 """The reports of the back-tests: what a person reads is what was measured."""
 
 import csv
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -56,8 +57,12 @@ def test_the_report_on_availability(intervals: Path, tmp_path: Path) -> None:
 
 
 def test_the_report_on_flags(intervals: Path, tmp_path: Path) -> None:
-    run("evaluate", "flags", str(intervals), "--report", str(tmp_path))
+    said = run("evaluate", "flags", str(intervals), "--report", str(tmp_path))
     text = (tmp_path / "flags.md").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("| recall where the evidence sufficed |"))
+    told = row.split(" | ")[2]
+    assert re.fullmatch(r"\[0\.\d\d, [01]\.\d\d\]", told), row
+    assert told in said
     assert "| precision: share of the flags that were right |" in text
     assert text.count("| 2026-") == 3  # Mondays after six weeks, with four after them
 

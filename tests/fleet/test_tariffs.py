@@ -50,4 +50,5 @@ def test_the_level_of_idling_is_in_euros_and_follows_the_price() -> None:
 def test_without_a_price_the_level_is_in_energy_and_without_cost_there_is_none() -> None:
     elsewhere = FRANCE.model_copy(update={"holidays": None})
     assert idle_level(MEMBER, elsewhere) == (IDLE_EUR_PER_YEAR, IDLE_KWH_PER_YEAR)
+    assert idle_level(MEMBER, elsewhere) == pytest.approx(idle_level(MEMBER, FRANCE)), "as at the mean price"
     assert idle_level(MEMBER.model_copy(update={"energy_eur_per_kwh": 0.0}), FRANCE)[1] == math.inf
