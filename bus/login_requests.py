@@ -5,14 +5,15 @@ waits for the answer; ``deploy/logins`` adds the login beside those that are the
 and nothing else: no program's, no change to one that exists, no more than :data:`MOST` of a member.
 
 Files of a request, each ``<login>.<number>`` with an ending: ``.request`` (the hash), ``.taken`` while it is looked at,
-``.answer`` (one word of :data:`Answer`). Standard library only.
+``.answer`` (one word of :data:`Answer`). What cannot be answered keeps no other waiting and goes when it is too old;
+only a folder stays. Standard library only.
 """
 
 import os
 import secrets
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, get_args
@@ -24,10 +25,17 @@ MOST: Final = 200
 MOST_OF_ALL: Final = 10_000
 """Logins of everybody together that a page makes."""
 PATIENCE_S: Final = 15.0
-"""How long one waits for an answer."""
-_STALE_S: Final = 60.0
-"""Nobody waits any more, so nobody has the password: the request is refused."""
-_KEPT_S: Final = 3600.0
+"""How long one waits until a request is taken up; for the answer to one that was, as long again."""
+_STALE_S: Final = 2 * PATIENCE_S - 5.0
+"""By then nobody waits until it is made, so nobody would have the password: the request is refused."""
+_KEPT_S: Final = 4 * PATIENCE_S
+"""An answer that was not fetched; and a draft that a killed program left."""
+_A_PASS: Final = 20
+"""Requests that one look answers."""
+_MOST_FILES: Final = 300
+"""Requests that may wait, and answers that may lie there."""
+_LONGEST_NAME: Final = 200
+"""Bytes of a file's name: the longest login leaves room, and so do the endings."""
 _ALIVE_S: Final = 15.0
 _SIGN: Final = ".alive"
 _LONGEST: Final = 256
@@ -86,32 +94,93 @@ def served(folder: Path) -> bool:
         return False
 
 
-def serve(folder: Path, broker: Path) -> list[tuple[str, Answer]]:
-    """Look once at all requests; what was answered to which.
+def serve(
+    folder: Path, broker: Path, tell: Callable[[str, Answer], object] = lambda name, said: None
+) -> list[tuple[str, Answer]]:
+    """Look once at the requests, the oldest first, and answer up to 20; what was answered to which.
 
     Args:
         broker: the folder of the broker's passwd and acl.
+        tell: hears each answer as soon as it is given; of a login that was made, also when it cannot be answered.
 
     Raises:
-        OSError: the folder of requests cannot be read or written.
+        OSError: the folder of requests cannot be read; or, after all others had their turn, the first trouble with one.
     """
-    (folder / _SIGN).touch(mode=0o600)
-    done = []
-    for path in _waiting(folder):
-        name, said = _judge(path, broker)
-        logins.replace(path.with_suffix(".answer"), said + "\n")
-        path.unlink()
-        done.append((name, said))
-    _forget(folder.glob("*.answer"))
+    _forget(path for path in _oldest_first(folder) if path.suffix in (".answer", ".new"))
+    found = _oldest_first(folder)
+    waiting = [path for path in found if path.suffix in (".request", ".taken")]
+    room = min(_A_PASS, _MOST_FILES - sum(path.suffix == ".answer" for path in found))
+    done: list[tuple[str, Answer]] = []
+    troubles = _throw_away(waiting[_MOST_FILES:])
+    for path in waiting[:_MOST_FILES]:
+        if len(done) >= room:
+            break
+        try:
+            done.extend(_one(path, broker, tell))
+        except OSError as error:
+            troubles.append(error)
+            _forget([path], _STALE_S)
+        with suppress(OSError):  # told below
+            _sign(folder)
+    try:
+        _sign(folder)
+    except OSError as error:
+        troubles.append(error)
+    if troubles:
+        raise troubles[0]
     return done
 
 
-def _waiting(folder: Path) -> list[Path]:
-    """Requests that were taken up: now, or by an earlier life that ended before it answered."""
-    for path in sorted(folder.glob("*.request")):
-        with suppress(FileNotFoundError):  # withdrawn a moment ago
-            path.rename(path.with_suffix(".taken"))
-    return sorted(path for path in folder.glob("*.taken") if path.is_symlink() or not path.is_dir())
+def _oldest_first(folder: Path) -> list[Path]:
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # withdrawn, or fetched, a moment ago
+                if not entry.is_dir(follow_symlinks=False):
+                    found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+    return [folder / name for _, name in sorted(found)]
+
+
+def _one(path: Path, broker: Path, tell: Callable[[str, Answer], object]) -> list[tuple[str, Answer]]:
+    """Answer one request, taken up now or by an earlier life that ended before it answered; empty if withdrawn."""
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise OSError(f"a request's name is longer than {_LONGEST_NAME} bytes")
+    taken = path.with_suffix(".taken")
+    try:
+        path.rename(taken)
+    except FileNotFoundError:
+        return []
+    name, said = _judge(taken, broker)
+    try:
+        logins.replace(taken.with_suffix(".answer"), said + "\n")
+    except OSError:
+        if said == "made":
+            tell(name, said)
+        raise
+    tell(name, said)
+    taken.unlink(missing_ok=True)
+    return [(name, said)]
+
+
+def _throw_away(paths: list[Path]) -> list[OSError]:
+    """More than can ever be answered in time; whoever waits for one is told by his own patience."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
+    return [OSError(f"more than {_MOST_FILES} requests wait: the newest were thrown away")] if paths else []
+
+
+def _sign(folder: Path) -> None:
+    """Show that somebody looks. A link or a pipe of that name is taken away, not followed nor waited for."""
+    path = folder / _SIGN
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            path.unlink()
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    try:
+        os.utime(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _judge(path: Path, broker: Path) -> tuple[str, Answer]:
@@ -121,16 +190,14 @@ def _judge(path: Path, broker: Path) -> tuple[str, Answer]:
         return ascii(name[:_LONGEST]), "refused"
     try:
         users = logins.read(broker)
-        if users.get(name) == text:
-            return name, "made"  # by an earlier life
-        if len(users) >= MOST_OF_ALL:
+        if name not in users and len(users) >= MOST_OF_ALL:
             return name, "full"
         logins.add_hashed(broker, name, text, MOST)
     except logins.TooManyLogins:
         return name, "many"
     except logins.LoginRefused:
         return name, "exists"
-    except OSError:
+    except (OSError, UnicodeError):
         return name, "failed"
     return name, "made"
 
@@ -143,14 +210,14 @@ def _text(path: Path) -> str | None:
         return None
     with os.fdopen(descriptor, "rb") as file:
         about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or time.time() - about.st_mtime > _STALE_S:
+        if not stat.S_ISREG(about.st_mode) or abs(time.time() - about.st_mtime) > _STALE_S:
             return None
         said = file.read(_LONGEST)
     return said.decode("ascii", errors="replace").removesuffix("\n")
 
 
-def _forget(answers: Iterable[Path]) -> None:
-    for path in answers:
-        with suppress(FileNotFoundError):
-            if time.time() - path.lstat().st_mtime > _KEPT_S:
+def _forget(paths: Iterable[Path], after_s: float = _KEPT_S) -> None:
+    for path in paths:
+        with suppress(OSError):
+            if abs(time.time() - path.lstat().st_mtime) > after_s:
                 path.unlink()

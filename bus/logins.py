@@ -93,16 +93,21 @@ def new_password() -> str:
 def add_hashed(folder: Path, name: str, password_hash: str, most: int | None = None) -> None:
     """Add a device's login whose password only its hash tells. Every other line of both files stays as it is.
 
+    One with this very hash is there already, made by a program that may have been killed before it wrote the rules: it
+    gets them.
+
     Raises:
         TooManyLogins, LoginRefused, OSError: as :func:`add_device`.
     """
     member = name.partition(".")[0]
     with locked(folder):
         users, acl = read(folder), folder / "acl"
-        known = {*users, *devices(folder), *ruled(folder)}
-        if name in known:
+        begun, known = users.get(name) == password_hash, {*users, *devices(folder), *ruled(folder)}
+        if begun and name in ruled(folder):
+            return
+        if name in known and not begun:
             raise LoginRefused(f"{name} exists; remove it first to give it another password")
-        if most is not None and sum(one.startswith(f"{member}.") for one in known) >= most:
+        if not begun and most is not None and sum(one.startswith(f"{member}.") for one in known) >= most:
             raise TooManyLogins(f"{member} has {most} logins already; remove those that no device uses")
         text = acl.read_text() + _rules_of(name) if acl.is_file() else rules((*users, name))
         replace_all({folder / "passwd": _passwords(users | {name: password_hash}), acl: text})

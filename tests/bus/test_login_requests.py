@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bus import logins
-from bus.login_requests import MOST, MOST_OF_ALL, answer, ask, serve, served, withdraw
+from bus.login_requests import MOST, MOST_OF_ALL, PATIENCE_S, answer, ask, serve, served, withdraw
 
 PROGRAM = "$7$20000$c2FsdHNhbHRzYWx0$" + "A" * 86 + "=="
 
@@ -64,7 +64,7 @@ def test_no_member_gets_more_than_its_machines_could_need(folder: Path, broker: 
     logins.write(broker, dict.fromkeys((f"zorn.x-{number}" for number in range(MOST)), PROGRAM))
     ask(folder, "zorn", "de-trop")
     ask(folder, "ulm", "premier")
-    assert serve(folder, broker) == [("ulm.premier", "made"), ("zorn.de-trop", "many")]
+    assert sorted(serve(folder, broker)) == [("ulm.premier", "made"), ("zorn.de-trop", "many")]
 
 
 def test_a_broker_that_has_all_it_takes_is_not_told_as_the_firms_own_limit(folder: Path, broker: Path) -> None:
@@ -113,9 +113,10 @@ def test_who_gave_up_gets_no_login(folder: Path, broker: Path) -> None:
     asked = ask(folder, "zorn", "cabine-1")
     assert withdraw(asked)
     assert serve(folder, broker) == []
-    late = ask(folder, "zorn", "cabine-2")
-    os.utime(late.path, (time.time() - 120, time.time() - 120))
-    assert serve(folder, broker) == [("'zorn.cabine-2'", "refused")]
+    for off_s in (-120.0, -(2 * PATIENCE_S - 4), 9e6):  # the page gives a request up that was taken up, too
+        late = ask(folder, "zorn", "cabine-2")
+        os.utime(late.path, (time.time() + off_s, time.time() + off_s))
+        assert serve(folder, broker) == [("'zorn.cabine-2'", "refused")]
     taken = ask(folder, "zorn", "cabine-3")
     serve(folder, broker)
     assert not withdraw(taken)

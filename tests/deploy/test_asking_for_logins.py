@@ -117,6 +117,26 @@ def test_nothing_plain_stays_on_the_disk_nor_in_the_log(state: Path, tmp_path: P
     assert process.returncode == 0
 
 
+def test_an_odd_request_keeps_no_other_waiting_and_is_told_once(state: Path, tmp_path: Path) -> None:
+    requests = state / "mosquitto" / "requests"
+    (requests / "a.b.0.taken").mkdir()
+    (requests / "a.b.0.request").write_text("x")
+    root = root_of("logins", state, tmp_path)
+    command = [sys.executable, str(ROOT / "deploy" / "logins"), *(str(root) + w for w in SERVICES["logins"]["command"])]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for device in ("neuf", "plus-neuf"):
+        asked = ask(requests, "ulm", device)
+        assert answered(asked) == "made"
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=PATIENCE_S)
+    assert [line for line in log.splitlines() if "a.b.0" not in line] == [
+        "logins: ulm.neuf: made",
+        "logins: ulm.plus-neuf: made",
+    ]
+    assert log.count("Is a directory") == 1
+    assert served(requests)
+
+
 def test_the_health_check_of_the_service_tells_whether_it_looks(
     state: Path, tmp_path: Path, maker: "subprocess.Popen[str]"
 ) -> None:
