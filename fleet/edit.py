@@ -55,7 +55,10 @@ def write_network(folder: Path, network: Network | Fields) -> Network:
 
 
 def add_member(folder: Path, member: Member | Fields) -> Member:
-    """Write the file of a new member, with whatever machines and consents it brings."""
+    """Write the file of a new member, with whatever machines and consents it brings.
+
+    The slug of a member that was removed is refused: consents of others name it, and stored readings carry it.
+    """
     data = plain(member)
     slug = str(data.get("slug", ""))
     if not SLUG.fullmatch(slug):
@@ -64,6 +67,9 @@ def add_member(folder: Path, member: Member | Fields) -> Member:
     with files.locked(folder):
         if path.exists():
             raise EditRefused("slug", repr(slug), "there is a member of this name already")
+        if kept := files.removed_files(folder, slug):
+            rule = f"was another member's: put {kept[-1]} back into {folder / files.MEMBERS}, or take another slug"
+            raise EditRefused("slug", repr(slug), rule)
         document = tomlkit.document()
         merge(document, data)
         return _write(path, slug, document)

@@ -26,6 +26,11 @@ def removed_path(folder: Path, slug: str, at: datetime) -> Path:
     return folder / REMOVED / f"{slug}.{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}.toml"
 
 
+def removed_files(folder: Path, slug: str) -> list[Path]:
+    """The files of members of this slug that were taken out, oldest first."""
+    return sorted((folder / REMOVED).glob(f"{slug}.*.toml"))
+
+
 def member_files(folder: Path) -> list[Path]:
     """The members' files, sorted by name; hidden files and other endings do not count."""
     return sorted(path for path in (folder / MEMBERS).glob("*.toml") if not path.name.startswith("."))

@@ -141,6 +141,8 @@ def member_remove(member: MemberName, yes: Yes = False, fleet: Fleet = None, dat
     typer.echo(f"member {member} removed; to put it back: {back}")
     if still := _standing(broker_beside(folder), member):
         typer.echo(still, err=True)
+    if givers := _givers(folder, member):
+        typer.echo(f"consents to it still stand with {', '.join(givers)}: see `resilian consent list`", err=True)
 
 
 def _known(folder: Path, member: str) -> Member:
@@ -148,6 +150,14 @@ def _known(folder: Path, member: str) -> Member:
     if known is None:
         raise Usage(f"{member}: no such member; see `resilian member list`")
     return known
+
+
+def _givers(folder: Path, member: str) -> list[str]:
+    """The members whose consents still name one that is gone."""
+    members = jobs.loaded(folder).members
+    return sorted(
+        slug for slug, one in members.items() if any(given.recipient == f"member:{member}" for given in one.consents)
+    )
 
 
 def _rows(member: Member) -> tuple[tuple[str, Sized], ...]:

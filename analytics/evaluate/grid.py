@@ -17,6 +17,8 @@ from fleet.records import HOUR_SECONDS
 
 MOST_YEARS: Final = 20
 """A longer recording is a typing error, which would take all memory."""
+MOST_HOURS: Final = 50_000_000
+"""Hours of all machines together, 24 bytes each: 1.2 GB, before any model is fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Grid:
         """The hours of these machines.
 
         Raises:
-            ValueError: nothing was observed, or the recording is longer than :data:`MOST_YEARS`.
+            ValueError: nothing was observed, or the recording is longer than :data:`MOST_YEARS` or has more than
+                :data:`MOST_HOURS` hours of machines.
         """
         edges = [line.observed.ravel() for line in lines.values() if len(line.observed)]
         if not edges:
@@ -75,6 +78,11 @@ class Grid:
         start = week_start(week_of(instant(float(joined.min())), timezone), timezone)
         after = week_start(week_of(instant(float(joined.max()) - 1e-3), timezone) + 1, timezone)
         count = -(-(after - start) // HOUR_SECONDS)
+        if len(lines) * count > MOST_HOURS:
+            raise ValueError(
+                f"{len(lines)} machines over {count} hours are {len(lines) * count:,} hours of machines: more than"
+                f" {MOST_HOURS:,}; bring fewer machines or a shorter time"
+            )
         busy, used, observed = (
             np.stack([hourly(getattr(line, name), start, count) for line in lines.values()])
             for name in ("busy", "used", "observed")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Self, TextIO, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -15,6 +15,7 @@ from fleet.states import STATES, state_code
 YEARS: Final = (1970, 2200)
 """Of every time in a file: what lies outside is a typing error, or another calendar's epoch."""
 _LONGEST_NAME: Final = 200
+_MOST_COMMAS: Final = 1_000
 _TOO_MANY: Final = "{} values for {} columns; a comma inside a value needs quotes around the value"
 _NAMES: Final = "; the first line names the columns"
 _SEPARATORS: Final = {
@@ -65,20 +66,46 @@ class Row:
         return FileProblem(f"{self.path}, line {self.line}: {text}")
 
 
+class _Lines:
+    """Lines of a file, of which no row may have so many values that they take all memory."""
+
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self.path, self.file, self.line, self.commas = path, file, 0, 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        text = next(self.file)
+        self.line += 1
+        self.commas += text.count(",")
+        if self.commas > _MOST_COMMAS:
+            raise FileProblem(f"{self.path}, line {self.line}: more than {_MOST_COMMAS:,} commas in one row")
+        return text
+
+    def rows(self) -> Iterator[list[str]]:
+        """The values of each row, trimmed."""
+        for values in csv.reader(self, strict=True):
+            self.commas = 0  # a row with line breaks inside its quotes has several lines
+            yield list(map(str.strip, values))
+
+
 def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[Row]:
     """The rows that are not empty.
 
     Raises:
-        FileProblem: it cannot be read, is no UTF-8 or CSV, or its header lacks a needed column or has one twice.
+        FileProblem: it cannot be read, is no UTF-8 or CSV, a row has more than 1,000 commas, or its header lacks a
+            needed column or has one twice.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, strict=True)
-            header = [name.strip().lower() for name in next(lines, [])]
+            lines = _Lines(path, file)
+            rows = lines.rows()
+            header = [name.lower() for name in next(rows, [])]
             _check(header, needed, path)
-            for values in (list(map(str.strip, line)) for line in lines):
+            for values in rows:
                 if any(values):
-                    row = Row(path, lines.line_num, dict(zip(header, values, strict=False)))
+                    row = Row(path, lines.line, dict(zip(header, values, strict=False)))
                     if any(values[len(header) :]):
                         raise row.problem(_TOO_MANY.format(len(values), len(header)))
                     yield row
@@ -87,7 +114,7 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         raise FileProblem(f"{path}: not UTF-8 text (byte {error.start}){_kind_of(path)}") from error
     except csv.Error as error:
-        raise FileProblem(f"{path}, line {lines.line_num}: not CSV: {error}") from error
+        raise FileProblem(f"{path}, line {lines.line}: not CSV: {error}") from error
 
 
 def _kind_of(path: Path) -> str:

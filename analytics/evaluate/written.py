@@ -1,11 +1,13 @@
 """The answers of the back-tests as a Markdown report with its plot: what is written into the folder of ``--report``."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from analytics.evaluate.plot import reliability_svg
 
 _OURS: Final = "resilian"
+_MARKUP: Final = re.compile(r"[\\`<&*~\[\]]")
 
 
 def availability_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) -> dict[str, str]:
@@ -84,11 +86,11 @@ def states_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) ->
     every = {"all": found, **found["machines"]}
     rows = [
         [
-            name,
+            _plain(name),
             str(one["n"]),
             *(_figure(one[figure]) for figure in ("accuracy", "kappa", "known")),
             one.get("source", ""),
-            one.get("reason", ""),
+            _plain(one.get("reason", "")),
         ]
         for name, one in every.items()
     ]
@@ -106,7 +108,12 @@ def states_files(found: Mapping[str, Any], source: str, notes: Sequence[str]) ->
 
 
 def _opening(source: str, notes: Sequence[str]) -> list[str]:
-    return [f"Recording: `{source}`.", *(f"- {note}" for note in notes)]
+    return [f"Recording: {_plain(source)}.", *(f"- {_plain(note)}" for note in notes)]
+
+
+def _plain(text: str) -> str:
+    """Text of a file, or of its name, that Markdown shows as it stands: no image, no link, no HTML."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def _scores(scores: Mapping[str, float]) -> list[str]:

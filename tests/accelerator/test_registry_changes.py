@@ -5,12 +5,13 @@ import pty
 import shlex
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from bus import logins
-from fleet import registry
+from fleet import edit, registry
 from fleet.batch import MachineKey
 from tests.accelerator.cli import ROOT, environment, network, resilian
 
@@ -124,6 +125,19 @@ def test_logins_that_are_out_of_sight_are_not_taken_for_none(
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.startswith("its devices' logins, if it has any, still enter the broker;")
     assert ended.stderr.endswith(where)
+
+
+def test_the_slug_of_a_member_that_went_is_nobodys(fleet: Path, tmp_path: Path) -> None:
+    given = {"machine": KEY.machine, "level": "hours", "purpose": "prêt", "since": date(2026, 3, 2)}
+    for slug in ("ulm", "alm"):
+        edit.add_member(fleet, {"slug": slug, "name": slug, "place": {"commune": "Hatten"}})
+    edit.set_consent(fleet, "zorn", given | {"recipient": "member:ulm"})
+    assert "consents" not in resilian("member", "remove", "alm", "--yes", data=tmp_path).stderr
+    ended = resilian("member", "remove", "ulm", "--yes", data=tmp_path)
+    assert "consents to it still stand with zorn: see `resilian consent list`" in ended.stderr
+    said = refused("member", "add", "Ulm", "--commune", "Hatten", data=tmp_path, code=1)
+    assert "slug = 'ulm': was another member's: put " in said
+    assert list(registry.load(fleet).members) == ["zorn"]
 
 
 @pytest.mark.parametrize(("said", "stays"), [(b"n\n", True), (b"y\n", False)])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analytics.evaluate import grid
 from analytics.evaluate.files import (
     read_intervals,
     read_observed,
@@ -13,6 +14,7 @@ from analytics.evaluate.files import (
     silence_notes,
     timelines,
 )
+from analytics.evaluate.grid import Grid
 from analytics.evaluate.rows import FileProblem
 from fleet.batch import NO_INT
 from fleet.states import FAULT, NO_STATE, PRODUCING, STANDBY
@@ -45,6 +47,27 @@ def test_overlaps_are_united_empty_ones_ignored_and_both_counted(tmp_path: Path)
         "2 of 4 intervals are empty; they were ignored",
         "1 of 4 intervals overlap; they were united",
     ]
+
+
+def test_a_row_has_at_most_a_thousand_commas_however_many_lines_it_has(tmp_path: Path) -> None:
+    row = "saw,2026-03-02T00:00Z,2026-03-02T01:00Z"
+    wide = f"{row}{',' * 998}"
+    assert read_intervals(file(tmp_path, "machine,start,end", wide, wide)).rows == 2
+    for line, lines in ((3, [wide, f"{wide},"]), (1004, [row, '"\n",' * 1001])):
+        with pytest.raises(FileProblem, match=f"f.csv, line {line}: more than 1,000 commas in one row"):
+            read_intervals(file(tmp_path, "machine,start,end", *lines))
+
+
+def test_many_machines_over_many_years_are_refused_before_they_take_all_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{number},2026-03-02T00:00Z,2026-03-08T23:00Z" for number in range(3)]
+    lines = timelines(read_intervals(file(tmp_path, "machine,start,end", *rows)), None)
+    monkeypatch.setattr(grid, "MOST_HOURS", 3 * 168)
+    assert Grid.of(lines, "UTC").busy.shape == (3, 168)
+    monkeypatch.setattr(grid, "MOST_HOURS", 3 * 168 - 1)
+    with pytest.raises(ValueError, match="3 machines over 168 hours are 504 hours of machines: more than 503"):
+        Grid.of(lines, "UTC")
 
 
 def test_times_without_an_offset_are_local_to_the_timezone(tmp_path: Path) -> None:

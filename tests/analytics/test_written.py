@@ -77,6 +77,23 @@ def test_the_report_on_states(tmp_path: Path) -> None:
     assert "| FAULT | 60 |" in text
 
 
+def test_names_stand_in_the_report_as_they_are_written(tmp_path: Path) -> None:
+    readings = tmp_path / "a`<b>.csv"
+    names = ("![x](http://there/x.png)", "<img src=x>", "press_1, 50 %!", "`mill\\|5`")
+    rows = [
+        f'"{name}",2026-03-02T0{minute // 60}:{minute % 60:02d}Z,PRODUCING,FAULT'
+        for name in names
+        for minute in range(120)
+    ]
+    readings.write_text("\n".join(["machine,at,state,label", *rows, "[mute](x),2026-03-02T00:00Z,PRODUCING,"]))
+    run("evaluate", "states", str(readings), "--test-from", "2026-03-02T01:00:00Z", "--report", str(tmp_path))
+    text = (tmp_path / "states.md").read_text()
+    for shown in (r"!\[x\](http://there/x.png)", r"\<img src=x>", "press_1, 50 %!", r"\`mill\\\|5\`"):
+        assert f"\n| {shown} | 60 |" in text
+    assert r"Recording: a\`\<b>.csv." in text
+    assert r"- machine \[mute\](x): no labelled row" in text
+
+
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(intervals: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     found = CliRunner().invoke(

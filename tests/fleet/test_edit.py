@@ -94,6 +94,9 @@ def test_members_come_whole_and_go(folder: Path) -> None:
     kept = edit.remove_member(folder, "neuf", GONE)
     assert "neuf" not in registry.load(folder).members
     assert kept == folder / "removed" / "neuf.20261126T175000.000000Z.toml"
+    with pytest.raises(edit.EditRefused, match=f"slug = 'neuf': was another member's: put {kept} back into"):
+        edit.add_member(folder, new)
+    edit.add_member(folder, {"slug": "neu", "name": "Neu", "place": {"commune": "Hatten"}})
     kept.rename(folder / "members" / "neuf.toml")
     assert registry.load(folder).members["neuf"] == new
 
