@@ -30,11 +30,6 @@ class Requests:
         """The connection is gone."""
         self._wire = None
 
-    @property
-    def attached(self) -> bool:
-        """Whether there is a connection to ask through."""
-        return self._wire is not None
-
     def subscribe(self, patterns: Sequence[str], answered: Answered, once: Collection[str] = ()) -> None:
         """Ask for topic filters; nothing without a connection. ``once`` as :func:`bus.wire.subscribe_bytes`."""
         if self._wire is not None:

@@ -15,6 +15,8 @@ SOON_S: Final = 86_400
 """A spool that is full later is not worth a person's look yet."""
 NAMED_SHARE: Final = 0.25
 """Of the readings, from which on the member that they are from is named."""
+_TAKES_NOTHING: Final = "the spool takes nothing: "
+"""Leads what :mod:`ingest.report` says of a full spool."""
 _READINGS: Final = later(
     "Ses relevés passent à part, les autres membres n'attendent pas ; trouvez l'appareil qui publie trop souvent et "
     "corrigez son intervalle."
@@ -70,6 +72,13 @@ def floods(live: Live, words: Words) -> list[tuple[int, str, str]]:
     return found[:_SHOWN]
 
 
+def why_full(health: Health) -> list[str]:
+    """The collector's own sentences on its full spool, which :func:`filling` tells; none while it is not full."""
+    if health.figure("spool_full_in_s") != 0:
+        return []
+    return [error for error in health.errors if error.startswith(_TAKES_NOTHING)]
+
+
 def filling(live: Live, words: Words) -> list[tuple[int, str, str]]:
     """The collectors whose spool is full within a day, or is full: cost, text, what to do."""
     found = []
@@ -83,6 +92,12 @@ def filling(live: Live, words: Words) -> list[tuple[int, str, str]]:
                 "La file d'attente sur disque de %(name)s est pleine dans %(duration)s à ce rythme.",
                 name=health.program,
                 duration=duration,
+            )
+        elif reasons := why_full(health):
+            text = words.say(
+                "La file d'attente sur disque de %(name)s est pleine : %(reason)s.",
+                name=health.program,
+                reason=reasons[-1].removeprefix(_TAKES_NOTHING),
             )
         else:
             text = words.say("La file d'attente sur disque de %(name)s est pleine.", name=health.program)

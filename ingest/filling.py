@@ -10,7 +10,6 @@ LEAST_BYTES: Final = 2**20
 """Fewer bytes wait now and then for a store that answers; they say nothing of a rate."""
 SPAN_S: Final = 30.0
 """It fills when more waited in the middle of that time than at its beginning, and more at its end."""
-SAMPLES: Final = 60
 
 
 class Filling:
@@ -23,7 +22,7 @@ class Filling:
 
     def __init__(self) -> None:
         self.full_in_s: float | None = None
-        self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
+        self._samples: deque[tuple[float, int]] = deque()
         self._from: Counter[str] = Counter()
         self._unknown = 0
 
@@ -32,13 +31,14 @@ class Filling:
         self._from = Counter(level.apart)
         self._unknown = level.readings - level.apart.total()
 
-    def beat(self, now_s: float, level: Level, room_bytes: int, came: Mapping[str, int]) -> None:
+    def beat(self, now_s: float, level: Level, room_bytes: int, came: Mapping[str, int], full: bool = False) -> None:
         """Every few seconds.
 
         Args:
             now_s: of a clock that never goes back.
             room_bytes: that may be written before the spool takes nothing more.
             came: readings by member since the last call.
+            full: the last commit found no room; what was refused would have gone beyond what room there is.
         """
         if level.bytes < LEAST_BYTES:
             self._from.clear()
@@ -47,7 +47,7 @@ class Filling:
         self._samples.append((now_s, level.bytes))
         while len(self._samples) > 2 and self._samples[1][0] <= now_s - SPAN_S:
             self._samples.popleft()
-        self.full_in_s = self._left_s(room_bytes)
+        self.full_in_s = 0.0 if full else self._left_s(room_bytes)
 
     def _left_s(self, room_bytes: int) -> float | None:
         """Linear, over the span."""

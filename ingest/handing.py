@@ -26,7 +26,7 @@ class Handing:
     Args:
         listed: members to begin with.
         publish: queues a message of the collector's session.
-        on_change: whose messages are ours has changed; told which member's are no more.
+        on_change: whose messages are ours has changed, or will: told the member, and whether they are ours no more.
 
     Attributes:
         session: of the collector; set before anything is called.
@@ -39,7 +39,7 @@ class Handing:
         listed: Collection[str],
         thread: SpoolThread,
         publish: Callable[[str, bytes], None],
-        on_change: Callable[[str | None], None],
+        on_change: Callable[[str, bool], None],
     ) -> None:
         self.session: Session
         self.refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -82,7 +82,7 @@ class Handing:
         if member not in self._members.of("adopting"):
             self._members.adopt(member, uuid.uuid4().hex)
             changed = {member: self._members.known[member]}
-            self._on_change(None)
+            self._on_change(member, False)
             await self._thread.query(lambda db: remember(db, changed))
         future = self._awaited.setdefault(member, asyncio.get_running_loop().create_future())
         self._ask(member)
@@ -112,7 +112,7 @@ class Handing:
         went = fence.to != self._members.program
         if went and not self._members.everyone:
             self.session.topics.leave(self._members.filters(fence.member))
-        self._on_change(fence.member if went else None)
+        self._on_change(fence.member, went)
         future = self._awaited.pop(fence.member, None)
         if future is not None and not future.done():
             future.set_result(None)
@@ -133,4 +133,4 @@ class Handing:
             if member not in self._members.known:
                 _log.info("another collector has a member", member=member, collector=program)
                 self._members.yield_to(member, program)
-                self._on_change(member)
+                self._on_change(member, True)

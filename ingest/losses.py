@@ -126,8 +126,8 @@ class Losses:
 
     def session(self, reason: str) -> None:
         """The broker lost our session; until :meth:`marked` it goes on losing what comes."""
-        since_ms = self._since_ms
-        _log.error("the broker lost our session; what it had queued for us may be lost", reason=reason, since=since_ms)
+        text = "the broker lost our session; what it had queued for us may be lost"
+        _log.error(text, reason=reason, since=self._since_ms)
         self._reason = self._reason or reason
 
     def marked(self, mark: int, epoch: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from fleet.batch import READING, BatchCorrupt, ReadingBatch
 
 BEYOND_BYTES: Final = 64 * 2**20
-"""So much waits only for a store that is away or slow: then the disk counts for more than 0.2 to 1 µs a reading."""
+"""So much waits only for a store that is away or slow: then the disk counts for more than what packing costs, 0002."""
 _MARK: Final = b"zip1"
 """Leads what is packed; a batch that is not begins with eight hexadecimal digits."""
 _SIZES: Final = struct.Struct(">II")

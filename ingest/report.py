@@ -99,9 +99,9 @@ class Report:
         self._loads.update(reject.member for reject in work.rejects)
         self._loads.update(message.member for message in work.unclaimed)
 
-    def level(self, now_s: float, level: Level, room_bytes: int) -> None:
-        """How full the spool is, before each :meth:`beat`; ``now_s`` is of a clock that never goes back."""
-        self.filling.beat(now_s, level, room_bytes, self._came)
+    def level(self, now_s: float, level: Level, room_bytes: int, full: bool) -> None:
+        """How full the spool is, before each :meth:`beat`; see :meth:`ingest.filling.Filling.beat`."""
+        self.filling.beat(now_s, level, room_bytes, self._came, full)
 
     def beat(self, received: int, seconds: float, loud: Collection[str]) -> None:
         """So many messages were received since the start; ``seconds`` since the last call; these members went apart.
@@ -144,7 +144,8 @@ class Report:
         counts = {
             name: gathering.counts[name]
             for name in (
-                "received", "rejected", "unclaimed", "repeated", "stale", "quiet", "empty", "ignored_fields", "claims",
+                "received", "rejected", "unclaimed", "repeated", "stale", "quiet", "empty", "ignored_fields",
+                "uncertain", "claims",
             )
         }  # fmt: skip
         return {

@@ -95,8 +95,9 @@ class _Service:
         self._touched = Touched(self._publish)
         self._announcer = Announcer(thread, self._retain, members.takes)
         self._losses = losses.Losses(config.program, thread, store, self._publish, before)
+        self._twins = Twins(store)
         self._forwarder = Forwarder(
-            thread, Twins(store), on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
+            thread, self._twins, on_stored=self._touched.add, on_refused=self._on_refused, on_state=self._changed,
             on_lost=self._report.errors.append, pace=config.pace,
         )  # fmt: skip
         self._stopping = False
@@ -203,7 +204,7 @@ class _Service:
         while True:
             await asyncio.sleep(_BEAT_S)
             beats, now = beats + 1, asyncio.get_running_loop().time()
-            self._report.level(now, self._thread.level, self._thread.room_bytes)
+            self._report.level(now, self._thread.level, self._thread.room_bytes, bool(self._collector.full))
             self._report.beat(self._gathering.counts["received"], now - then, self._shares.heard())
             then = now
             self._gathering.sparkplug.remind(now_ms())
@@ -265,10 +266,11 @@ class _Service:
         else:
             self._handing.hear(topic, payload)
 
-    def _handed_over(self, gone: str | None) -> None:
-        if gone is not None:
-            self._gathering.numbers.forget(gone)
-            self._gathering.sparkplug.forget(gone)
+    def _handed_over(self, member: str, gone: bool) -> None:
+        self._twins.forget(member)
+        if gone:
+            self._gathering.numbers.forget(member)
+            self._gathering.sparkplug.forget(member)
         self._gathering.routing.use(self._watcher.current)
         self._changed()
 

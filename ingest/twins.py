@@ -18,16 +18,17 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from fleet.batch import NO_INT, QUANTITIES, MachineKey, ReadingBatch, Rows, empty_rows
+from fleet.batch import NO_INT, MachineKey, ReadingBatch, Rows, empty_rows
 from fleet.clock import now_ms
+from ingest.keys import CONTENT, PER_MS, content_of, next_key, shared
 from store import Store, StoreRejected
 
 _log = structlog.get_logger(__name__)
-_PER_MS: Final = 1_000_000  # key times are nanoseconds
-_CONTENT: Final = [*QUANTITIES, "seq", "boot"]
-_GAP_MS: Final = 10_000
 _SPAN_MS: Final = 60_000
-"""Readings of a store are looked at together when they are so near, in spans so long at most: memory is bounded."""
+_MACHINE_MS: Final = 3_600_000
+"""Of the store, so long is read at once, or of several machines together so long: memory is bounded."""
+_GAPS: Final = 6
+"""Readings further apart than the span divided by this are looked for apart."""
 _UNREADABLE: Final = "another program wrote what cannot be read among our readings; what comes is not compared with it"
 _AHEAD_MS: Final = 86_400_000
 """No reading is newer than a few minutes ahead of us, see :mod:`ingest.decoders.times`."""
@@ -55,6 +56,12 @@ class Twins:
         self._newest: dict[MachineKey, int] = {}
         self._last: ReadingBatch | None = None
         self._floor: dict[MachineKey, int] = {}  # what the store has after it is in the last write
+        self._there: frozenset[MachineKey] | None = None  # machines of which the store had anything when it was asked
+        self._handed: set[str] = set()
+
+    def forget(self, member: str) -> None:
+        """The member goes to another collector, or comes from one, which writes its readings meanwhile; ask again."""
+        self._handed.add(member)
 
     async def write_readings(self, batch: ReadingBatch) -> None:
         """Write them all, some of them under other keys of their millisecond.
@@ -62,14 +69,15 @@ class Twins:
         Raises:
             StoreUnavailable, StoreRejected, StoreRefused: as the store itself, which is read, too.
         """
+        self._forget_handed()
         newest = await self._newest_of(batch.machines)
         floor = np.array([self._floor.get(key, self._newest[key]) for key in batch.machines], dtype=np.int64)
         rows = batch.rows
-        ms = rows["at_ns"] // _PER_MS
+        ms = rows["at_ns"] // PER_MS
         far = ms <= floor[rows["machine"]]
-        close = ~far & ((ms <= newest[rows["machine"]]) | _in(ms, _shared(rows["at_ns"]) // _PER_MS))
+        close = ~far & ((ms <= newest[rows["machine"]]) | _in(ms, shared(rows["at_ns"]) // PER_MS))
         found = moves(batch, np.flatnonzero(close), self._written(batch.machines, ms[close])) if close.any() else {}
-        for stretch in stretches(ms, np.flatnonzero(far)):
+        for stretch in stretches(ms, np.flatnonzero(far), span_ms(len(np.unique(rows["machine"][far])))):
             found |= moves(batch, stretch.rows, await self._stored(batch, stretch))
         batch = _moved(batch, found) if found else batch
         try:
@@ -78,6 +86,14 @@ class Twins:
             self._remember(batch, newest, ms)
             raise
         self._remember(batch, newest, ms)
+
+    def _forget_handed(self) -> None:
+        """Before a write and not during one, which would remember again what it began with."""
+        if self._handed:
+            handed, self._handed, self._there = self._handed, set(), None
+            for known in (self._newest, self._floor):
+                for key in [key for key in known if key.member in handed]:
+                    del known[key]
 
     def _remember(self, batch: ReadingBatch, newest: NDArray[np.int64], ms: NDArray[np.int64]) -> None:
         self._last, self._floor = batch, dict(zip(batch.machines, newest.tolist(), strict=True))
@@ -91,7 +107,7 @@ class Twins:
         place = {key: index for index, key in enumerate(machines)}
         places = np.array([place.get(key, -1) for key in self._last.machines], dtype=np.int64)
         at = self._last.rows["at_ns"]
-        inside = (at >= ms.min() * _PER_MS) & (at < (ms.max() + 1) * _PER_MS)
+        inside = (at >= ms.min() * PER_MS) & (at < (ms.max() + 1) * PER_MS)
         found = self._last.take(np.flatnonzero(inside & (places[self._last.rows["machine"]] >= 0)))
         found.rows["machine"] = places[found.rows["machine"]]
         return ReadingBatch(machines, found.rows, found.metrics)
@@ -100,7 +116,9 @@ class Twins:
         """Device time of the newest reading that the store may have of each, epoch ms."""
         new = [key for key in machines if key not in self._newest]
         if new:
-            there = sorted(set(await self._store.known_machines()).intersection(new))
+            if self._there is None:
+                self._there = frozenset(await self._store.known_machines())
+            there = sorted(self._there.intersection(new))
             found = await asyncio.gather(*map(self._last_ms, there))
             self._newest |= dict.fromkeys(new, NO_INT) | dict(zip(there, found, strict=True))
         return np.array([self._newest[key] for key in machines], dtype=np.int64)
@@ -112,7 +130,7 @@ class Twins:
         except ValueError as error:
             _log.warning(_UNREADABLE, machine=key, reason=str(error))
             return end_ms
-        return int(found.rows["at_ns"][0]) // _PER_MS if len(found) else NO_INT
+        return int(found.rows["at_ns"][0]) // PER_MS if len(found) else NO_INT
 
     async def _stored(self, batch: ReadingBatch, stretch: Stretch) -> ReadingBatch:
         """What the store has in that time of the machines in it; ``machine`` indexes the batch's."""
@@ -134,19 +152,25 @@ def _moved(batch: ReadingBatch, places: Mapping[int, int]) -> ReadingBatch:
     return ReadingBatch(batch.machines, rows, batch.metrics)
 
 
-def stretches(ms: NDArray[np.int64], near: NDArray[np.intp]) -> list[Stretch]:
+def span_ms(machines: int) -> int:
+    """How long a stretch of readings of so many machines may be: an hour of one, a minute of 60 and more."""
+    return max(_SPAN_MS, _MACHINE_MS // max(machines, 1))
+
+
+def stretches(ms: NDArray[np.int64], near: NDArray[np.intp], longest_ms: int) -> list[Stretch]:
     """The given rows by time, in stretches that are short and whole.
 
     Args:
         ms: device times of all rows, epoch ms; shape (n,).
+        longest_ms: of a stretch; two rows a sixth of it apart are in different ones.
     """
     found = []
     order = near[np.argsort(ms[near], kind="stable")]
     times = ms[order]
     start = 0
     while start < len(order):
-        end = int(np.searchsorted(times, times[start] + _SPAN_MS, side="left"))
-        gaps = np.flatnonzero(np.diff(times[start:end]) > _GAP_MS)
+        end = int(np.searchsorted(times, times[start] + longest_ms, side="left"))
+        gaps = np.flatnonzero(np.diff(times[start:end]) > longest_ms // _GAPS)
         end = start + int(gaps[0]) + 1 if len(gaps) else end
         found.append(Stretch(int(times[start]), int(times[end - 1]), np.sort(order[start:end])))
         start = end
@@ -157,7 +181,8 @@ def moves(batch: ReadingBatch, near: NDArray[np.intp], stored: ReadingBatch) -> 
     """Row -> its new key time, nanoseconds, for those of the rows ``near`` that must give way.
 
     A row keeps its key, or takes the next one of its millisecond (a ring) that is free or has the same reading, among
-    what is stored and the rows before it.
+    what is stored and the rows before it. Its commit may have moved it on already, so it is looked for before its key,
+    too, as far as keys are taken without a gap.
 
     Args:
         near: rows in order, of some milliseconds all that the batch has of their machine.
@@ -167,17 +192,27 @@ def moves(batch: ReadingBatch, near: NDArray[np.intp], stored: ReadingBatch) -> 
     if not len(crowded):
         return {}
     taken: dict[tuple[int, int], Any] = {}
-    for row in np.flatnonzero(_in(stored.rows["at_ns"] // _PER_MS, crowded)).tolist():
-        taken[_key(stored.rows, row)] = _content(stored, row)
+    for row in np.flatnonzero(_in(stored.rows["at_ns"] // PER_MS, crowded)).tolist():
+        taken[_key(stored.rows, row)] = content_of(stored.rows, row, stored.metrics)
     found = {}
-    for row in near[_in(batch.rows["at_ns"][near] // _PER_MS, crowded)].tolist():
+    for row in near[_in(batch.rows["at_ns"][near] // PER_MS, crowded)].tolist():
         machine, place = _key(batch.rows, row)
-        content, at_ns = _content(batch, row), place
+        content, at_ns = content_of(batch.rows, row, batch.metrics), place
+        if taken.get((machine, place), content) != content:
+            place = _own(taken, machine, place, content)
         while taken.setdefault((machine, place), content) != content:
-            place = place - place % _PER_MS + (place + 1) % _PER_MS
+            place = next_key(place)
         if place != at_ns:
             found[row] = place
     return found
+
+
+def _own(taken: Mapping[tuple[int, int], Any], machine: int, place: int, content: list[Any]) -> int:
+    """Where the same reading is, at one of the keys taken before ``place``; else ``place``."""
+    before = next_key(place, -1)
+    while before != place and taken.get((machine, before), content) != content:
+        before = next_key(before, -1)
+    return before if (machine, before) in taken else place
 
 
 def _crowded(batch: ReadingBatch, near: NDArray[np.intp], stored: ReadingBatch) -> NDArray[np.int64]:
@@ -192,22 +227,15 @@ def _crowded(batch: ReadingBatch, near: NDArray[np.intp], stored: ReadingBatch) 
         pairs = zip(ours.tolist(), theirs.tolist(), strict=True)
         texts = [batch.metrics.get(row, "") == stored.metrics.get(other, "") for row, other in pairs]
         same &= np.array(texts, dtype=bool)
-    return np.unique(np.concatenate([keys[met[~same]], _shared(keys)]) // _PER_MS)
+    return np.unique(np.concatenate([keys[met[~same]], shared(keys)]) // PER_MS)
 
 
 def _alike(rows: Rows, others: Rows) -> NDArray[np.bool_]:
     """Whether each row is of the machine of the other, with the same content; metrics apart."""
     alike: NDArray[np.bool_] = rows["machine"] == others["machine"]
-    for name in _CONTENT:
+    for name in CONTENT:
         alike &= (rows[name] == others[name]) | ((rows[name] != rows[name]) & (others[name] != others[name]))
     return alike
-
-
-def _shared(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Key times that more than one row has, of whatever machine; mostly none, and then it costs one sort."""
-    ordered = np.sort(keys)
-    shared: NDArray[np.int64] = ordered[1:][ordered[1:] == ordered[:-1]]
-    return shared
 
 
 def _in(values: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -216,9 +244,3 @@ def _in(values: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.bool_]
 
 def _key(rows: Rows, row: int) -> tuple[int, int]:
     return int(rows["machine"][row]), int(rows["at_ns"][row])
-
-
-def _content(batch: ReadingBatch, row: int) -> list[Any]:
-    """What makes a reading the same as another; NaN, which is not equal to itself, as None."""
-    values = [value if value == value else None for value in batch.rows[_CONTENT][row].item()]
-    return [*values, batch.metrics.get(row, "")]

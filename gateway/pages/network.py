@@ -83,6 +83,7 @@ def troubles(scope: Scope, connected: bool, words: Words) -> list[Trouble]:
     for name in (*collectors.names(live), "analytics"):
         found += _program_troubles(name, live.health.get(name), connected, scope, words)
     said_below = {f"registry: {problem}" for problem in picture.registry.problems}
+    said_below.update(*map(collectors.why_full, collectors.all_health(live)))
     if connected:
         for health in collectors.all_health(live):
             found += [Trouble(*one) for one in status.reports(health, words, said_below)]

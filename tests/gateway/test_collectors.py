@@ -117,6 +117,33 @@ def test_the_page_and_the_doctor_tell_the_same(left_s: float, share: float) -> N
     assert ("ash" in told) == ("ash" in step.detail) == (bool(told) and share >= 0.25)
 
 
+def test_a_full_spool_is_told_once_with_its_reason() -> None:
+    says = "the spool takes nothing: 8 bytes wait for the store; the quota is 9"
+    live = heard(("ingest", {"spool_full_in_s": 0, "errors": ["another thing", says]}))
+    for language, said in (
+        ("fr", "La file d’attente sur disque de ingest est pleine\u00a0: 8 bytes wait"),
+        ("de", "Die Warteschlange auf der Platte von ingest ist voll: 8 bytes wait"),
+        ("en", "The spool of ingest is full: 8 bytes wait"),
+    ):
+        ((_, text, _),) = collectors.filling(live, words(language, "Europe/Paris"))
+        assert text == f"{said} for the store; the quota is 9."
+    assert collectors.why_full(live.health["ingest"]) == [says]
+
+
+def test_an_older_collector_that_is_full_is_told_in_its_own_words() -> None:
+    live = heard(("ingest", {"spool_full_in_s": None, "errors": ["the spool takes nothing: so it is"]}))
+    assert collectors.why_full(live.health["ingest"]) == []
+
+
+async def test_the_page_tells_a_full_spool_once(gateway: Running) -> None:
+    says = "the spool takes nothing: 8 bytes wait for the store; the quota is 9"
+    health = world.health("ingest", datetime.now(UTC), spool_full_in_s=0, errors=[says, "another thing"])
+    await gateway.publish("net/v1/health/ingest", health, retain=True)
+    page = await until_text(gateway, "/network", "est pleine")
+    assert page.count("8 bytes wait for the store") == 1
+    assert "La collecte signale\u00a0: another thing" in page
+
+
 def test_what_an_older_collector_says_is_read() -> None:
     live = heard(("ingest", {}))
     french = words("fr", "Europe/Paris")

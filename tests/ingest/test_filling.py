@@ -1,12 +1,19 @@
 """How long until the spool is full, and whose readings fill it: by levels as they are read, and a clock of ours."""
 
 from collections import Counter
+from contextlib import closing
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet.batch import MachineKey, ReadingBatch, empty_rows
+from ingest.errors import SpoolFull
 from ingest.filling import LEAST_BYTES, SPAN_S, Filling
-from ingest.level import Level
+from ingest.level import Level, Limits, room
+from ingest.spool import Spool
+from ingest.work import Work
 
 MB = 2**20
 
@@ -51,6 +58,35 @@ def test_a_full_one_says_so_and_who_filled_it() -> None:
     filling = filled([90 * MB] * 40, room=0, ash=3, oak=1)
     assert filling.full_in_s == 0.0
     assert filling.figures(90 * MB)["filled_by"] == {"member": "ash", "share": 0.75}
+
+
+def test_a_real_spool_that_refuses_is_full_for_as_long_as_it_does(tmp_path: Path) -> None:
+    """What is refused is larger than the room there is, so there is always some left, and the level stands still."""
+    batch = ReadingBatch((MachineKey("ash", "saw"),), empty_rows(1_500))
+    limits = Limits(quota_bytes=4 * MB, min_free_bytes=0)
+    filling, beats = Filling(), 0
+
+    def beat(full: bool) -> None:
+        nonlocal beats
+        beats += 1
+        left = room(spool.level, limits, 2**40)
+        assert left > 0
+        filling.beat(2.0 * beats, spool.level, left, {"ash": 1_500}, full)
+
+    with closing(Spool(tmp_path / "spool.sqlite", limits)) as spool:
+        while beats < 20:
+            spool.commit(Work(batch), 1_000)
+            beat(full=False)
+        assert filling.full_in_s is not None
+        assert filling.full_in_s > 0
+        with pytest.raises(SpoolFull):
+            [spool.commit(Work(batch), 1_000) for _ in range(100)]
+        for _ in range(40):
+            beat(full=True)
+            assert filling.full_in_s == 0.0
+        assert filling.figures(limits.quota_bytes)["spool_full_in_s"] == 0
+        beat(full=False)
+        assert filling.full_in_s is None
 
 
 def test_who_sent_before_the_spool_was_empty_does_not_count() -> None:

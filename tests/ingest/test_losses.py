@@ -19,6 +19,7 @@ from ingest.work import Work
 from store import Store
 from tests.ingest.conftest import Mosquitto, collecting, connected, until
 from tests.ingest.ear import Ear
+from tests.patience import PATIENCE_S
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ async def test_what_the_spool_knows_of_losses_reaches_a_store_that_was_away(conf
     spool = Spool(config.data_dir / SPOOL_FILE, Limits(min_free_bytes=0))
     spool.call(lambda db, _: losses._add(db, [losses.Loss(2_000, "it was away", 1_000, None)]))
     spool.close()
-    async with collecting(config, store), asyncio.timeout(30):
+    async with collecting(config, store), asyncio.timeout(PATIENCE_S):
         while not (documents := await store.read_documents("session")):  # noqa: ASYNC110 - written by the collector
             await asyncio.sleep(0.01)
     assert [loss["reason"] for loss in json.loads(documents[0].body)] == ["it was away"]

@@ -171,6 +171,7 @@ async def test_a_full_spool_stops_reading_and_loses_nothing(config: IngestConfig
             await ear.send(*[(BOOTH, {"at": now(), "power_w": number}) for number in range(start, start + 50)])
         await until(lambda: any("quota" in error for error in ear.health.get("errors", [])), "the quota to be said")
         assert ear.health["spool_bytes"] <= 40_000
+        await until(lambda: ear.health["spool_full_in_s"] == 0, "the full spool to be told as a figure")
         away.open_gate.set()
         await until(lambda: ear.health.get("stored") == 2_000, "all two thousand", 60)
         await until(lambda: not ear.health["errors"], "no error any more")
@@ -221,6 +222,21 @@ async def test_names_that_contradict_the_topic_are_an_event(config: IngestConfig
         event = ear.health["contradictions"][0]
         assert (event["topic"], event["field"], event["name"]) == (BOOTH, "member", "zeta")
     assert await store.known_machines() == [KEY]
+
+
+async def test_values_of_uncertain_quality_are_kept_and_told(
+    config: IngestConfig, store: Store, ear: Ear, fleet: Path
+) -> None:
+    topic, path = "m/acme/edge/data", fleet / "members" / "acme.toml"
+    feed = f'[[machines.feeds]]\ntopic = "{topic}"\nformat = "tags"\n'
+    path.write_text(f'{path.read_text()}\n[[machines]]\nid = "press"\nname = "Presse"\n{feed}')
+    async with collecting(config, store):
+        await connected(ear)
+        for number, quality in enumerate((3, 1, 1)):
+            await ear.send((topic, {"seq": number, "vals": [{"id": "Power", "qc": quality, "val": number}]}))
+        await until(lambda: ear.health.get("stored") == 3, "three readings")
+        await until(lambda: ear.health["uncertain"] == 2, "two uncertain values to be told")
+    assert await powers(store, MachineKey("acme", "press")) == [0, 1, 2]
 
 
 async def test_a_newer_spool_is_refused(config: IngestConfig, store: Store) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
-from itertools import count
+from itertools import count, permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 from fleet.batch import MachineKey, ReadingBatch, empty_rows, key_ns
 from fleet.topics import reading_topic
 from ingest.config import IngestConfig
+from ingest.keys import set_apart
 from ingest.merge import merge
 from ingest.spool import Limits, Spool
-from ingest.twins import Twins, stretches
+from ingest.twins import Twins, span_ms, stretches
 from store import Store, StoreUnavailable, connect
 from tests.faults import upgrade_cases
 from tests.ingest.conftest import collecting, connected, until
@@ -42,13 +44,14 @@ class Told(NamedTuple):
 
 
 def batch(told: Sequence[Told], machines: tuple[MachineKey, ...]) -> ReadingBatch:
-    """As a commit makes one, but with contents that share keys."""
+    """As a commit makes one, with those set apart that it has itself, but with contents that share keys."""
     rows = empty_rows(len(told))
     rows["machine"] = [one.machine for one in told]
     rows["at_ns"] = [(AT_MS + 1_000 * one.ms) * 1_000_000 + one.slot for one in told]
     rows["seq"] = [one.content // 2 for one in told]
     rows["power_w"] = [np.nan if one.content == 5 else 0.1 * (one.content // 2) for one in told]
     metrics = {row: f'{{"a":{one.content}}}' for row, one in enumerate(told) if one.content % 2}
+    set_apart(rows, np.zeros(len(rows), dtype=np.uint32), metrics)
     return ReadingBatch(machines, rows, metrics)
 
 
@@ -186,14 +189,75 @@ async def test_what_an_earlier_program_stored_is_not_stored_twice(tmp_path: Path
             assert (await store.count_readings())[upgrade_cases.KEY] == len(upgrade_cases.READINGS)
 
 
-@given(st.lists(st.integers(0, 300_000), min_size=1, max_size=60))
-def test_stretches_hold_every_row_once_and_are_short(times: list[int]) -> None:
-    ms = np.array(times, dtype=np.int64)
-    found = stretches(ms, np.arange(len(ms)))
+@pytest.mark.parametrize("order", list(permutations((1, 3, 4))))
+async def test_twins_that_come_again_in_another_order_find_themselves(store: Store, order: tuple[int, ...]) -> None:
+    """Their commit moves the later ones on, to keys that the store gave to others of them."""
+    apart = [batch([Told(0, 0, content)], (BOOTH,)) for content in (1, 4, 3)]
+    for one in apart:
+        await Twins(store).write_readings(one)
+    for twins in (Twins(store), Twins(store)):
+        await twins.write_readings(batch([Told(0, 0, content) for content in order], (BOOTH,)))
+        assert len(await store.read_readings([BOOTH], AT_MS, AT_MS + 1)) == 3
+
+
+class Counting(Forgetful):
+    """A store that counts what it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.asked = Counter[str]()
+
+    async def read_readings(self, *args: Any) -> ReadingBatch:
+        self.asked["readings"] += 1
+        return await self.store.read_readings(*args)
+
+    async def known_machines(self) -> list[MachineKey]:
+        self.asked["machines"] += 1
+        return await self.store.known_machines()
+
+
+async def test_a_backlog_of_a_reading_a_minute_is_looked_for_by_the_hour(store: Store) -> None:
+    minutes = batch([Told(0, 60 * number, 0) for number in range(2_000)], (BOOTH,))
+    counting = Counting(store)
+    for _ in range(2):
+        await Twins(counting).write_readings(minutes)
+    assert counting.asked["readings"] <= 50
+    assert (await store.count_readings())[BOOTH] == 2_000
+
+
+async def test_which_machines_are_there_is_asked_once_a_life_and_after_a_handover(store: Store) -> None:
+    counting = Counting(store)
+    twins = Twins(counting)
+    for number in range(5):
+        await twins.write_readings(batch([Told(0, number, 0)], (MachineKey("acme", f"saw-{number}"),)))
+    assert counting.asked["machines"] == 1
+    twins.forget("zeta")
+    for number in range(5):
+        await twins.write_readings(batch([Told(0, number, 0)], (MachineKey("zeta", f"saw-{number}"),)))
+    assert counting.asked["machines"] == 2
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a machine that we wrote to", "one that we never saw"])
+async def test_what_another_collector_wrote_meanwhile_keeps_its_place(store: Store, known: bool) -> None:
+    """The same key, another content: of a member that was away, and of one that comes for the first time."""
+    twins, machines = Twins(store), (BOOTH,)
+    await twins.write_readings(batch([Told(0, 0, 0)], machines if known else (MachineKey("zeta", "booth"),)))
+    other = batch([Told(0, 1, 2)], machines)
+    await store.write_readings(other)
+    twins.forget("acme")
+    await twins.write_readings(batch([Told(0, 1, 3)], machines))
+    assert contents(await store.read_readings(machines, AT_MS + 1, AT_MS + 2_000)) == [Told(0, 1, 2), Told(0, 1, 3)]
+
+
+@given(st.lists(st.integers(0, 300_000), min_size=1, max_size=60), st.sampled_from([1, 20, 60, 5_000]))
+def test_stretches_hold_every_row_once_and_are_short(times: list[int], machines: int) -> None:
+    ms, longest_ms = np.array(times, dtype=np.int64), span_ms(machines)
+    assert longest_ms == {1: 3_600_000, 20: 180_000, 60: 60_000, 5_000: 60_000}[machines]
+    found = stretches(ms, np.arange(len(ms)), longest_ms)
     assert sorted(np.concatenate([stretch.rows for stretch in found]).tolist()) == list(range(len(ms)))
     for stretch in found:
         inside = ms[stretch.rows]
         assert (int(inside.min()), int(inside.max())) == stretch[:2]
-        assert stretch.last_ms - stretch.first_ms < 60_000
-        assert (np.diff(np.sort(inside)) <= 10_000).all()
+        assert stretch.last_ms - stretch.first_ms < longest_ms
+        assert (np.diff(np.sort(inside)) <= longest_ms // 6).all()
         assert ((ms >= stretch.first_ms) & (ms <= stretch.last_ms)).sum() == len(inside)
