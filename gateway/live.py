@@ -20,7 +20,8 @@ from gateway.messages import Health, Rejects, SessionLoss, Touched, TouchedMachi
 
 log: Final = logging.getLogger(__name__)
 SUBSCRIPTION: Final = "net/v1/#"
-_KEPT_LOSSES: Final = 50
+_KEPT_LOSSES: Final = 5
+"""Of lost sessions, and of messages thrown away: any client can cause the latter, and must not hide the former."""
 _QUEUE: Final = 1000
 
 Kind = Literal["state", "finding", "health", "rejects", "unclaimed", "session", "registry", "picture"]
@@ -59,7 +60,7 @@ class Live:
         self.health: dict[str, Health] = {}
         self.rejects: dict[str, Rejects] = {}
         self.unclaimed: dict[str, Unclaimed] = {}
-        self.losses: deque[SessionLoss] = deque(maxlen=_KEPT_LOSSES)
+        self.losses: deque[SessionLoss] = deque()
         self.findings: dict[tuple[MachineKey, str], Finding | None] = {}
         self.malformed = 0
         self._listeners: set[asyncio.Queue[Change]] = set()
@@ -144,6 +145,9 @@ class Live:
             return None
         loss = SessionLoss.model_validate_json(payload)
         self.losses.appendleft(loss if loss.program else loss.model_copy(update={"program": levels[0]}))
+        alike = [one for one in self.losses if (one.messages is None) == (loss.messages is None)]
+        if len(alike) > _KEPT_LOSSES:
+            self.losses.remove(alike[-1])
         return Change("session", MachineKey(levels[0], ""))
 
     _takers: Final[dict[str, Callable[["Live", list[str], bytes], Change | None]]] = {

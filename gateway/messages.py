@@ -223,9 +223,10 @@ class Health(BaseModel):
 
 
 class SessionLoss(Heard):
-    """``net/v1/session/<program>``: the broker came back without our session."""
+    """``net/v1/session/<program>``: the broker came back without our session, or threw so many messages away."""
 
     at: Moment = 0
     program: str = ""
     lost: bool = True
     reason: str = ""
+    messages: int | None = None

@@ -7,7 +7,7 @@ import asyncio
 import json
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -23,8 +23,11 @@ from store import Store, StoreError
 
 _log = structlog.get_logger(__name__)
 _KEPT: Final = 100
+"""Of the newest losses of each kind, in the spool and the store."""
 TOLD: Final = 5
-"""Of the newest losses, in each health message."""
+"""Of the newest losses of each kind, in each health message."""
+_PAUSE_MS: Final = 600_000
+"""An overflow this soon after the last belongs to it."""
 WORD_S: Final = 14.0
 """Mosquitto tells its counts every 10 s, so what it threw away had its place in the queue at most so long before."""
 _RETRY_S: Final = 5.0
@@ -52,6 +55,40 @@ class Loss(NamedTuple):
         """As it is published and kept."""
         told = {"at": self.at_ms, "program": program, "reason": self.reason, "since": self.since_ms}
         return told | ({} if self.messages is None else {"messages": self.messages})
+
+
+def merged(known: Iterable[Loss], new: Iterable[Loss], kept: int) -> list[Loss]:
+    """The newest lost sessions and the newest overflows, so many of each, oldest first; pure.
+
+    Neither pushes the other out, and an overflow that goes on is one loss: any client can make a queue overflow, its
+    own, as often as it likes, and the broker does not say whose it was.
+    """
+    sessions: list[Loss] = []
+    overflows: list[Loss] = []
+    for loss in known:
+        (sessions if loss.messages is None else overflows).append(loss)
+    for loss in new:
+        if loss.messages is None:
+            sessions.append(loss)
+        elif overflows and _began(loss) <= overflows[-1].at_ms + _PAUSE_MS:
+            overflows[-1] = _both(overflows[-1], loss)
+        else:
+            overflows.append(loss)
+    return sorted((*sessions[-kept:], *overflows[-kept:]), key=lambda loss: loss.at_ms)
+
+
+def _began(loss: Loss) -> int:
+    return loss.at_ms if loss.since_ms is None else loss.since_ms
+
+
+def _both(old: Loss, new: Loss) -> Loss:
+    known = old.since_ms is not None and new.since_ms is not None
+    return Loss(
+        max(old.at_ms, new.at_ms),
+        new.reason,
+        min(_began(old), _began(new)) if known else None,
+        (old.messages or 0) + (new.messages or 0),
+    )
 
 
 class Safe:
@@ -84,7 +121,7 @@ class Before(NamedTuple):
         long_safe_ms: the same of what was there :data:`WORD_S` before that: of the time since then they may not have
             heard whether the broker threw something away.
         dropped: the broker's count of messages that it threw away, as they last heard it.
-        losses: the newest, oldest first.
+        losses: the newest of each kind, oldest first.
     """
 
     had_session: bool
@@ -100,7 +137,7 @@ class Losses:
     """Keeps the newest losses; the document ``session`` of the store follows.
 
     Attributes:
-        newest: the last few, those of earlier runs too; oldest first.
+        newest: the last few of each kind, those of earlier runs too; oldest first.
         safe: to be told every few seconds, and at the start, what is safe.
     """
 
@@ -108,7 +145,7 @@ class Losses:
         self, program: str, thread: SpoolThread, store: Store, publish: Callable[[str, bytes], None], before: Before
     ) -> None:
         self._program, self._thread, self._store, self._publish = program, thread, store, publish
-        self.newest: deque[Loss] = deque(before.losses, maxlen=TOLD)
+        self.newest = list(before.losses)
         self.safe = Safe()
         self._doubted = before.doubted
         self._since_ms = before.safe_ms
@@ -142,7 +179,7 @@ class Losses:
 
     def overflow(self, messages: int, dropped: int | None) -> None:
         """The broker threw so many messages away; ``dropped`` is its count, to be known by our next life, too."""
-        reason = "the broker threw messages away: a queue was full"
+        reason = "the broker threw messages away: a queue was full, of some client, perhaps not ours"
         new = [Loss(now_ms(), reason, self.safe.since_ms, messages)] if messages else []
         self._record(new, partial(_dropped, count=dropped))
 
@@ -162,7 +199,7 @@ class Losses:
     async def _told_when(self, recorded: Awaitable[None], new: list[Loss]) -> None:
         """A loss is told when it is recorded, and so told once whenever we are killed."""
         await recorded
-        self.newest.extend(new)
+        self.newest = merged(self.newest, new, TOLD)
         for loss in new:
             body = {**loss.body(self._program), "lost": True}
             self._publish(SESSION.format(program=self._program), json.dumps(body).encode())
@@ -203,7 +240,7 @@ def before(db: sqlite3.Connection) -> Before:
         safe_ms=safe,
         long_safe_ms=long_safe,
         dropped=known.get("dropped"),
-        losses=tuple(_all(db)[-TOLD:]),
+        losses=tuple(merged(_all(db), (), TOLD)),
     )
 
 
@@ -239,8 +276,10 @@ def _dropped(db: sqlite3.Connection, count: int | None) -> None:
 
 
 def _add(db: sqlite3.Connection, new: list[Loss]) -> None:
-    db.executemany("INSERT INTO loss (at_ms, reason, since_ms, messages) VALUES (?, ?, ?, ?)", new)
-    db.execute("DELETE FROM loss WHERE id <= (SELECT max(id) FROM loss) - ?", (_KEPT,))
+    if new:
+        kept = merged(_all(db), new, _KEPT)
+        db.execute("DELETE FROM loss")
+        db.executemany("INSERT INTO loss (at_ms, reason, since_ms, messages) VALUES (?, ?, ?, ?)", kept)
 
 
 def _all(db: sqlite3.Connection) -> list[Loss]:

@@ -91,7 +91,9 @@ class Report:
         more = count - before if count >= before else count
         if more:
             _log.error("the broker threw messages away: a queue is full", messages=more)
-            self.errors.append(f"the broker threw {more} messages away: a queue was full")
+            self.errors.append(
+                f"the broker threw {more} messages away: a queue was full, of some client, perhaps not ours"
+            )
         return more
 
     def kept(self, work: Work) -> None:

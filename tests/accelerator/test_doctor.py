@@ -216,8 +216,8 @@ AT = 1_790_000_000_000
             "persistence true",
         ),
         (
-            [{"at": AT - 9_000, "reason": "x", "since": None}, {"at": AT, "reason": "y", "since": None, "messages": 7}],
-            "y (7 messages); what was sent before 2026-09-21 14:13:20 UTC may be missing, 2 losses in a day",
+            [{"at": AT - gone, "reason": "y", "since": None, "messages": 7} for gone in (9_000, 0)],
+            "y (7 messages); what was sent before 2026-09-21 14:13:20 UTC may be missing, 2 such losses in a day",
             "max_queued_messages",
         ),
     ],
@@ -227,3 +227,10 @@ def test_what_the_broker_lost(losses: list[dict[str, Any]], detail: str, todo: s
     assert [(step.status, step.detail) for step in steps] == ([("wrong", detail)] if detail else [])
     assert all(todo in step.todo for step in steps)
     assert losses_step({}, AT) == []
+
+
+def test_a_lost_session_is_said_beside_messages_thrown_away() -> None:
+    lost = {"at": AT - 9_000, "reason": "session lost", "since": None}
+    away = [{"at": AT - left, "reason": "thrown away", "since": None, "messages": 7} for left in (8_000, 0)]
+    steps = losses_step({"net/v1/health/ingest": {"alive": True, "losses": [lost, *away]}}, AT)
+    assert [step.detail.split(";")[0] for step in steps] == ["session lost", "thrown away (7 messages)"]

@@ -43,6 +43,16 @@ def test_one_is_expected_and_each_that_was_heard_is_there() -> None:
     assert collectors.names(heard(("ingest-b", {}), ("ingest", {}), ("ingester", {}))) == ["ingest", "ingest-b"]
 
 
+def test_messages_thrown_away_do_not_hide_a_lost_session() -> None:
+    live = Live()
+    live.hear("net/v1/session/ingest", b'{"at": 1, "program": "ingest", "reason": "lost"}')
+    for each in range(60):
+        text = f'{{"at": {each}, "program": "ingest", "reason": "thrown away", "messages": 7}}'
+        live.hear("net/v1/session/ingest", text.encode())
+    assert [(loss.reason, loss.at) for loss in live.losses][::5] == [("thrown away", 59), ("lost", 1)]
+    assert len(live.losses) == 6
+
+
 def test_figures_stand_together() -> None:
     live = heard(("ingest", {"rate": 10.0, "lag_ms": 5}), ("ingest-b", {"rate": 2.5, "lag_ms": 7}))
     assert collectors.figure(live, "rate") == 12.5

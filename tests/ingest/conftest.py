@@ -74,7 +74,7 @@ def registry(fleet: Path) -> Registry:
 class Mosquitto(Server):
     """A broker of one test that keeps nothing over a restart and tells its counts each second."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         settings = {
             "persistence": "false",
             "max_inflight_messages": "0",
@@ -82,7 +82,7 @@ class Mosquitto(Server):
             "queue_qos0_messages": "true",
             "sys_interval": "1",
         }
-        super().__init__(folder, settings)
+        super().__init__(folder, settings | more)
         self.address = BrokerAddress.parse(self.url)
 
 

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import sqlite3
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +14,13 @@ from fleet.batch import MachineKey, ReadingBatch, empty_rows
 from fleet.clock import now_ms
 from ingest import losses
 from ingest.config import IngestConfig
-from ingest.losses import WORD_S, Before, Safe, before
+from ingest.losses import TOLD, WORD_S, Before, Loss, Safe, before, merged
 from ingest.report import Report
 from ingest.service import SPOOL_FILE
 from ingest.spool import Limits, Spool
 from ingest.work import Work
 from store import Store
+from tests.ingest import ear as ears
 from tests.ingest.conftest import Mosquitto, collecting, connected, until
 from tests.ingest.ear import Ear
 from tests.patience import PATIENCE_S
@@ -45,6 +49,58 @@ def test_what_the_broker_threw_away(known: int | None, heard: list[bytes], more:
 def test_a_fresh_spool_knows_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", Limits(min_free_bytes=0))
     assert spool.call(lambda db, _: before(db)) == Before(False, 0, False, None, None, None, ())
+    spool.close()
+
+
+def lost(at_ms: int) -> Loss:
+    return Loss(at_ms, "lost", at_ms - 1_000, None)
+
+
+def away(at_ms: int, since_ms: int | None, messages: int) -> Loss:
+    return Loss(at_ms, "away", since_ms, messages)
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "kept"),
+    [
+        ([], [], []),
+        ([lost(5_000)], [away(9_000, 2_000, 7)], [lost(5_000), away(9_000, 2_000, 7)]),
+        # what goes on is one, also with a lost session between
+        ([away(9_000, 2_000, 7), lost(9_500)], [away(19_000, 12_000, 2)], [lost(9_500), away(19_000, 2_000, 9)]),
+        ([away(9_000, 2_000, 7)], [away(619_000, 609_000, 2)], [away(619_000, 2_000, 9)]),
+        ([away(9_000, 2_000, 7)], [away(619_000, 609_001, 2)], [away(9_000, 2_000, 7), away(619_000, 609_001, 2)]),
+        # nothing known to be safe: none of both is narrowed, and one that is long over stays as it is
+        ([away(9_000, 2_000, 7)], [away(19_000, None, 2)], [away(19_000, None, 9)]),
+        ([away(9_000, None, 7)], [away(19_000, 12_000, 2)], [away(19_000, None, 9)]),
+        ([away(9_000, 2_000, 7)], [away(700_000, None, 2)], [away(9_000, 2_000, 7), away(700_000, None, 2)]),
+        # so many of each kind, the newest
+        (
+            [lost(1_000), lost(2_000), lost(3_000)],
+            [away(1_000_000 * each, 1_000_000 * each, each) for each in (1, 2, 3, 4)],
+            [lost(2_000), lost(3_000), away(3_000_000, 3_000_000, 3), away(4_000_000, 4_000_000, 4)],
+        ),
+        ([lost(1_000), lost(2_000)], [lost(3_000)], [lost(2_000), lost(3_000)]),
+        # the clock was put back
+        ([away(9_000, 2_000, 7)], [away(4_000, 3_000, 2)], [away(9_000, 2_000, 9)]),
+    ],
+)
+def test_neither_kind_of_loss_pushes_the_other_out(known: list[Loss], new: list[Loss], kept: list[Loss]) -> None:
+    assert merged(known, new, 2) == kept
+
+
+def add(db: sqlite3.Connection, _: object, loss: Loss) -> None:
+    losses._add(db, [loss])
+
+
+def test_lost_sessions_stay_in_the_spool_whatever_a_client_makes_the_broker_throw_away(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "s", Limits(min_free_bytes=0))
+    spool.call(lambda db, _: losses._add(db, [lost(5_000)]))
+    for each in range(1, 300):
+        spool.call(partial(add, loss=away(1_000_000 * each, 1_000_000 * each, 1)))
+    kept = spool.call(lambda db, _: losses._all(db))
+    assert (kept[0], len(kept), kept[-1].at_ms) == (lost(5_000), 101, 299_000_000)
+    told_first = spool.call(lambda db, _: before(db)).losses
+    assert (told_first[0], len(told_first)) == (lost(5_000), 1 + TOLD)
     spool.close()
 
 
@@ -137,3 +193,42 @@ async def test_what_the_spool_knows_of_losses_reaches_a_store_that_was_away(conf
         while not (documents := await store.read_documents("session")):  # noqa: ASYNC110 - written by the collector
             await asyncio.sleep(0.01)
     assert [loss["reason"] for loss in json.loads(documents[0].body)] == ["it was away"]
+
+
+async def test_a_client_that_makes_its_own_queue_overflow_hides_no_lost_session(
+    fleet: Path, tmp_path: Path, store: Store
+) -> None:
+    broker = Mosquitto(tmp_path, max_queued_messages="10")
+    broker.start()
+    config = IngestConfig(broker.address, fleet, tmp_path / "data", limits=Limits(min_free_bytes=0))
+    ear = Ear(broker.address)
+
+    def overflows() -> list[dict[str, Any]]:
+        return [one for one in ear.heard.get("net/v1/session/ingest", ()) if "messages" in one]
+
+    def told_of(count: int) -> bool:
+        return len(overflows()) >= count
+
+    try:
+        async with ears.running(ear.session), collecting(config, store):
+            await connected(ear)
+            broker.kill()
+            broker.start()
+            await until(lambda: bool(ear.health.get("losses")), "the lost session")
+            deaf = Session(config.broker, client_id="deaf", subscriptions=("own/#",))
+            async with ears.running(deaf):
+                pass  # its session stays, and nobody takes what it gets
+            for often in range(TOLD + 1):
+                await ear.send(*[("own/queue", b"x")] * 20)
+                await until(partial(told_of, often + 1), "messages thrown away")
+            total = sum(one["messages"] for one in overflows())
+            await until(lambda: ear.health["losses"][-1].get("messages") == total, "all of them in the health")
+            session, thrown = ear.health["losses"]
+            async with asyncio.timeout(PATIENCE_S):
+                while json.loads((await store.read_documents("session"))[0].body) != [session, thrown]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+    finally:
+        broker.kill()
+    assert "session" in session["reason"]
+    assert "messages" not in session
+    assert "of some client, perhaps not ours" in thrown["reason"]
