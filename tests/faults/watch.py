@@ -21,7 +21,7 @@ class Watch:
     Attributes:
         health: the newest message, {} before the first.
         errors: every sentence that a health message had among its ``errors``.
-        losses: messages on ``net/v1/session/ingest``.
+        losses: what was told on ``net/v1/session/ingest``, each once.
         connections: how often the watch itself was connected to the broker.
         patience_s: how long a condition may take.
         newest: device time of the newest stored reading of each machine, epoch ms.
@@ -88,7 +88,8 @@ class Watch:
             self.health = body
             self.errors |= set(body.get("errors", ()))
         elif topic.startswith("net/v1/session/"):
-            self.losses.append(body)
+            if body not in self.losses:  # QoS 1: again when the broker was killed before it acknowledged
+                self.losses.append(body)
         else:
             member = topic.rpartition("/")[2]
             for machine, said in body["machines"].items():
