@@ -5,8 +5,8 @@ are written: the later one takes the next key of its millisecond that no other r
 is written with it. The same reading again finds itself there and changes nothing, so a redelivery, a resend or a
 repush makes no second one.
 
-Only a millisecond of which the store may have something already is looked up. That is the machine's newest one, or one
-before; of a machine's newer readings nothing can be stored. What the last write alone brought is known without asking.
+Only a millisecond of which the store may have something already is looked up: one in a span of time in which readings
+of the machine were written (:mod:`ingest.covered`). What the last write alone brought is known without asking.
 There is one writer of a machine's readings, or two in the moment in which its member is handed over.
 """
 
@@ -18,14 +18,15 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from fleet.batch import NO_INT, MachineKey, ReadingBatch, Rows, empty_rows
+from fleet.batch import MachineKey, ReadingBatch, Rows, empty_rows
 from fleet.clock import now_ms
+from ingest.covered import NEVER, Covered, Span, ends_of
 from ingest.keys import CONTENT, PER_MS, content_of, next_key, shared
 from store import Store, StoreRejected
 
 _log = structlog.get_logger(__name__)
 _SPAN_MS: Final = 60_000
-_MACHINE_MS: Final = 3_600_000
+_MACHINE_MS: Final = 12 * 3_600_000
 """Of the store, so long is read at once, or of several machines together so long: memory is bounded."""
 _GAPS: Final = 6
 """Readings further apart than the span divided by this are looked for apart."""
@@ -53,9 +54,9 @@ class Twins:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._newest: dict[MachineKey, int] = {}
+        self._covered = Covered()  # but for the last write
         self._last: ReadingBatch | None = None
-        self._floor: dict[MachineKey, int] = {}  # what the store has after it is in the last write
+        self._spans: dict[MachineKey, Span] = {}  # of the last write
         self._there: frozenset[MachineKey] | None = None  # machines of which the store had anything when it was asked
         self._handed: set[str] = set()
 
@@ -70,12 +71,11 @@ class Twins:
             StoreUnavailable, StoreRejected, StoreRefused: as the store itself, which is read, too.
         """
         self._forget_handed()
-        newest = await self._newest_of(batch.machines)
-        floor = np.array([self._floor.get(key, self._newest[key]) for key in batch.machines], dtype=np.int64)
+        await self._meet(batch.machines)
         rows = batch.rows
         ms = rows["at_ns"] // PER_MS
-        far = ms <= floor[rows["machine"]]
-        close = ~far & ((ms <= newest[rows["machine"]]) | _in(ms, shared(rows["at_ns"]) // PER_MS))
+        far = self._covered.holds(batch.machines, rows["machine"], ms)
+        close = ~far & (self._in_last(batch.machines, rows["machine"], ms) | _in(ms, shared(rows["at_ns"]) // PER_MS))
         found = moves(batch, np.flatnonzero(close), self._written(batch.machines, ms[close])) if close.any() else {}
         for stretch in stretches(ms, np.flatnonzero(far), span_ms(len(np.unique(rows["machine"][far])))):
             found |= moves(batch, stretch.rows, await self._stored(batch, stretch))
@@ -83,22 +83,32 @@ class Twins:
         try:
             await self._store.write_readings(batch)
         except StoreRejected:
-            self._remember(batch, newest, ms)
+            self._remember(batch, ms)
             raise
-        self._remember(batch, newest, ms)
+        self._remember(batch, ms)
 
     def _forget_handed(self) -> None:
         """Before a write and not during one, which would remember again what it began with."""
         if self._handed:
             handed, self._handed, self._there = self._handed, set(), None
-            for known in (self._newest, self._floor):
-                for key in [key for key in known if key.member in handed]:
-                    del known[key]
+            self._covered.forget(handed)
 
-    def _remember(self, batch: ReadingBatch, newest: NDArray[np.int64], ms: NDArray[np.int64]) -> None:
-        self._last, self._floor = batch, dict(zip(batch.machines, newest.tolist(), strict=True))
-        np.maximum.at(newest, batch.rows["machine"], ms)
-        self._newest.update(zip(batch.machines, newest.tolist(), strict=True))
+    def _remember(self, batch: ReadingBatch, ms: NDArray[np.int64]) -> None:
+        if self._last is not None:
+            known = np.array([key in self._covered for key in self._last.machines], dtype=bool)
+            rows = self._last.rows[known[self._last.rows["machine"]]]
+            self._covered.add(self._last.machines, rows["machine"], rows["at_ns"] // PER_MS)
+        self._last = batch
+        first, last = ends_of(len(batch.machines), batch.rows["machine"], ms)
+        self._spans = dict(zip(batch.machines, zip(first.tolist(), last.tolist(), strict=True), strict=True))
+
+    def _in_last(
+        self, machines: tuple[MachineKey, ...], places: NDArray[np.integer], ms: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Whether each time lies between the machine's first and last of the last write."""
+        spans = np.array([self._spans.get(key, NEVER) for key in machines], dtype=np.int64).reshape(-1, 2)
+        inside: NDArray[np.bool_] = (spans[places, 0] <= ms) & (ms <= spans[places, 1])
+        return inside
 
     def _written(self, machines: tuple[MachineKey, ...], ms: NDArray[np.int64]) -> ReadingBatch:
         """What the last write has of these machines in that time; ``machine`` indexes them."""
@@ -112,25 +122,25 @@ class Twins:
         found.rows["machine"] = places[found.rows["machine"]]
         return ReadingBatch(machines, found.rows, found.metrics)
 
-    async def _newest_of(self, machines: tuple[MachineKey, ...]) -> NDArray[np.int64]:
-        """Device time of the newest reading that the store may have of each, epoch ms."""
-        new = [key for key in machines if key not in self._newest]
+    async def _meet(self, machines: tuple[MachineKey, ...]) -> None:
+        """Learn of each machine that is new whether, and until when, the store may have readings of it."""
+        new = [key for key in machines if key not in self._covered]
         if new:
             if self._there is None:
                 self._there = frozenset(await self._store.known_machines())
             there = sorted(self._there.intersection(new))
-            found = await asyncio.gather(*map(self._last_ms, there))
-            self._newest |= dict.fromkeys(new, NO_INT) | dict(zip(there, found, strict=True))
-        return np.array([self._newest[key] for key in machines], dtype=np.int64)
+            found = dict(zip(there, await asyncio.gather(*map(self._last_ms, there)), strict=True))
+            for key in new:
+                self._covered.until(key, found.get(key))
 
-    async def _last_ms(self, key: MachineKey) -> int:
+    async def _last_ms(self, key: MachineKey) -> int | None:
         end_ms = now_ms() + _AHEAD_MS
         try:
             found = await self._store.last_reading(key, end_ms)
         except ValueError as error:
             _log.warning(_UNREADABLE, machine=key, reason=str(error))
             return end_ms
-        return int(found.rows["at_ns"][0]) // PER_MS if len(found) else NO_INT
+        return int(found.rows["at_ns"][0]) // PER_MS if len(found) else None
 
     async def _stored(self, batch: ReadingBatch, stretch: Stretch) -> ReadingBatch:
         """What the store has in that time of the machines in it; ``machine`` indexes the batch's."""
@@ -153,7 +163,7 @@ def _moved(batch: ReadingBatch, places: Mapping[int, int]) -> ReadingBatch:
 
 
 def span_ms(machines: int) -> int:
-    """How long a stretch of readings of so many machines may be: an hour of one, a minute of 60 and more."""
+    """How long a stretch of readings of so many machines may be: half a day of one, a minute of 720 and more."""
     return max(_SPAN_MS, _MACHINE_MS // max(machines, 1))
 
 

@@ -225,6 +225,19 @@ async def test_a_backlog_of_a_reading_a_minute_is_looked_for_by_the_hour(store: 
     assert (await store.count_readings())[BOOTH] == 2_000
 
 
+async def test_a_history_that_is_told_beside_what_is_live_is_looked_for_by_nobody(store: Store) -> None:
+    counting, day_s = Counting(store), 86_400
+    twins = Twins(counting)
+    for number in range(50):
+        live = [Told(0, 84 * day_s + number, 0)]
+        history = [Told(0, 100 * number + further, 1) for further in range(0, 100, 10)]
+        await twins.write_readings(batch([*live, *history], (BOOTH,)))
+    assert counting.asked["readings"] == 0
+    assert (await store.count_readings())[BOOTH] == 50 * 11
+    await twins.write_readings(batch([Told(0, 100, 3)], (BOOTH,)))
+    assert counting.asked["readings"] == 1
+
+
 async def test_which_machines_are_there_is_asked_once_a_life_and_after_a_handover(store: Store) -> None:
     counting = Counting(store)
     twins = Twins(counting)
@@ -249,10 +262,13 @@ async def test_what_another_collector_wrote_meanwhile_keeps_its_place(store: Sto
     assert contents(await store.read_readings(machines, AT_MS + 1, AT_MS + 2_000)) == [Told(0, 1, 2), Told(0, 1, 3)]
 
 
-@given(st.lists(st.integers(0, 300_000), min_size=1, max_size=60), st.sampled_from([1, 20, 60, 5_000]))
+@given(
+    st.lists(st.integers(0, 300_000) | st.integers(0, 100_000_000), min_size=1, max_size=60),
+    st.sampled_from([1, 20, 720, 5_000]),
+)
 def test_stretches_hold_every_row_once_and_are_short(times: list[int], machines: int) -> None:
     ms, longest_ms = np.array(times, dtype=np.int64), span_ms(machines)
-    assert longest_ms == {1: 3_600_000, 20: 180_000, 60: 60_000, 5_000: 60_000}[machines]
+    assert longest_ms == {1: 43_200_000, 20: 2_160_000, 720: 60_000, 5_000: 60_000}[machines]
     found = stretches(ms, np.arange(len(ms)), longest_ms)
     assert sorted(np.concatenate([stretch.rows for stretch in found]).tolist()) == list(range(len(ms)))
     for stretch in found:
