@@ -49,7 +49,9 @@ class Covered:
             if start > end:
                 continue
             spans = self._spans[machines[place]]
-            if end - start <= _NEAR_MS and (not spans or start > spans[-1][1]):
+            if end - start <= _NEAR_MS and spans and 0 <= start - spans[-1][1] <= _NEAR_MS:
+                spans[-1] = (spans[-1][0], end)
+            elif end - start <= _NEAR_MS and (not spans or start > spans[-1][1]):
                 spans.append((start, end))
                 if len(spans) > SPANS:
                     _join_nearest(spans)
